@@ -1,0 +1,156 @@
+"""Batches: which deliveries are processed together, written once as a manifest.
+
+Everything after the plan reads the manifest, and nothing lists `raw/` again. A batch stays *open*
+from its plan to its acknowledgement; a run that finds an open batch goes on with it, so that a
+failed run and the one that mends it leave what one clean run would have left.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from hashlib import sha256
+from typing import Any
+
+from ledgerlake import places
+from ledgerlake.contracts import DATASETS
+from ledgerlake.deliveries import Delivery, Waiting, from_iso, iso, waiting
+from ledgerlake.errors import BatchNotFound
+from ledgerlake.settings import Settings
+from ledgerlake.storage import exists, get_json, put_if_absent
+
+
+@dataclass(frozen=True)
+class Batch:
+    """A manifest.
+
+    Args:
+        batch_id: sorts by the time of its plan.
+        datasets: those whose Glue job has something to do, parents first.
+    """
+
+    batch_id: str
+    planned_at: str
+    datasets: tuple[str, ...]
+    deliveries: tuple[Delivery, ...]
+
+    def of(self, dataset: str) -> tuple[Delivery, ...]:
+        return tuple(delivery for delivery in self.deliveries if delivery.dataset == dataset)
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "batch_id": self.batch_id,
+            "planned_at": self.planned_at,
+            "datasets": list(self.datasets),
+            "deliveries": [delivery.as_json() for delivery in self.deliveries],
+        }
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is to be done now.
+
+    Args:
+        batch: None when there is nothing to do; then `reason` says why.
+        resumed: the batch was begun by an earlier run.
+    """
+
+    batch: Batch | None
+    reason: str
+    resumed: bool = False
+    strays: tuple[str, ...] = ()
+
+
+def settled(found: Waiting, settings: Settings, now: datetime) -> bool:
+    """Whether `raw/` has been quiet for long enough, or its oldest delivery waited for too long."""
+    if not found.deliveries:
+        return True
+    landed = [from_iso(delivery.landed_at) for delivery in found.deliveries]
+    quiet = (now - max(landed)).total_seconds() >= settings.settle_seconds
+    return quiet or (now - min(landed)).total_seconds() >= settings.max_wait_seconds
+
+
+def plan(s3: Any, bucket: str, settings: Settings, now: datetime | None = None) -> Plan:
+    """Go on with the open batch, else make one of what waits, if the gate is open.
+
+    Must be called under the lease: two planners could put one delivery into two batches.
+    """
+    found = waiting(s3, bucket)
+    for batch_id in open_batches(s3, bucket):
+        batch = load(s3, bucket, batch_id)
+        return Plan(batch, f"goes on with {batch_id}, which an earlier run left open", True, found.strays)
+    if not found.deliveries:
+        return Plan(None, "nothing waits in raw/", strays=found.strays)
+    loaded = loaded_tables(s3, bucket)
+    if missing := closed_by(found, settings, loaded):
+        return Plan(None, f"the gate is closed: no delivery of {', '.join(missing)} has come", strays=found.strays)
+    batch = _new(found.deliveries, loaded, now or datetime.now(UTC))
+    put_if_absent(s3, bucket, places.manifest(batch.batch_id), json.dumps(batch.as_json(), indent=1))
+    put_if_absent(s3, bucket, places.open_batch(batch.batch_id), "{}")
+    return Plan(batch, f"{len(batch.deliveries)} deliveries", strays=found.strays)
+
+
+def closed_by(found: Waiting, settings: Settings, loaded: set[str]) -> list[str]:
+    """The datasets that the gate waits for; none when it is open."""
+    if settings.gate == "any":
+        return []
+    there = {delivery.dataset for delivery in found.deliveries}
+    if settings.gate == "loaded":
+        there |= loaded
+    return [name for name in DATASETS if name not in there]
+
+
+def loaded_tables(s3: Any, bucket: str) -> set[str]:
+    """The datasets whose table exists."""
+    return {name for name in DATASETS if exists(s3, bucket, f"{places.table_prefix(name)}_delta_log/")}
+
+
+def load(s3: Any, bucket: str, batch_id: str) -> Batch:
+    """Read a manifest.
+
+    Raises:
+        BatchNotFound: there is none of that name.
+    """
+    body = get_json(s3, bucket, places.manifest(batch_id))
+    if body is None:
+        raise BatchNotFound(
+            f"there is no manifest s3://{bucket}/{places.manifest(batch_id)}",
+            expected="the id of a planned batch",
+            remedy="ledgerlake ledger lists the batches",
+        )
+    return Batch(
+        batch_id=body["batch_id"],
+        planned_at=body["planned_at"],
+        datasets=tuple(body["datasets"]),
+        deliveries=tuple(Delivery(**delivery) for delivery in body["deliveries"]),
+    )
+
+
+def open_batches(s3: Any, bucket: str) -> list[str]:
+    """The batches that are planned and not acknowledged, oldest first."""
+    pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=places.OPEN_BATCHES)
+    keys = [entry["Key"] for page in pages for entry in page.get("Contents", [])]
+    return [key.removeprefix(places.OPEN_BATCHES).removesuffix(".json") for key in sorted(keys)]
+
+
+def close(s3: Any, bucket: str, batch_id: str) -> None:
+    """The batch is done; closing it again does nothing."""
+    s3.delete_object(Bucket=bucket, Key=places.open_batch(batch_id))
+
+
+def _new(deliveries: tuple[Delivery, ...], loaded: set[str], now: datetime) -> Batch:
+    digest = sha256("\n".join(delivery.id for delivery in deliveries).encode()).hexdigest()[:8]
+    return Batch(
+        batch_id=f"{now.astimezone(UTC):%Y%m%dT%H%M%SZ}-{digest}",
+        planned_at=iso(now),
+        datasets=tuple(name for name in DATASETS if _has_work(name, deliveries, loaded)),
+        deliveries=deliveries,
+    )
+
+
+def _has_work(name: str, deliveries: tuple[Delivery, ...], loaded: set[str]) -> bool:
+    """A job runs for deliveries of its own, for new parents (they release orphans), and to make its table."""
+    moving = {delivery.dataset for delivery in deliveries}
+    parents = {reference.dataset for reference in DATASETS[name].references}
+    return name in moving or bool(parents & moving) or name not in loaded

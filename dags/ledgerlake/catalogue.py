@@ -1,0 +1,97 @@
+"""The tables of `ecommerce_dwh`: names, columns and places, derived from the contracts.
+
+The crawler registers the Delta tables; the others are plain Parquet, declared with the
+infrastructure, so that they can be queried from the first minute.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ledgerlake import places
+from ledgerlake.contracts import DATASETS, Dataset
+from ledgerlake.ledger import FATES
+
+LINEAGE = (
+    ("_source_file", "string"),
+    ("_source_row", "bigint"),
+    ("_landed_at", "timestamp"),
+    ("_batch_id", "string"),
+)
+
+
+@dataclass(frozen=True)
+class Table:
+    """One table of the catalogue.
+
+    Args:
+        columns: (name, type) in Hive's words, without the partition columns.
+        prefix: where its files are, ending in a slash.
+        partitions: (name, type) of Hive partitions; Delta tables keep theirs in the log.
+    """
+
+    name: str
+    doc: str
+    columns: tuple[tuple[str, str], ...]
+    prefix: str
+    partitions: tuple[tuple[str, str], ...] = ()
+
+
+def delta_columns(dataset: Dataset) -> tuple[tuple[str, str], ...]:
+    """(name, type) of the dataset's table: its contract's columns, then the lineage."""
+    return (*((column.name, column.type) for column in dataset.columns), *LINEAGE)
+
+
+def delta_tables() -> tuple[Table, ...]:
+    """One per dataset; the crawler's targets."""
+    return tuple(
+        Table(dataset.name, dataset.doc, delta_columns(dataset), places.table_prefix(dataset.name))
+        for dataset in DATASETS.values()
+    )
+
+
+def parquet_tables() -> tuple[Table, ...]:
+    """The ledger, and per dataset its rejects and its parked rows."""
+    return (ledger_table(), *(table(dataset) for dataset in DATASETS.values() for table in (rejected_table, parked_table)))
+
+
+def ledger_table() -> Table:
+    counts = ("rows_read", "released", *FATES, "withdrawn")
+    return Table(
+        "ledger",
+        "What became of every row of every delivery, one row per batch, dataset and delivery.",
+        (
+            ("batch_id", "string"),
+            ("source_file", "string"),
+            ("landed_at", "timestamp"),
+            *((name, "bigint") for name in counts),
+            ("finished_at", "timestamp"),
+        ),
+        places.LEDGER,
+        partitions=(("dataset", "string"),),
+    )
+
+
+def rejected_table(dataset: Dataset) -> Table:
+    return Table(
+        f"rejected_{dataset.name}",
+        f"Rows of {dataset.name} that broke a rule, as delivered, each with all its reasons.",
+        (
+            ("batch_id", "string"),
+            ("source_file", "string"),
+            ("source_row", "bigint"),
+            ("landed_at", "timestamp"),
+            ("original", "string"),
+            ("reasons", "array<string>"),
+        ),
+        places.rejected_prefix(dataset.name),
+    )
+
+
+def parked_table(dataset: Dataset) -> Table:
+    return Table(
+        f"parked_{dataset.name}",
+        f"Valid rows of {dataset.name} that wait for a parent, and the tables it is missing in.",
+        (*delta_columns(dataset), ("missing", "array<string>")),
+        places.parked_prefix(dataset.name),
+    )

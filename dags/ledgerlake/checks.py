@@ -1,0 +1,109 @@
+"""The checks that Athena runs after every batch, derived from the contracts.
+
+Each is one query that returns the offending rows, at most 20 of a kind, as
+(dataset, offending, detail); a check passes when it returns none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from ledgerlake.contracts import DATASETS, Dataset
+
+LIMIT = 20
+
+
+@dataclass(frozen=True)
+class Check:
+    """A question to Athena whose answer should be no row.
+
+    Args:
+        says: what holds when it passes; what is broken when it does not.
+    """
+
+    name: str
+    says: str
+    sql: str
+
+
+def checks() -> tuple[Check, ...]:
+    """Every check, over all datasets."""
+    every = tuple(DATASETS.values())
+    return (
+        Check("primary_keys_unique", "every key has one row", _union(map(_keys, every))),
+        Check("references_hold", "every row's parents are there", _union(_references(every))),
+        Check("required_not_null", "no required column is NULL", _union(map(_required, every))),
+        Check("counts_match_ledger", "tables, rejects and parking hold what the ledger says", _union(_counts(every))),
+        Check("tables_not_empty", "every dataset that was delivered has rows", _union(map(_empty, every))),
+    )
+
+
+def check(name: str) -> Check:
+    """The check of that name; KeyError where there is none."""
+    return {each.name: each for each in checks()}[name]
+
+
+def _union(queries: Iterable[str]) -> str:
+    return "\nUNION ALL\n".join(f"SELECT * FROM ({query})" for query in queries)
+
+
+def _key(dataset: Dataset, alias: str) -> str:
+    return " || ',' || ".join(f"coalesce(CAST({alias}.{name} AS varchar), 'NULL')" for name in dataset.key)
+
+
+def _keys(dataset: Dataset) -> str:
+    names = ", ".join(f"t.{name}" for name in dataset.key)
+    return (
+        f"SELECT '{dataset.name}' AS dataset, {_key(dataset, 't')} AS offending, "
+        f"CAST(count(*) AS varchar) || ' rows of one key' AS detail "
+        f"FROM {dataset.name} t GROUP BY {names} HAVING count(*) > 1 LIMIT {LIMIT}"
+    )
+
+
+def _references(datasets: tuple[Dataset, ...]) -> Iterable[str]:
+    for dataset in datasets:
+        for reference in dataset.references:
+            parent = DATASETS[reference.dataset]
+            yield (
+                f"SELECT '{dataset.name}' AS dataset, {_key(dataset, 't')} AS offending, "
+                f"'{reference.column} ' || coalesce(CAST(t.{reference.column} AS varchar), 'NULL') "
+                f"|| ' is not in {parent.name}' AS detail "
+                f"FROM {dataset.name} t LEFT JOIN {parent.name} p ON p.{parent.key[0]} = t.{reference.column} "
+                f"WHERE p.{parent.key[0]} IS NULL LIMIT {LIMIT}"
+            )
+
+
+def _required(dataset: Dataset) -> str:
+    null = " || ".join(f"CASE WHEN t.{name} IS NULL THEN '{name} ' ELSE '' END" for name in dataset.required)
+    where = " OR ".join(f"t.{name} IS NULL" for name in dataset.required)
+    return (
+        f"SELECT '{dataset.name}' AS dataset, {_key(dataset, 't')} AS offending, "
+        f"'NULL in ' || {null} AS detail FROM {dataset.name} t WHERE {where} LIMIT {LIMIT}"
+    )
+
+
+def _counts(datasets: tuple[Dataset, ...]) -> Iterable[str]:
+    for dataset in datasets:
+        for table, said in (
+            (dataset.name, "inserted - withdrawn"),
+            (f"rejected_{dataset.name}", "rejected"),
+            (f"parked_{dataset.name}", "parked - released"),
+        ):
+            yield (
+                f"SELECT '{dataset.name}' AS dataset, '{table}' AS offending, "
+                f"CAST(a.held AS varchar) || ' rows, but the ledger says ' || CAST(b.said AS varchar) AS detail "
+                f"FROM (SELECT count(*) AS held FROM {table}) a "
+                f"CROSS JOIN (SELECT coalesce(sum({said}), 0) AS said FROM ledger WHERE dataset = '{dataset.name}') b "
+                f"WHERE a.held <> b.said"
+            )
+
+
+def _empty(dataset: Dataset) -> str:
+    return (
+        f"SELECT '{dataset.name}' AS dataset, '{dataset.name}' AS offending, "
+        f"'no row, after ' || CAST(b.came AS varchar) || ' were delivered' AS detail "
+        f"FROM (SELECT count(*) AS held FROM {dataset.name}) a "
+        f"CROSS JOIN (SELECT coalesce(sum(rows_read), 0) AS came FROM ledger WHERE dataset = '{dataset.name}') b "
+        f"WHERE a.held = 0 AND b.came > 0"
+    )

@@ -1,0 +1,176 @@
+"""The words a contract is written in: frozen dataclasses that refuse an invalid contract."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from dataclasses import dataclass
+
+from ledgerlake.errors import ContractError
+
+TYPES = ("bigint", "int", "double", "boolean", "string", "date", "timestamp")
+PARTITION_TYPES = ("bigint", "int", "date")  # Athena does not partition by string
+FORMATS = (".csv", ".csv.gz")
+_NAME = re.compile(r"[a-z][a-z0-9_]*")
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column of a table, found in deliveries under the same header name.
+
+    Args:
+        name: lower case, as Athena shows it; a leading underscore is reserved for lineage.
+        type: one of `TYPES`.
+        required: a row in which it is NULL is rejected.
+        doc: what the value means, with its unit.
+        sensitive: personal data that analysts do not see.
+    """
+
+    name: str
+    type: str
+    required: bool = False
+    doc: str = ""
+    sensitive: bool = False
+
+    def __post_init__(self) -> None:
+        if not _NAME.fullmatch(self.name):
+            raise ContractError(f"column name {self.name!r}", expected="lower case letters, digits and _")
+        if self.type not in TYPES:
+            raise ContractError(f"column {self.name} of type {self.type!r}", expected=f"one of {', '.join(TYPES)}")
+        if not self.doc:
+            raise ContractError(f"column {self.name} has no doc", expected="a sentence on what it means")
+
+
+@dataclass(frozen=True)
+class Rule:
+    """A predicate in Spark SQL over the typed columns; a row for which it is false or NULL is rejected.
+
+    Args:
+        name: what a person reads as the reason.
+        predicate: over the columns of the dataset. Where NULL is allowed, say so in it.
+        shows: the columns whose values explain a broken rule.
+    """
+
+    name: str
+    predicate: str
+    shows: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        if not _NAME.fullmatch(self.name):
+            raise ContractError(f"rule name {self.name!r}", expected="lower case letters, digits and _")
+        if not self.shows:
+            raise ContractError(f"rule {self.name} shows no column", expected="the columns whose values explain it")
+
+
+@dataclass(frozen=True)
+class Reference:
+    """`column` holds a key of the table `dataset`; a row without its parent is parked."""
+
+    column: str
+    dataset: str
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """One dataset: its deliveries, its table, its Glue job, its checks.
+
+    Args:
+        name: of the table, and of the folder under `raw/`.
+        job: name of the Glue job that alone writes the table.
+        doc: the sentence that the catalogue shows.
+        key: columns that identify a row; all required.
+        partition_by: columns of the table's partitions; all required.
+        references: parents that must be there before a row is.
+        rules: beside required columns and types, which need no rule of their own.
+        null_words: texts that mean "no value", beside the empty and the blank field.
+        formats: endings of the object keys that are read; another ending rejects the file.
+    """
+
+    name: str
+    job: str
+    doc: str
+    columns: tuple[Column, ...]
+    key: tuple[str, ...]
+    partition_by: tuple[str, ...] = ()
+    references: tuple[Reference, ...] = ()
+    rules: tuple[Rule, ...] = ()
+    null_words: tuple[str, ...] = ()
+    formats: tuple[str, ...] = FORMATS
+    delimiter: str = ","
+
+    def __post_init__(self) -> None:
+        self._refuse_double_names()
+        self._refuse_unknown_columns()
+        self._refuse_optional("key", self.key)
+        self._refuse_optional("partition", self.partition_by)
+        if not self.key:
+            raise ContractError(f"{self.name} has no key", expected="the columns that identify a row")
+        for column in self.partition_by:
+            if self.column(column).type not in PARTITION_TYPES:
+                raise ContractError(
+                    f"{self.name} is partitioned by {column}, a {self.column(column).type}",
+                    expected=f"one of {', '.join(PARTITION_TYPES)}",
+                )
+        if unknown := set(self.formats) - set(FORMATS):
+            raise ContractError(f"{self.name} accepts {sorted(unknown)}", expected=f"some of {', '.join(FORMATS)}")
+        if len(self.delimiter) != 1:
+            raise ContractError(f"{self.name} is delimited by {self.delimiter!r}", expected="one character")
+
+    @property
+    def column_names(self) -> tuple[str, ...]:
+        return tuple(column.name for column in self.columns)
+
+    @property
+    def required(self) -> tuple[str, ...]:
+        return tuple(column.name for column in self.columns if column.required)
+
+    def column(self, name: str) -> Column:
+        """The column of that name; ContractError where there is none."""
+        for column in self.columns:
+            if column.name == name:
+                return column
+        raise ContractError(f"{self.name} has no column {name!r}", expected=", ".join(self.column_names))
+
+    def _refuse_double_names(self) -> None:
+        counts = Counter([*self.column_names, *(f"rule {rule.name}" for rule in self.rules)])
+        if doubled := sorted(name for name, count in counts.items() if count > 1):
+            raise ContractError(f"{self.name} declares {', '.join(doubled)} more than once")
+
+    def _refuse_unknown_columns(self) -> None:
+        shown = [name for rule in self.rules for name in rule.shows]
+        for name in [*self.key, *self.partition_by, *(ref.column for ref in self.references), *shown]:
+            self.column(name)
+
+    def _refuse_optional(self, use: str, names: tuple[str, ...]) -> None:
+        for name in names:
+            if not self.column(name).required:
+                raise ContractError(f"{self.name}.{name} is part of the {use} but optional", expected="required=True")
+
+
+def in_order(datasets: tuple[Dataset, ...]) -> dict[str, Dataset]:
+    """The datasets by name, in the order given, after checking that every parent comes first.
+
+    Raises:
+        ContractError: a name is used twice, or a reference names a dataset that does not come
+            before it (so that there is no cycle), or one whose key is not a single column of
+            the same type.
+    """
+    known: dict[str, Dataset] = {}
+    for dataset in datasets:
+        if dataset.name in known:
+            raise ContractError(f"two datasets are called {dataset.name}")
+        for reference in dataset.references:
+            parent = known.get(reference.dataset)
+            if parent is None:
+                raise ContractError(
+                    f"{dataset.name}.{reference.column} references {reference.dataset!r}",
+                    expected=f"a dataset declared before it: {', '.join(known) or 'none is'}",
+                )
+            types = [parent.column(name).type for name in parent.key]
+            if types != [dataset.column(reference.column).type]:
+                raise ContractError(
+                    f"{dataset.name}.{reference.column} references {parent.name}{parent.key} of {types}",
+                    expected="a key of one column and of the same type",
+                )
+        known[dataset.name] = dataset
+    return known

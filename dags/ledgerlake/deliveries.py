@@ -1,0 +1,143 @@
+"""Deliveries: what waits in `raw/`, as a paginated listing by version shows it.
+
+The lake bucket is versioned. One *delivery* is one version of one object, so an object that was
+overwritten while it waited is two deliveries, and neither is lost.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime, timedelta
+from itertools import groupby
+from typing import Any
+
+from ledgerlake import places
+from ledgerlake.contracts import DATASETS
+
+_TIME = "%Y-%m-%dT%H:%M:%S.%fZ"
+
+
+@dataclass(frozen=True, order=True)
+class Delivery:
+    """One version of one object in `raw/`; sorts by arrival.
+
+    Args:
+        landed_at: UTC, `2025-04-02T08:00:00.000000Z`; fixed width, so that text order is time order.
+        key: the raw key, which stays the delivery's name after it is archived.
+        size: in bytes.
+    """
+
+    landed_at: str
+    key: str
+    version_id: str
+    dataset: str
+    size: int
+    etag: str
+
+    @property
+    def id(self) -> str:
+        return places.delivery_id(self.key, self.version_id)
+
+    @property
+    def archive_key(self) -> str:
+        return places.archived(self.key, self.landed_at, self.version_id)
+
+    def as_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """What a listing of `raw/` shows.
+
+    Args:
+        deliveries: of known datasets, oldest first.
+        strays: keys outside every dataset's folder, which no job reads.
+    """
+
+    deliveries: tuple[Delivery, ...]
+    strays: tuple[str, ...] = ()
+
+
+def iso(time: datetime) -> str:
+    """`time` (any zone) as deliveries, manifests and leases write it."""
+    return time.astimezone(UTC).strftime(_TIME)
+
+
+def from_iso(text: str) -> datetime:
+    return datetime.strptime(text, _TIME).replace(tzinfo=UTC)
+
+
+def waiting(s3: Any, bucket: str) -> Waiting:
+    """List `raw/`, every page and every version of it.
+
+    Args:
+        s3: a boto3 S3 client.
+
+    Returns:
+        Every version that no later delete took back. Folder markers (`raw/orders/`) are nothing.
+    """
+    pages = s3.get_paginator("list_object_versions").paginate(Bucket=bucket, Prefix=places.RAW)
+    deliveries, strays = [], []
+    for key, entries in groupby(_entries(pages), key=lambda entry: entry["Key"]):
+        versions = _not_deleted(list(entries))
+        if key.endswith("/") or not versions:
+            continue
+        dataset = dataset_of(key)
+        if dataset is None:
+            strays.append(key)
+        else:
+            deliveries += _arrivals(dataset, versions)
+    return Waiting(tuple(sorted(deliveries)), tuple(strays))
+
+
+def dataset_of(key: str) -> str | None:
+    """The dataset into whose folder `key` was delivered; None for a stray."""
+    for name in DATASETS:
+        if key.startswith(places.raw_prefix(name)):
+            return name
+    return None
+
+
+def _entries(pages: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    """Versions and delete markers, together again, key by key (a key may span two pages)."""
+    for page in pages:
+        markers = [{**marker, "Deleted": True} for marker in page.get("DeleteMarkers", [])]
+        yield from sorted(page.get("Versions", []) + markers, key=lambda entry: entry["Key"])
+
+
+def _not_deleted(entries: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The versions that are newer than every delete marker of their key, newest first.
+
+    Markers and versions tell time in seconds only; in doubt a version counts as delivered,
+    unless the marker is the latest entry.
+    """
+    markers = [entry for entry in entries if entry.get("Deleted")]
+    versions = [entry for entry in entries if not entry.get("Deleted")]
+    if any(marker["IsLatest"] for marker in markers):
+        return []
+    deleted_at = max((marker["LastModified"] for marker in markers), default=None)
+    return [version for version in versions if deleted_at is None or version["LastModified"] >= deleted_at]
+
+
+def _arrivals(dataset: str, versions: list[dict[str, Any]]) -> list[Delivery]:
+    """Deliveries of one key. S3 keeps seconds, so versions of one second get a microsecond each, in order."""
+    found: list[Delivery] = []
+    previous: datetime | None = None
+    for version in reversed(versions):
+        landed = version["LastModified"].astimezone(UTC)
+        if previous is not None and landed <= previous:
+            landed = previous + timedelta(microseconds=1)
+        previous = landed
+        found.append(
+            Delivery(
+                landed_at=iso(landed),
+                key=version["Key"],
+                version_id=version["VersionId"],
+                dataset=dataset,
+                size=version["Size"],
+                etag=version["ETag"].strip('"'),
+            )
+        )
+    return found

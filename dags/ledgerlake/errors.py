@@ -1,0 +1,57 @@
+"""Errors that carry facts and the remedy.
+
+Glue, Lambda and Airflow each show the last line of an exception to the person who is woken by
+it, so the text is one line: what was seen, what was expected, and what to do.
+"""
+
+from __future__ import annotations
+
+
+class LedgerlakeError(Exception):
+    """Something a person has to know about.
+
+    Args:
+        seen: what was found, with the names and values that identify it.
+        expected: what should have been there; empty where that is obvious.
+        remedy: what to do about it, as a command where there is one.
+    """
+
+    def __init__(self, seen: str, *, expected: str = "", remedy: str = "") -> None:
+        self.seen, self.expected, self.remedy = seen, expected, remedy
+        super().__init__(seen, expected, remedy)
+
+    def __str__(self) -> str:
+        parts = [self.seen]
+        if self.expected:
+            parts.append(f"expected {self.expected}")
+        if self.remedy:
+            parts.append(f"to go on: {self.remedy}")
+        return "; ".join(" ".join(part.split()) for part in parts)
+
+
+class ContractError(LedgerlakeError):
+    """A contract contradicts itself; raised where it is declared, at import."""
+
+
+class SettingsError(LedgerlakeError):
+    """The environment names a setting that does not exist or has no valid value."""
+
+
+class ConservationError(LedgerlakeError):
+    """Rows were read that are accounted for nowhere, or more were accounted for than read."""
+
+
+class VerdictError(LedgerlakeError):
+    """What the MERGE did is not what the verdict said it would do."""
+
+
+class LeaseTaken(LedgerlakeError):
+    """Somebody else is at work on the lake."""
+
+
+class ArchiveError(LedgerlakeError):
+    """A delivery could not be moved to the archive; its raw object was left where it was."""
+
+
+class BatchNotFound(LedgerlakeError):
+    """There is no manifest of that name."""

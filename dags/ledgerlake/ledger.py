@@ -1,0 +1,75 @@
+"""The ledger: what became of every row of every delivery.
+
+One entry per batch, dataset and delivery. The first law holds for each:
+`rows_read + released = inserted + updated + unchanged + superseded + rejected + parked`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from ledgerlake.errors import ConservationError
+
+FATES = ("inserted", "updated", "unchanged", "superseded", "rejected", "parked")
+
+REJECTED_FILE = "A file that is rejected whole counts as one row, read and rejected."
+
+
+@dataclass(frozen=True)
+class LedgerEntry:
+    """What one batch did with one delivery. Counts are rows.
+
+    Args:
+        source_file: the raw key.
+        landed_at: as in the manifest.
+        rows_read: as the reader counted them, apart from their fates.
+        released: rows parked by earlier batches that left the parking, whatever became of them;
+            a row that is read again is counted as read, not as released.
+        parked: rows that came into the parking now; those that stayed there are not counted.
+        withdrawn: rows taken back out of the table because they break a rule of today.
+        finished_at: when the entry was written.
+    """
+
+    batch_id: str
+    dataset: str
+    source_file: str
+    landed_at: str
+    rows_read: int = 0
+    released: int = 0
+    inserted: int = 0
+    updated: int = 0
+    unchanged: int = 0
+    superseded: int = 0
+    rejected: int = 0
+    parked: int = 0
+    withdrawn: int = 0
+    finished_at: str = ""
+
+    def as_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def refuse_imbalance(entries: list[LedgerEntry]) -> None:
+    """The first law.
+
+    Raises:
+        ConservationError: names the first delivery whose rows are not all accounted for.
+    """
+    for entry in entries:
+        came = entry.rows_read + entry.released
+        went = sum(getattr(entry, fate) for fate in FATES)
+        if came != went:
+            fates = ", ".join(f"{getattr(entry, fate)} {fate}" for fate in FATES)
+            raise ConservationError(
+                f"{entry.dataset}: of {entry.source_file} {entry.rows_read} rows were read and {entry.released} released, "
+                f"but {went} are accounted for ({fates})",
+                expected="both sums to be equal; nothing was published",
+                remedy=f"this is a defect of Ledgerlake: keep staging/{entry.batch_id}/ and report it",
+            )
+
+
+def totals(entries: list[LedgerEntry]) -> dict[str, int]:
+    """The counts of all entries together, by column."""
+    names = ("rows_read", "released", *FATES, "withdrawn")
+    return {name: sum(getattr(entry, name) for entry in entries) for name in names}

@@ -1,0 +1,129 @@
+"""Where everything is: every bucket, key and AWS name, in one module.
+
+A `Places` belongs to one lake; its methods are pure, so that a retry finds what a first try wrote.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from urllib.parse import quote
+
+from ledgerlake.settings import Settings, lake_bucket
+
+QUEUE = "ecommerce-etl-queue"
+DEAD_LETTER_QUEUE = "ecommerce-etl-dead-letter-queue"
+TOPIC = "ecommerce-etl-notifications"
+DATABASE = "ecommerce_dwh"
+CRAWLER = "ecommerce-lakehouse-crawler"
+WORKGROUP = "ecommerce"
+ARCHIVE_FUNCTION = "ArchiveETLFiles"
+STACK = "LedgerlakeDataPlane"
+LIVE_DAG = "ecommerce_lakehouse"
+
+RAW = "raw/"
+ARCHIVED = "archived/"
+LEDGER = "ledger/"
+BATCHES = "batches/"
+OPEN_BATCHES = "batches/open/"
+LEASE = "control/lease.json"
+ATHENA_RESULTS = "athena-results/"
+
+
+def raw_prefix(dataset: str) -> str:
+    return f"{RAW}{dataset}/"
+
+
+def table_prefix(table: str) -> str:
+    return f"lakehouse-dwh/{table}/"
+
+
+def manifest(batch_id: str) -> str:
+    return f"{BATCHES}{batch_id}.json"
+
+
+def open_batch(batch_id: str) -> str:
+    return f"{OPEN_BATCHES}{batch_id}.json"
+
+
+def staging(batch_id: str, dataset: str) -> str:
+    return f"staging/{batch_id}/{dataset}/"
+
+
+def stage_summary(batch_id: str, dataset: str) -> str:
+    """Written last: the stage is complete when it is there."""
+    return f"staging/{batch_id}/{dataset}.json"
+
+
+def ledger_part(dataset: str, batch_id: str) -> str:
+    return f"{LEDGER}dataset={dataset}/{batch_id}.parquet"
+
+
+def rejected_prefix(dataset: str) -> str:
+    return f"rejected/{dataset}/"
+
+
+def parked_prefix(dataset: str) -> str:
+    return f"parked/{dataset}/"
+
+
+def rejected_part(dataset: str, delivery_id: str) -> str:
+    """The rejects of one delivery are one object, replaced whole whenever it is processed."""
+    return f"{rejected_prefix(dataset)}{delivery_id}.parquet"
+
+
+def parked_part(dataset: str, delivery_id: str) -> str:
+    """The parked rows of one delivery are one object, replaced whole whenever some are released."""
+    return f"{parked_prefix(dataset)}{delivery_id}.parquet"
+
+
+def delivery_id(key: str, version_id: str) -> str:
+    """Names one version of one object, in 20 characters that are safe in a key."""
+    return hashlib.sha256(f"{key}\n{version_id}".encode()).hexdigest()[:20]
+
+
+def archived(key: str, landed_at: str, version_id: str) -> str:
+    """Where the delivery of raw key `key` is archived.
+
+    `raw/orders/2025-04-01.csv`, landed 2025-04-02T08:00:00.000000Z, becomes
+    `archived/orders/20250402T080000.000000Z-<delivery id>/2025-04-01.csv`: the file keeps its
+    name, and two deliveries of one name are kept apart.
+    """
+    folder, _, name = key.removeprefix(RAW).rpartition("/")
+    stamp = landed_at.replace("-", "").replace(":", "")
+    return f"{ARCHIVED}{folder}/{stamp}-{delivery_id(key, version_id)}/{name}"
+
+
+@dataclass(frozen=True)
+class Places:
+    """The names of one lake that depend on environment, account and region."""
+
+    bucket: str
+    artifact_bucket: str
+    queue_url: str
+    topic_arn: str
+    region: str
+
+    @classmethod
+    def of(cls, settings: Settings, endpoint_url: str | None = None) -> Places:
+        """The places of the lake that `settings` describes.
+
+        Args:
+            endpoint_url: of another AWS than the real one; its queues are addressed below it.
+        """
+        where = f"{settings.environment}-{settings.account}-{settings.region}"
+        sqs = endpoint_url or f"https://sqs.{settings.region}.amazonaws.com"
+        return cls(
+            bucket=lake_bucket() or f"ledgerlake-{where}",
+            artifact_bucket=f"ledgerlake-artifacts-{where}",
+            queue_url=f"{sqs}/{settings.account}/{QUEUE}",
+            topic_arn=f"arn:aws:sns:{settings.region}:{settings.account}:{TOPIC}",
+            region=settings.region,
+        )
+
+    def uri(self, key: str) -> str:
+        return f"s3://{self.bucket}/{key}"
+
+    def console_url(self, key: str) -> str:
+        """Where a person opens the object in the AWS console."""
+        return f"https://s3.console.aws.amazon.com/s3/object/{self.bucket}?region={self.region}&prefix={quote(key)}"

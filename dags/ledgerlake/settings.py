@@ -1,0 +1,120 @@
+"""Every setting, its default per environment, and the only reader of the process environment.
+
+A setting `settle_seconds` is read from `LEDGERLAKE_SETTLE_SECONDS`, else from
+`AIRFLOW__LEDGERLAKE__SETTLE_SECONDS` (what an MWAA configuration option `ledgerlake.settle_seconds`
+becomes), else it has its environment's default.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from functools import cache
+from typing import get_type_hints
+
+from ledgerlake.errors import SettingsError
+
+ENVIRONMENTS = ("local", "dev", "prod")
+GATES = ("loaded", "delivered", "any")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How one lake behaves. Times are in seconds."""
+
+    environment: str = "local"
+    account: str = "000000000000"
+    region: str = "us-east-1"
+    gate: str = "loaded"
+    """`loaded`: a dataset is there when a delivery of it waits or its table is loaded;
+    `delivered`: when a delivery of it waits; `any`: always."""
+    settle_seconds: float = 30
+    """A batch is planned when nothing has landed for so long."""
+    max_wait_seconds: float = 600
+    """… or when the oldest delivery has waited for so long."""
+    visibility_seconds: int = 7200
+    """A received message stays hidden for so long: longer than a run with all its retries."""
+    retry_visibility_seconds: int = 300
+    """After a failed run its messages come back in so long."""
+    sensor_timeout_seconds: int = 900
+    """Without a message, look into raw/ after so long anyway: an event may have been lost."""
+    poll_seconds: float = 20
+    """Between two looks at a job, query or crawler."""
+    lease_seconds: int = 7200
+    """A lease that was not renewed for so long may be taken over."""
+    task_retries: int = 2
+    retry_delay_seconds: int = 60
+    job_timeout_minutes: int = 60
+
+    def __post_init__(self) -> None:
+        for name, allowed in (("environment", ENVIRONMENTS), ("gate", GATES)):
+            if getattr(self, name) not in allowed:
+                raise SettingsError(f"{name} is {getattr(self, name)!r}", expected=f"one of {', '.join(allowed)}")
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if isinstance(value, int | float) and value < 0:
+                raise SettingsError(f"{field.name} is {value}", expected="no negative number")
+
+
+_DEFAULTS: dict[str, dict[str, object]] = {
+    "local": {
+        "settle_seconds": 3.0,
+        "max_wait_seconds": 120.0,
+        "visibility_seconds": 900,
+        "retry_visibility_seconds": 15,
+        "sensor_timeout_seconds": 300,
+        "poll_seconds": 1.0,
+        "lease_seconds": 900,
+        "task_retries": 1,
+        "retry_delay_seconds": 5,
+        "job_timeout_minutes": 20,
+    },
+    "dev": {"settle_seconds": 10.0},
+    "prod": {},
+}
+
+
+def from_environment(environ: Mapping[str, str] | None = None) -> Settings:
+    """The settings that `environ` (the process environment, if not given) describes.
+
+    Raises:
+        SettingsError: a variable of ours is misspelt or has no valid value.
+    """
+    environ = os.environ if environ is None else environ
+    given = {name.removeprefix("AIRFLOW__LEDGERLAKE__").lower(): v for name, v in environ.items() if "__LEDGERLAKE__" in name}
+    given |= {name.removeprefix("LEDGERLAKE_").lower(): v for name, v in environ.items() if name.startswith("LEDGERLAKE_")}
+    given.setdefault("region", environ.get("AWS_REGION") or environ.get("AWS_DEFAULT_REGION") or Settings.region)
+    kinds = get_type_hints(Settings)
+    environment = given.get("environment", "local")
+    values: dict[str, object] = dict(_DEFAULTS.get(environment, {}))
+    for name, text in given.items():
+        if name in _NOT_SETTINGS:
+            continue
+        if name not in kinds:
+            raise SettingsError(f"LEDGERLAKE_{name.upper()} is set", expected=f"one of {', '.join(kinds)}")
+        try:
+            values[name] = kinds[name](text)
+        except ValueError as error:
+            raise SettingsError(f"{name} is {text!r}", expected=f"a value of type {kinds[name].__name__}") from error
+    return Settings(**values)  # type: ignore[arg-type]
+
+
+_NOT_SETTINGS = {"home", "bucket"}  # read by `state_folder` and `lake_bucket`
+
+
+@cache
+def current() -> Settings:
+    """The settings of this process, read once."""
+    return from_environment()
+
+
+def state_folder(default: str) -> str:
+    """`LEDGERLAKE_HOME`: where a local lake keeps its state."""
+    return os.environ.get("LEDGERLAKE_HOME") or default
+
+
+def lake_bucket(environ: Mapping[str, str] | None = None) -> str | None:
+    """`LEDGERLAKE_BUCKET`, as Lambdas are given it; None where it follows from the settings."""
+    environ = os.environ if environ is None else environ
+    return environ.get("LEDGERLAKE_BUCKET") or environ.get("AIRFLOW__LEDGERLAKE__BUCKET")
