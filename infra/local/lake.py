@@ -1,0 +1,76 @@
+"""Start, stop and look at a local lake."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+
+from infra.local import airflow, deploy, local_aws, postgres, processes
+from infra.local.home import Home
+
+Say = Callable[[str], None]
+
+
+def up(home: Home, *, fresh: bool = False, airflow: bool = True, say: Say = lambda _: None) -> None:
+    """Start what does not run, deploy what has changed, and return when all is healthy.
+
+    Args:
+        fresh: wipe the home first; all its data is lost.
+        airflow: also start Postgres and Airflow.
+        say: is told, in a few words each, what is being done.
+
+    Raises:
+        LedgerlakeError: a part did not start; then nothing that was started now goes on running.
+    """
+    if fresh:
+        down(home, purge=True, say=say)
+    before = {name for name, state in status(home).items() if state == "running"}
+    try:
+        _up(home, with_airflow=airflow, say=say)
+    except BaseException:  # Ctrl-C too
+        say("stopping what was started")
+        down(home, but=before, say=say)
+        raise
+
+
+def _up(home: Home, *, with_airflow: bool, say: Say) -> None:
+    say("starting the local AWS")
+    local_aws.start(home)
+    if with_airflow:
+        say("starting Postgres")
+        postgres.start(home)
+        airflow.begin_migration(home)
+    local_aws.wait(home)
+    say("deploying the data plane")
+    deploy.deploy(home)
+    if with_airflow:
+        say("starting Airflow")
+        airflow.start(home)
+        airflow.wait(home, say)
+
+
+def down(home: Home, *, purge: bool = False, say: Say = lambda _: None, but: set[str] = frozenset()) -> None:
+    """Stop every process of the lake; nothing happens when none runs.
+
+    Args:
+        purge: remove the home too, and with it all data.
+        but: components to leave running.
+    """
+    if but != set(status(home)):
+        say("stopping")
+    airflow.stop(home, but)
+    if "postgres" not in but:
+        postgres.stop(home)
+    if "aws" not in but:
+        processes.stop(home, "aws")
+    if not but:
+        processes.end(processes.left_behind(home), patience=3)
+    if purge and home.folder.exists():
+        shutil.rmtree(home.folder)
+
+
+def status(home: Home) -> dict[str, str]:
+    """`running` or `stopped`, by component."""
+    found = {name: processes.running(home, name) for name in ("aws", *airflow.COMPONENTS)}
+    found["postgres"] = postgres.running(home)
+    return {name: "running" if runs else "stopped" for name, runs in found.items()}
