@@ -1,0 +1,240 @@
+"""Archiving: move the deliveries of a batch from `raw/` to `archived/`, never losing one.
+
+For each delivery: copy that very version, verify the copy, delete that very version. Every step
+may be repeated: the archive key follows from the delivery alone, so a retry finds its own copy
+and goes on from there. An object that is not our copy is never overwritten.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from ledgerlake import places
+from ledgerlake.batch import Batch
+from ledgerlake.deliveries import Delivery
+from ledgerlake.errors import ArchiveError
+from ledgerlake.storage import is_absent
+
+THREADS = 12
+LARGEST_COPY = 5 * 1024**3
+"""In bytes; S3 copies a larger object in parts only."""
+_LARGEST_METADATA = 2000
+_NAMED_FAILURES = 3
+
+Outcome = int | Exception | None
+"""Bytes moved now, None for a copy that was there already, or what went wrong."""
+
+
+@dataclass(frozen=True)
+class Archived:
+    """What became of one batch's deliveries. `size` is in bytes and counts those moved now."""
+
+    moved: int
+    already_there: int
+    size: int
+
+
+def archive(s3: Any, bucket: str, batch: Batch, *, time_left: Callable[[], bool] = lambda: True) -> Archived:
+    """Move exactly the deliveries of `batch`; one that fails does not stop the others.
+
+    Args:
+        time_left: asked before each delivery; False ends the work, in an error, between two deliveries.
+
+    Raises:
+        ArchiveError: names the deliveries that could not be moved (they are still in `raw/`), or
+            says how many are done when time ran out. Archiving the batch again goes on.
+    """
+
+    def attempt(delivery: Delivery) -> Outcome:
+        if not time_left():
+            return TimeoutError()
+        try:
+            return move(s3, bucket, delivery, batch.batch_id)
+        except (ArchiveError, BotoCoreError, ClientError) as error:
+            return error
+
+    with ThreadPoolExecutor(THREADS) as pool:
+        outcomes = dict(zip(batch.deliveries, pool.map(attempt, batch.deliveries), strict=True))
+    _refuse_failures(bucket, batch, outcomes)
+    _refuse_unfinished(batch, outcomes)
+    sizes = [size for size in outcomes.values() if isinstance(size, int)]
+    return Archived(moved=len(sizes), already_there=len(outcomes) - len(sizes), size=sum(sizes))
+
+
+def move(s3: Any, bucket: str, delivery: Delivery, batch_id: str) -> int | None:
+    """Move one delivery.
+
+    Returns:
+        Its size in bytes when it was copied now; None when its copy was there already.
+
+    Raises:
+        ArchiveError: another object is at its place, the copy differs, or it is nowhere.
+    """
+    raw = _head(s3, bucket, delivery.key, delivery.version_id)
+    copy = _head(s3, bucket, delivery.archive_key)
+    if copy is not None:
+        _refuse_foreign(bucket, delivery, copy)
+    if raw is None:
+        if copy is None:
+            raise ArchiveError(
+                f"{places.RAW}: version {delivery.version_id} of s3://{bucket}/{delivery.key} is gone",
+                expected=f"it, or its copy {delivery.archive_key}",
+                remedy=f"bring the version back, then archive {batch_id} again",
+            )
+        return None
+    _refuse_changed(bucket, delivery, raw)
+    if copy is None:
+        _copy(s3, bucket, delivery, raw, batch_id)
+        _verify_new(s3, bucket, delivery, raw)
+    else:
+        _verify(s3, bucket, delivery, raw, copy)
+    s3.delete_object(Bucket=bucket, Key=delivery.key, VersionId=delivery.version_id)
+    return delivery.size if copy is None else None
+
+
+def _head(s3: Any, bucket: str, key: str, version_id: str | None = None) -> dict[str, Any] | None:
+    which = {"VersionId": version_id} if version_id else {}
+    try:
+        answer: dict[str, Any] = s3.head_object(Bucket=bucket, Key=key, ChecksumMode="ENABLED", **which)
+    except ClientError as error:
+        if is_absent(error):
+            return None
+        raise
+    return answer
+
+
+def _copy(s3: Any, bucket: str, delivery: Delivery, raw: dict[str, Any], batch_id: str) -> None:
+    source = {"Bucket": bucket, "Key": delivery.key, "VersionId": delivery.version_id}
+    extra: dict[str, Any] = {name: raw[name] for name in ("ContentType", "ContentEncoding") if raw.get(name)}
+    extra |= {"Metadata": _metadata(delivery, raw, batch_id), "MetadataDirective": "REPLACE"}
+    if delivery.size > LARGEST_COPY:
+        s3.copy(source, bucket, delivery.archive_key, ExtraArgs=extra)
+        return
+    shape = s3.meta.service_model.operation_model("CopyObject").input_shape
+    if "IfNoneMatch" in shape.members:  # older botocore than late 2025 does not know it
+        extra["IfNoneMatch"] = "*"
+    s3.copy_object(CopySource=source, Bucket=bucket, Key=delivery.archive_key, **extra)
+
+
+def _metadata(delivery: Delivery, raw: dict[str, Any], batch_id: str) -> dict[str, str]:
+    """The producer's metadata and where the copy comes from; S3 allows ASCII only, and 2 KB."""
+    ours = {"version-id": delivery.version_id, "landed-at": delivery.landed_at, "batch-id": batch_id}
+    every = {**raw.get("Metadata", {}), "raw-key": quote(delivery.key), **ours}
+    return every if sum(len(name) + len(text) for name, text in every.items()) <= _LARGEST_METADATA else ours
+
+
+def _verify_new(s3: Any, bucket: str, delivery: Delivery, raw: dict[str, Any]) -> None:
+    """Verify the copy made just now; one that differs is taken away, so that a retry copies anew."""
+    copy = _head(s3, bucket, delivery.archive_key)
+    if copy is None:
+        raise _differs(bucket, delivery, "the copy is not there")
+    try:
+        _verify(s3, bucket, delivery, raw, copy)
+    except ArchiveError:
+        if copy.get("Metadata", {}).get("version-id") == delivery.version_id and copy.get("VersionId"):
+            s3.delete_object(Bucket=bucket, Key=delivery.archive_key, VersionId=copy["VersionId"])
+        raise
+
+
+def _verify(s3: Any, bucket: str, delivery: Delivery, raw: dict[str, Any], copy: dict[str, Any]) -> None:
+    """The copy holds the raw version's bytes.
+
+    Sizes must be equal, and then: the checksums over the whole object where both have one of the
+    same kind; else equal ETags; else (encrypted with KMS or copied in parts, where ETags say
+    nothing about bytes) SHA-256 of both, as read back.
+    """
+    if copy["ContentLength"] != raw["ContentLength"]:
+        raise _differs(bucket, delivery, f"it has {copy['ContentLength']} bytes instead of {raw['ContentLength']}")
+    for name in sorted(_checksums(raw).keys() & _checksums(copy).keys()):
+        if _checksums(raw)[name] != _checksums(copy)[name]:
+            raise _differs(bucket, delivery, f"its {name} is {copy[name]} instead of {raw[name]}")
+        return
+    if raw["ETag"] == copy["ETag"]:
+        return
+    was = _sha256(s3, Bucket=bucket, Key=delivery.key, VersionId=delivery.version_id)
+    now = _sha256(s3, Bucket=bucket, Key=delivery.archive_key)
+    if was != now:
+        raise _differs(bucket, delivery, f"its SHA-256 is {now} instead of {was}")
+
+
+def _checksums(head: dict[str, Any]) -> dict[str, str]:
+    """Those over the whole object; a composite one depends on how it was uploaded."""
+    if head.get("ChecksumType", "FULL_OBJECT") != "FULL_OBJECT":
+        return {}
+    return {name: text for name, text in head.items() if name.startswith("Checksum") and name != "ChecksumType"}
+
+
+def _sha256(s3: Any, **which: str) -> str:
+    digest = hashlib.sha256()
+    for chunk in s3.get_object(**which)["Body"].iter_chunks(1024 * 1024):
+        digest.update(chunk)
+    return digest.hexdigest()
+
+
+def _refuse_foreign(bucket: str, delivery: Delivery, copy: dict[str, Any]) -> None:
+    found = copy.get("Metadata", {}).get("version-id")
+    if found != delivery.version_id or copy["ContentLength"] != delivery.size:
+        raise ArchiveError(
+            f"s3://{bucket}/{delivery.archive_key} is another object "
+            f"(version-id {found}, {copy['ContentLength']} bytes)",
+            expected=f"nothing there, or the copy of version {delivery.version_id} ({delivery.size} bytes)",
+            remedy="move that object away; it was not overwritten",
+        )
+
+
+def _refuse_changed(bucket: str, delivery: Delivery, raw: dict[str, Any]) -> None:
+    if (raw["ContentLength"], raw["ETag"].strip('"')) != (delivery.size, delivery.etag):
+        raise ArchiveError(
+            f"s3://{bucket}/{delivery.key} version {delivery.version_id} has {raw['ContentLength']} bytes, "
+            f"ETag {raw['ETag']}",
+            expected=f"{delivery.size} bytes, ETag {delivery.etag}, as the batch was planned",
+            remedy="switch versioning on for the bucket, and deliver the file again",
+        )
+
+
+def _differs(bucket: str, delivery: Delivery, how: str) -> ArchiveError:
+    return ArchiveError(
+        f"the copy s3://{bucket}/{delivery.archive_key} differs from {delivery.key}: {how}",
+        expected="the same bytes; the raw object was left where it was",
+        remedy="archive the batch again; if it differs again, move the copy away first",
+    )
+
+
+def _refuse_failures(bucket: str, batch: Batch, outcomes: dict[Delivery, Outcome]) -> None:
+    failed = [(each, it) for each, it in outcomes.items() if isinstance(it, Exception) and not _is_unfinished(it)]
+    if not failed:
+        return
+    first = ", ".join(f"{each.key} ({error})" for each, error in failed[:_NAMED_FAILURES])
+    more = f" and {len(failed) - _NAMED_FAILURES} more" if len(failed) > _NAMED_FAILURES else ""
+    raise ArchiveError(
+        f"{len(failed)} of {len(outcomes)} deliveries of {batch.batch_id} could not be archived: {first}{more}",
+        expected="every delivery to be copied and verified; those that failed are still in raw/",
+        remedy=_again(bucket, batch),
+    ) from failed[0][1]
+
+
+def _refuse_unfinished(batch: Batch, outcomes: dict[Delivery, Outcome]) -> None:
+    left = sum(map(_is_unfinished, outcomes.values()))
+    if left:
+        raise ArchiveError(
+            f"time ran out: {len(outcomes) - left} of {len(outcomes)} deliveries of {batch.batch_id} are archived",
+            expected="all of them",
+            remedy=f"run {places.ARCHIVE_FUNCTION} again with the same batch_id; it goes on with the other {left}",
+        )
+
+
+def _is_unfinished(outcome: Outcome) -> bool:
+    return isinstance(outcome, TimeoutError)
+
+
+def _again(bucket: str, batch: Batch) -> str:
+    payload = json.dumps({"batch_id": batch.batch_id})
+    return f"mend the cause in s3://{bucket}, then run {places.ARCHIVE_FUNCTION} again with {payload}"
