@@ -52,7 +52,10 @@ def delta_tables() -> tuple[Table, ...]:
 
 def parquet_tables() -> tuple[Table, ...]:
     """The ledger, and per dataset its rejects and its parked rows."""
-    return (ledger_table(), *(table(dataset) for dataset in DATASETS.values() for table in (rejected_table, parked_table)))
+    return (
+        ledger_table(),
+        *(table(dataset) for dataset in DATASETS.values() for table in (rejected_table, parked_table)),
+    )
 
 
 def ledger_table() -> Table:

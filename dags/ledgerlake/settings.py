@@ -82,8 +82,12 @@ def from_environment(environ: Mapping[str, str] | None = None) -> Settings:
         SettingsError: a variable of ours is misspelt or has no valid value.
     """
     environ = os.environ if environ is None else environ
-    given = {name.removeprefix("AIRFLOW__LEDGERLAKE__").lower(): v for name, v in environ.items() if "__LEDGERLAKE__" in name}
-    given |= {name.removeprefix("LEDGERLAKE_").lower(): v for name, v in environ.items() if name.startswith("LEDGERLAKE_")}
+    given = {
+        name.removeprefix("AIRFLOW__LEDGERLAKE__").lower(): v for name, v in environ.items() if "__LEDGERLAKE__" in name
+    }
+    given |= {
+        name.removeprefix("LEDGERLAKE_").lower(): v for name, v in environ.items() if name.startswith("LEDGERLAKE_")
+    }
     given.setdefault("region", environ.get("AWS_REGION") or environ.get("AWS_DEFAULT_REGION") or Settings.region)
     kinds = get_type_hints(Settings)
     environment = given.get("environment", "local")

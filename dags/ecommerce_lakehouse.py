@@ -1,0 +1,108 @@
+"""### From delivered files to checked tables
+
+A file that lands in `raw/` wakes this DAG. It makes a batch of what waits, loads it into Delta tables by one
+Glue job per dataset, archives the files, checks the tables, and tells people what became of every row.
+
+| task | does |
+|---|---|
+| `wait_for_deliveries` | waits for a message; after a while without one it looks anyway |
+| `plan_batch` | lists `raw/` once it is quiet, writes the manifest; when there is nothing to do the rest is skipped |
+| `product_etl`, `orders_etl`, `order_items_etl` | validate, deduplicate, merge; parents before children |
+| `archive_etl_files` | moves the batch's files from `raw/` to `archived/`, each copy verified |
+| `crawl_lakehouse` | skipped, unless a table is new or its columns have changed |
+| `checks` | fail with the offending keys |
+| `acknowledge` | deletes the messages and closes the batch; only after all checks passed |
+| `report` | one message to the topic: the figures, or what failed and how to go on |
+
+One run is always active, waiting. A run that finds nothing to do, or a closed gate, ends green and tells nobody.
+
+### When it fails
+The message to the topic names task, dataset, reason and log. Nothing is lost: files stay in `raw/` or are in
+`archived/`, the batch stays open, and the next run goes on with it as soon as the messages come back.
+
+1. See what happened: `ledgerlake logs`, or the log of the red task.
+2. Mend the cause. An error says what was seen, what was expected, and what to do.
+3. Wait for the next run, or go on at once: `ledgerlake run --wait`.
+
+| you see | do |
+|---|---|
+| a red Glue job | its error is the last line of the task's log; all of its output: `ledgerlake logs` |
+| a red check | the keys are in its error; its SQL is under *Rendered Templates*; `ledgerlake query "…"` |
+| rejected rows | no failure: `ledgerlake rejects orders` shows each with all its reasons |
+| *somebody has been at work on the lake* | wait; if that run is dead: `ledgerlake lease release` |
+| nothing happens | is the DAG paused? `ledgerlake status`; what waits: `ledgerlake wait` |
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pendulum
+from airflow.sdk import DAG, Param, TaskGroup, TriggerRule
+
+from ledgerlake import places, settings
+from ledgerlake.checks import checks
+from ledgerlake.contracts import DATASETS
+from ledgerlake_airflow import WAIT
+from ledgerlake_airflow.acknowledge import acknowledge
+from ledgerlake_airflow.athena import AthenaCheckOperator
+from ledgerlake_airflow.crawl import CrawlWhenChanged
+from ledgerlake_airflow.failure import remember_failure
+from ledgerlake_airflow.jobs import ArchiveFiles, DatasetJob
+from ledgerlake_airflow.planning import plan_batch
+from ledgerlake_airflow.report import report
+from ledgerlake_airflow.sensor import WaitForDeliveries
+
+SETTINGS = settings.current()
+
+with DAG(
+    places.LIVE_DAG,
+    description="Loads what is delivered to raw/ into checked tables, and accounts for every row.",
+    doc_md=__doc__,
+    schedule="@continuous",
+    start_date=pendulum.datetime(2025, 4, 1, tz="UTC"),
+    catchup=False,
+    max_active_runs=1,
+    tags=["ledgerlake", "lakehouse", "e-commerce"],
+    params={
+        "reason": Param(
+            "", type=["null", "string"], title="Why", description="Shown in the report of a run started by hand."
+        ),
+        "crawl": Param(
+            False, type="boolean", title="Run the crawler", description="Also when the catalogue is up to date."
+        ),
+    },
+    default_args={
+        "owner": "data-platform",
+        "retries": SETTINGS.task_retries,
+        "retry_delay": timedelta(seconds=SETTINGS.retry_delay_seconds),
+        "retry_exponential_backoff": 2.0,
+        "max_retry_delay": timedelta(minutes=15),
+        "execution_timeout": timedelta(minutes=20),
+        "on_failure_callback": remember_failure,
+    },
+) as dag:
+    wait = WaitForDeliveries(task_id=WAIT, settings=SETTINGS)
+    plan = plan_batch()
+
+    jobs = {
+        name: DatasetJob(dataset=dataset, settings=SETTINGS, trigger_rule=TriggerRule.NONE_FAILED)
+        for name, dataset in DATASETS.items()
+    }
+    for name, dataset in DATASETS.items():
+        parents = [jobs[reference.dataset] for reference in dataset.references]
+        (parents or plan) >> jobs[name]
+    last_jobs = [job for job in jobs.values() if not job.downstream_task_ids]
+
+    archive = ArchiveFiles(task_id="archive_etl_files", trigger_rule=TriggerRule.NONE_FAILED)
+    crawl = CrawlWhenChanged(task_id="crawl_lakehouse", settings=SETTINGS)
+    with TaskGroup("checks", tooltip="Athena: what must hold after every batch") as all_checks:
+        for check in checks():
+            AthenaCheckOperator(check=check, settings=SETTINGS, trigger_rule=TriggerRule.NONE_FAILED)
+
+    acknowledged = acknowledge()
+    told = report().as_teardown()
+
+    wait >> plan
+    last_jobs >> archive >> crawl >> all_checks >> acknowledged >> told
+    [*jobs.values(), all_checks] >> told  # it waits for those that still run when another has failed

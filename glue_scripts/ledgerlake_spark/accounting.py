@@ -1,0 +1,72 @@
+"""What became of the rows of a stage, counted per delivery."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from dataclasses import dataclass, field
+
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from ledgerlake_spark.arrivals import Arrivals
+from ledgerlake_spark.verdict import CLOSING
+
+
+class Broken(Exception):
+    """Files turned out to be unreadable after some of their rows were staged.
+
+    Args:
+        files: the reasons, by the number of the delivery.
+    """
+
+    def __init__(self, files: dict[int, str]) -> None:
+        super().__init__(f"{len(files)} files")
+        self.files = files
+
+
+@dataclass
+class Accounts:
+    """Ledger counts by delivery id, and the columns by raw key that no contract knows."""
+
+    counts: dict[str, dict[str, int]] = field(default_factory=lambda: defaultdict(lambda: defaultdict(int)))
+    unknown: dict[str, list[str]] = field(default_factory=dict)
+
+
+def account(stage: DataFrame, arrivals: Arrivals) -> Accounts:
+    """Count the stage.
+
+    Rows read are the reader's own count, from the closing rows; the fates are counted apart, so
+    that a row lost between the two shows. A file that is rejected whole counts as one row.
+
+    Raises:
+        Broken: a file that is to be rejected whole has rows in the stage.
+    """
+    grouped = stage.groupBy("_delivery_id", "_fate", F.col("_parked_in").isNotNull().alias("was_parked"))
+    counted = grouped.agg(F.count(F.lit(1)).alias("rows")).collect()
+    closing = stage.where(F.col("_fate") == CLOSING)
+    closed = closing.select("_delivery_id", "_source_file", "_rows_read", "_problem", "_unknown").collect()
+    staged = {row._delivery_id for row in counted if row._fate != CLOSING and not row.was_parked}
+    _refuse_half_read({row._delivery_id: row._problem for row in closed if row._problem}, staged, arrivals)
+
+    accounts = Accounts()
+    for row in closed:
+        counts = accounts.counts[row._delivery_id]
+        counts["rows_read"] += 1 if row._problem else row._rows_read
+        counts["rejected"] += 1 if row._problem else 0
+        if columns := json.loads(row._unknown):
+            accounts.unknown[row._source_file] = columns
+    for row in counted:
+        if row._fate == CLOSING or (row.was_parked and row._fate == "parked"):
+            continue  # a row that stays in the parking is not news
+        counts = accounts.counts[row._delivery_id]
+        counts[row._fate] += row.rows
+        if row.was_parked:
+            counts["released"] += row.rows
+    return accounts
+
+
+def _refuse_half_read(problems: dict[str, str], staged: set[str], arrivals: Arrivals) -> None:
+    half_read = {arrivals.numbers[delivery]: problems[delivery] for delivery in problems if delivery in staged}
+    if half_read:
+        raise Broken(half_read)

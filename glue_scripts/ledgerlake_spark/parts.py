@@ -1,0 +1,113 @@
+"""Rejects and parked rows: one Parquet object for each delivery, replaced whole.
+
+What a delivery's rejects are follows from the delivery and today's rules alone, and an object is
+replaced in one step; so a retry, or processing the delivery again, leaves exactly one truth.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Iterable, Iterator
+from itertools import groupby
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from pyspark.sql import DataFrame
+
+from ledgerlake import places
+from ledgerlake.contracts import Dataset
+from ledgerlake.deliveries import Delivery
+from ledgerlake_spark.objects import open_delivery, s3
+from ledgerlake_spark.originals import originals
+
+_WRITTEN = "delivery_id string, rows long"
+_REJECTED = pa.schema(
+    [
+        ("batch_id", pa.string()),
+        ("source_file", pa.string()),
+        ("source_row", pa.int64()),
+        ("landed_at", pa.timestamp("us", "UTC")),
+        ("original", pa.string()),
+        ("reasons", pa.list_(pa.string())),
+    ]
+)
+
+
+def write_rejected(
+    rejected: DataFrame, dataset: Dataset, deliveries: Iterable[Delivery], bucket: str
+) -> dict[str, int]:
+    """Write the rejects of each delivery, with the text of each row as it was delivered.
+
+    Args:
+        rejected: `_delivery_id`, and the columns of the table `rejected_<dataset>` without `original`.
+        deliveries: those the rows may be of.
+
+    Returns:
+        Rows written, by delivery id; a delivery without rejects is not in it.
+    """
+    known = {delivery.id: delivery for delivery in deliveries}
+
+    def part(delivery_id: str, rows: pa.Table) -> pa.Table:
+        numbers = [number for number in rows["source_row"].to_pylist() if number is not None]
+        texts: dict[int, str] = {}
+        if numbers:
+            with open_delivery(bucket, known[delivery_id]) as stream:
+                texts = originals(stream, numbers)
+        original = pa.array([texts.get(number) for number in rows["source_row"].to_pylist()], pa.string())
+        return rows.append_column("original", original).select(_REJECTED.names).cast(_REJECTED)
+
+    return _write(rejected, part, lambda delivery_id: places.rejected_part(dataset.name, delivery_id), bucket)
+
+
+def write_parked(parked: DataFrame, dataset: Dataset, bucket: str) -> dict[str, int]:
+    """Write the rows of each delivery that are parked now.
+
+    Args:
+        parked: `_delivery_id`, and the columns of the table `parked_<dataset>`.
+
+    Returns:
+        Rows written, by delivery id.
+    """
+    return _write(
+        parked, lambda _, rows: rows, lambda delivery_id: places.parked_part(dataset.name, delivery_id), bucket
+    )
+
+
+def remove(keys: Iterable[str], bucket: str) -> None:
+    """Remove parts of deliveries that have no such rows any more; one that is not there is fine."""
+    every = list(keys)
+    for start in range(0, len(every), 1000):
+        objects = [{"Key": key} for key in every[start : start + 1000]]
+        answer = s3().delete_objects(Bucket=bucket, Delete={"Objects": objects, "Quiet": True})
+        if errors := answer.get("Errors"):
+            raise OSError(f"could not remove {errors[0]['Key']} from {bucket}: {errors[0]['Message']}")
+
+
+def _write(
+    rows: DataFrame, part: Callable[[str, pa.Table], pa.Table], key_of: Callable[[str], str], bucket: str
+) -> dict[str, int]:
+    def write(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        for delivery_id, table in _by_delivery(batches):
+            body = io.BytesIO()
+            pq.write_table(part(delivery_id, table), body, compression="zstd")
+            s3().put_object(Bucket=bucket, Key=key_of(delivery_id), Body=body.getvalue())
+            yield pa.RecordBatch.from_pydict({"delivery_id": [delivery_id], "rows": [table.num_rows]})
+
+    together = rows.repartition("_delivery_id").sortWithinPartitions("_delivery_id")
+    return {row.delivery_id: row.rows for row in together.mapInArrow(write, _WRITTEN).collect()}
+
+
+def _by_delivery(batches: Iterator[pa.RecordBatch]) -> Iterator[tuple[str, pa.Table]]:
+    """The rows of each delivery as one table; they come sorted by delivery."""
+    pieces = ((piece["_delivery_id"][0].as_py(), piece) for batch in batches for piece in _runs(batch))
+    for delivery_id, group in groupby(pieces, key=lambda piece: piece[0]):
+        yield delivery_id, pa.Table.from_batches([piece for _, piece in group]).drop_columns(["_delivery_id"])
+
+
+def _runs(batch: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
+    ids = batch["_delivery_id"].to_pylist()
+    start = 0
+    for _, run in groupby(ids):
+        length = len(list(run))
+        yield batch.slice(start, length)
+        start += length
