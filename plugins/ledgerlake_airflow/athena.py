@@ -1,0 +1,81 @@
+"""Questions to Athena, and the operator that fails on what the answer says."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from airflow.providers.amazon.aws.hooks.athena import AthenaHook
+from airflow.providers.amazon.aws.operators.athena import AthenaOperator
+from airflow.sdk import Context
+from airflow.sdk.exceptions import AirflowException, AirflowFailException
+
+from ledgerlake import places
+from ledgerlake.checks import LIMIT, Check
+from ledgerlake.settings import Settings
+from ledgerlake_airflow.aws import CONNECTION
+
+QUERY_SECONDS = 600
+
+
+class CheckFailed(AirflowFailException):
+    """Rows break a promise of the lake; not retried, since asking again does not mend them."""
+
+
+class AthenaCheckOperator(AthenaOperator):
+    """Ask Athena for the rows that break `check`, and fail with their keys when there are any."""
+
+    def __init__(self, *, check: Check, settings: Settings, **kwargs: Any) -> None:
+        super().__init__(
+            task_id=check.name,
+            query=check.sql,
+            database=places.DATABASE,
+            workgroup=places.WORKGROUP,
+            sleep_time=_pause(settings),
+            max_polling_attempts=_attempts(settings),
+            deferrable=False,
+            **kwargs,
+        )
+        self.says = check.says
+
+    def execute(self, context: Context) -> str | None:
+        query_id = super().execute(context)
+        found = result_rows(self.hook, query_id, LIMIT)
+        if found:
+            raise CheckFailed(f"{self.task_id}: not true that {self.says}: {'; '.join(map(_in_words, found))}")
+        return query_id
+
+
+def ask(sql: str, settings: Settings) -> list[dict[str, str | None]]:
+    """The rows that Athena answers with, as text by column.
+
+    Raises:
+        AirflowException: the query did not succeed; says why.
+    """
+    hook = AthenaHook(aws_conn_id=CONNECTION)
+    query_id = hook.run_query(sql, {"Database": places.DATABASE}, {}, None, places.WORKGROUP)
+    state = hook.poll_query_status(query_id, _attempts(settings), _pause(settings))
+    if state not in AthenaHook.SUCCESS_STATES:
+        raise AirflowException(f"Athena query {query_id} is {state}: {hook.get_state_change_reason(query_id)}")
+    return result_rows(hook, query_id)
+
+
+def result_rows(hook: AthenaHook, query_id: str | None, limit: int | None = None) -> list[dict[str, str | None]]:
+    """The first `limit` rows of a finished query, as text by column."""
+    pages = hook.get_query_results_paginator(str(query_id), max_items=limit and limit + 1)
+    if pages is None:
+        raise AirflowException(f"Athena query {query_id} has no result")
+    rows = [[cell.get("VarCharValue") for cell in row["Data"]] for page in pages for row in page["ResultSet"]["Rows"]]
+    names, values = rows[0], rows[1:]  # the first row of the first page holds the names
+    return [dict(zip(map(str, names), row, strict=True)) for row in values]
+
+
+def _in_words(row: dict[str, str | None]) -> str:
+    return f"{row['dataset']} {row['offending']} ({row['detail']})"
+
+
+def _pause(settings: Settings) -> int:
+    return max(1, min(5, round(settings.poll_seconds)))
+
+
+def _attempts(settings: Settings) -> int:
+    return QUERY_SECONDS // _pause(settings)

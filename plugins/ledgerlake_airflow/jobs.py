@@ -1,0 +1,112 @@
+"""What the run starts: one Glue job per dataset, then the archive."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from airflow.providers.amazon.aws.operators.glue import GlueJobOperator
+from airflow.providers.amazon.aws.operators.lambda_function import LambdaInvokeFunctionOperator
+from airflow.sdk import Context
+from airflow.sdk.exceptions import AirflowException, AirflowSkipException
+from botocore.exceptions import BotoCoreError, ClientError
+
+from ledgerlake import places
+from ledgerlake.contracts import Dataset
+from ledgerlake.settings import Settings
+from ledgerlake_airflow import PLAN
+from ledgerlake_airflow.aws import hold_lease
+
+BATCH_ID = "{{ ti.xcom_pull(task_ids='" + PLAN + "')['batch_id'] }}"
+LAMBDA_SECONDS = 900  # the longest that a Lambda runs
+
+
+class JobFailed(AirflowException):
+    """A Glue job did not succeed; says its state and the error that it ended with."""
+
+
+class ArchiveFailed(AirflowException):
+    """ArchiveETLFiles raised an error; says which."""
+
+
+class DatasetJob(GlueJobOperator):
+    """Run the Glue job of `dataset` for the batch; skipped when the batch has no work for it.
+
+    The job belongs to the infrastructure and is only started here. It goes on when Airflow dies: a retry
+    finds it by the task's name and watches it again.
+    """
+
+    def __init__(self, *, dataset: Dataset, settings: Settings, **kwargs: Any) -> None:
+        poll = max(1, round(settings.poll_seconds))
+        super().__init__(
+            task_id=dataset.job,
+            job_name=dataset.job,
+            script_args={"--batch_id": BATCH_ID},
+            deferrable=True,
+            waiter_delay=poll,
+            waiter_max_attempts=settings.job_timeout_minutes * 120 // poll + 60,
+            resume_glue_job_on_retry=True,
+            verbose=False,
+            update_config=False,
+            **kwargs,
+        )
+        self.dataset_name = dataset.name
+
+    def execute(self, context: Context) -> Any:
+        plan = context["ti"].xcom_pull(task_ids=PLAN)
+        if self.dataset_name not in plan["datasets"]:
+            raise AirflowSkipException(f"no delivery of {self.dataset_name}, nor of its parents, is in the batch")
+        hold_lease()
+        return super().execute(context)
+
+    def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context) -> Any:
+        try:
+            return super().resume_execution(next_method, next_kwargs, context)
+        except AirflowException as error:
+            raise JobFailed(self._what_happened(context, error)) from error
+
+    def _what_happened(self, context: Context, error: AirflowException) -> str:
+        """The job's own last words, rather than the waiter's."""
+        run_id = context["ti"].xcom_pull(task_ids=self.task_id, key="glue_job_run_id")
+        try:
+            run = self.hook.conn.get_job_run(JobName=self.job_name, RunId=run_id)["JobRun"]
+        except (BotoCoreError, ClientError):
+            return f"{self.job_name} run {run_id}: {error}"
+        said = run.get("ErrorMessage") or f"no error message; the wait for it ended with: {error}"
+        return f"{self.job_name} {run['JobRunState']}: {said} (Glue run {run_id})"
+
+
+class ArchiveFiles(LambdaInvokeFunctionOperator):
+    """Have ArchiveETLFiles move the batch's files from raw/ to archived/; the Lambda's error is the task's."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(
+            function_name=places.ARCHIVE_FUNCTION,
+            payload='{"batch_id": "' + BATCH_ID + '"}',
+            # One call and no silent second one: the task's retries are the retries.
+            botocore_config={
+                "read_timeout": LAMBDA_SECONDS + 30,
+                "retries": {"total_max_attempts": 1},
+                "tcp_keepalive": True,
+            },
+            **kwargs,
+        )
+
+    def execute(self, context: Context) -> Any:
+        hold_lease()
+        try:
+            answer = json.loads(super().execute(context))
+        except ValueError as error:
+            raise ArchiveFailed(_lambda_error(error)) from error
+        self.log.info("%s files archived, %s were there already.", answer["archived"], answer["already_there"])
+        return answer
+
+
+def _lambda_error(error: ValueError) -> str:
+    """`ErrorType: message`, out of what the provider's operator raises for a FunctionError."""
+    details = error.args[1] if len(error.args) > 1 and isinstance(error.args[1], dict) else {}
+    try:
+        said = json.loads(details["Payload"])
+        return f"{places.ARCHIVE_FUNCTION}: {said['errorType']}: {said['errorMessage']}"
+    except (KeyError, TypeError, ValueError):
+        return f"{places.ARCHIVE_FUNCTION}: {error}"

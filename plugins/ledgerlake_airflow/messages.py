@@ -1,0 +1,89 @@
+"""The queue of S3 events: a message only says "look", and is deleted at the end of the run it woke."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from airflow.sdk.exceptions import AirflowException
+
+from ledgerlake import places
+from ledgerlake_airflow.aws import client
+
+log = logging.getLogger(__name__)
+
+AT_ONCE = 10  # as many as SQS takes or gives in one call
+DELETE_ATTEMPTS = 3
+_GONE = {"ReceiptHandleIsInvalid", "InvalidParameterValue"}  # received again since, or deleted
+
+
+def queue_url(sqs: Any, name: str = places.QUEUE) -> str:
+    """Where the queue is, as SQS itself says: it depends on account, region and endpoint."""
+    return str(sqs.get_queue_url(QueueName=name)["QueueUrl"])
+
+
+@dataclass(frozen=True)
+class Queue:
+    """The queue as a run uses it; a message is known by its receipt."""
+
+    sqs: Any
+    url: str
+
+    @classmethod
+    def open(cls) -> Queue:
+        sqs = client("sqs")
+        return cls(sqs, queue_url(sqs))
+
+    def receive(self, visibility_seconds: int) -> list[str]:
+        """The receipts of up to ten messages, hidden from others for `visibility_seconds`; does not wait."""
+        answer = self.sqs.receive_message(
+            QueueUrl=self.url, MaxNumberOfMessages=AT_ONCE, WaitTimeSeconds=0, VisibilityTimeout=visibility_seconds
+        )
+        return [message["ReceiptHandle"] for message in answer.get("Messages", [])]
+
+    def delete(self, receipts: Sequence[str]) -> int:
+        """Delete the messages; those that are already gone, or were received again, are left alone.
+
+        Returns:
+            How many were deleted.
+
+        Raises:
+            AirflowException: SQS refused some of them, again and again.
+        """
+        deleted, left = 0, list(receipts)
+        failed: list[dict[str, Any]] = []
+        for _ in range(DELETE_ATTEMPTS):
+            retry: list[str] = []
+            failed = []
+            for some in _tens(left):
+                answer = self.sqs.delete_message_batch(QueueUrl=self.url, Entries=_entries(some))
+                deleted += len(answer.get("Successful", []))
+                refused = [entry for entry in answer.get("Failed", []) if entry["Code"] not in _GONE]
+                failed += refused
+                retry += [some[int(entry["Id"])] for entry in refused]
+            if not retry:
+                return deleted
+            left = retry
+        reasons = sorted({f"{entry['Code']}: {entry.get('Message', '')}" for entry in failed})
+        raise AirflowException(
+            f"{len(left)} of {len(receipts)} messages could not be deleted from {self.url}: {'; '.join(reasons)}"
+        )
+
+    def show_again(self, receipts: Sequence[str], seconds: int) -> None:
+        """Let the messages be received again in `seconds`; one that cannot be changed comes back later by itself."""
+        for some in _tens(receipts):
+            entries = [{**entry, "VisibilityTimeout": seconds} for entry in _entries(some)]
+            answer = self.sqs.change_message_visibility_batch(QueueUrl=self.url, Entries=entries)
+            for entry in answer.get("Failed", []):
+                log.info("A message keeps its visibility timeout: %s %s", entry["Code"], entry.get("Message", ""))
+
+
+def _entries(receipts: Sequence[str]) -> list[dict[str, Any]]:
+    return [{"Id": str(index), "ReceiptHandle": receipt} for index, receipt in enumerate(receipts)]
+
+
+def _tens(receipts: Sequence[str]) -> Iterator[list[str]]:
+    for start in range(0, len(receipts), AT_ONCE):
+        yield list(receipts[start : start + AT_ONCE])

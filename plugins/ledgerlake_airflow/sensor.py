@@ -1,0 +1,54 @@
+"""The sensor that a delivery wakes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from airflow.providers.amazon.aws.sensors.sqs import SqsSensor
+from airflow.sdk import Context
+from airflow.sdk.exceptions import AirflowSensorTimeout
+
+from ledgerlake import places
+from ledgerlake.settings import Settings
+from ledgerlake_airflow.messages import AT_ONCE, queue_url
+
+MESSAGES = "messages"
+LONG_POLL_SECONDS = 20  # the longest that SQS allows
+
+
+class WaitForDeliveries(SqsSensor):
+    """Wait in the triggerer for the first message of the queue, and never delete one.
+
+    A timeout is neither a failure nor a skip: an event may have been lost, so the run goes on without
+    messages and looks into raw/. Any other error of the trigger stays an error, and is retried. A run
+    that a person started does not wait at all.
+    """
+
+    def __init__(self, *, settings: Settings, **kwargs: Any) -> None:
+        super().__init__(
+            sqs_queue=places.QUEUE,
+            max_messages=AT_ONCE,
+            wait_time_seconds=LONG_POLL_SECONDS,
+            poke_interval=1,
+            visibility_timeout=settings.visibility_seconds,
+            timeout=settings.sensor_timeout_seconds,
+            delete_message_on_reception=False,
+            deferrable=True,
+            **kwargs,
+        )
+
+    def execute(self, context: Context) -> Any:
+        if context["dag_run"].run_type == "manual":
+            self.log.info("Somebody started this run: it looks into raw/ at once.")
+            context["ti"].xcom_push(key=MESSAGES, value=[])
+            return None
+        self.sqs_queue = queue_url(self.hook.conn, self.sqs_queue)
+        return super().execute(context)
+
+    def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context) -> Any:
+        try:
+            return super().resume_execution(next_method, next_kwargs, context)
+        except AirflowSensorTimeout:
+            self.log.info("No message came in %s s: looking into raw/ anyway.", self.timeout)
+            context["ti"].xcom_push(key=MESSAGES, value=[])
+            return None
