@@ -62,8 +62,8 @@ def refuse_imbalance(entries: list[LedgerEntry]) -> None:
         if came != went:
             fates = ", ".join(f"{getattr(entry, fate)} {fate}" for fate in FATES)
             raise ConservationError(
-                f"{entry.dataset}: of {entry.source_file} {entry.rows_read} rows were read and {entry.released} released, "
-                f"but {went} are accounted for ({fates})",
+                f"{entry.dataset}: of {entry.source_file} {entry.rows_read} rows were read "
+                f"and {entry.released} released, but {went} are accounted for ({fates})",
                 expected="both sums to be equal; nothing was published",
                 remedy=f"this is a defect of Ledgerlake: keep staging/{entry.batch_id}/ and report it",
             )

@@ -56,9 +56,10 @@ def run(spark: SparkSession, dataset: Dataset, batch_id: str, bucket: str) -> di
     tables[dataset.name].create_if_missing()
     stage = Stage(spark, dataset, batch_id, bucket)
     summary = _still_good(stage.summary(), tables, dataset, batch_id)
+    resumed = summary is not None
     if summary is None:
         summary = stage.make(batch.of(dataset.name), tables, code_digest())
-    publish(stage, summary, batch, tables[dataset.name])
+    publish(stage, summary, batch, tables[dataset.name], resumed=resumed)
     counts: dict[str, Any] = totals(list(summary.entries))
     return counts | ({"unknown_columns": summary.unknown} if summary.unknown else {})
 

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from ledgerlake import places
@@ -25,15 +26,18 @@ from ledgerlake_spark.tables import LakeTable
 from ledgerlake_spark.verdict import CLOSING, WRITES
 
 
-def publish(stage: Stage, summary: Summary, batch: Batch, table: LakeTable) -> None:
+def publish(stage: Stage, summary: Summary, batch: Batch, table: LakeTable, *, resumed: bool) -> None:
     """Publish everything that the stage holds.
+
+    Args:
+        resumed: the stage was made by an earlier try, which may have published some of it.
 
     Raises:
         VerdictError: the MERGE did something else than the verdict says.
         ConservationError: other rows were written as rejected than were counted.
     """
     _rejects(stage, summary, batch)
-    _merge(stage, summary, table)
+    _merge(stage, summary, table, resumed)
     _parking(stage, summary, batch)
     _ledger(stage, summary)
 
@@ -66,8 +70,8 @@ def _rejected_rows(stage: Stage):
     )
 
 
-def _merge(stage: Stage, summary: Summary, table: LakeTable) -> None:
-    if table.committed(stage.batch_id, last=None) is not None:
+def _merge(stage: Stage, summary: Summary, table: LakeTable, resumed: bool) -> None:
+    if resumed and table.committed(stage.batch_id) is not None:
         return  # by an earlier try, which died after it
     columns = [name for name, _ in delta_columns(stage.dataset)]
     rows = stage.rows(*WRITES).withColumn("_batch_id", F.lit(stage.batch_id)).select(*columns)

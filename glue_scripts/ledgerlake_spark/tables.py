@@ -83,7 +83,7 @@ class LakeTable:
         Raises:
             VerdictError: the commit did something else.
         """
-        if not any(expected.values()) or self.committed(batch_id, last=5) == expected:
+        if not any(expected.values()):
             return  # a MERGE without rows would still be a commit
         rows.createOrReplaceTempView("verdict")
         same_key = " and ".join(f"t.`{name}` = s.`{name}`" for name in self.dataset.key)

@@ -9,13 +9,15 @@ from __future__ import annotations
 from ledgerlake.contracts import Column, Dataset
 
 _DATE = r"[0-9]{4}-[0-9]{2}-[0-9]{2}"
+_TIME = r"[0-9]{2}:[0-9]{2}(:[0-9]{2}([.][0-9]{1,9})?)?"
+_ZONE = r"(Z|[+-][0-9]{2}:[0-9]{2})?"
 _BLANKS = r"' \t\r\n\u00a0'"
 
 # Spark's own casts accept more than a value: '2025' as a date, '12:30' as a timestamp of today,
 # '1.5d' as a double. The patterns keep those out.
 _PATTERNS = {
     "date": rf"^{_DATE}([T ]00:00(:00([.]0+)?)?Z?)?$",
-    "timestamp": rf"^{_DATE}([T ][0-9]{{2}}:[0-9]{{2}}(:[0-9]{{2}}([.][0-9]{{1,9}})?)?(Z|[+-][0-9]{{2}}:[0-9]{{2}})?)?$",
+    "timestamp": rf"^{_DATE}([T ]{_TIME}{_ZONE})?$",
     "double": r"^[+-]?([0-9]+[.]?[0-9]*|[.][0-9]+)([eE][+-]?[0-9]+)?$",
 }
 
