@@ -1,0 +1,155 @@
+"""Airflow without a database or a server, on an AWS in memory; the tests never leave the process."""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[2]
+ACCOUNT = "123456789012"  # moto's
+
+os.environ.update(
+    AIRFLOW_HOME=tempfile.mkdtemp(prefix="ledgerlake-airflow-"),
+    AIRFLOW__CORE__LOAD_EXAMPLES="False",
+    AIRFLOW__CORE__DAGS_FOLDER=str(ROOT / "dags"),
+    AIRFLOW__CORE__PLUGINS_FOLDER=str(ROOT / "plugins"),
+    AIRFLOW__API__BASE_URL="http://airflow.test",
+    AIRFLOW_CONN_AWS_DEFAULT="aws://",
+    AWS_ACCESS_KEY_ID="testing",
+    AWS_SECRET_ACCESS_KEY="testing",
+    AWS_DEFAULT_REGION="us-east-1",
+    LEDGERLAKE_ENVIRONMENT="local",
+    LEDGERLAKE_ACCOUNT=ACCOUNT,
+    LEDGERLAKE_SETTLE_SECONDS="0",
+)
+os.environ.pop("AWS_ENDPOINT_URL", None)
+sys.path[:0] = [str(ROOT / "dags"), str(ROOT / "plugins")]
+
+import boto3  # noqa: E402
+import pytest  # noqa: E402
+from moto import mock_aws  # noqa: E402
+
+from ledgerlake import places  # noqa: E402
+from ledgerlake_airflow import aws  # noqa: E402
+
+
+class Aws:
+    """The lake's AWS in memory, and short words for what tests do with it."""
+
+    def __init__(self) -> None:
+        self.s3, self.sqs, self.sns = (boto3.client(name) for name in ("s3", "sqs", "sns"))
+        self.glue = boto3.client("glue")
+        self.bucket = aws.lake().bucket
+        self.s3.create_bucket(Bucket=self.bucket)
+        self.s3.put_bucket_versioning(Bucket=self.bucket, VersioningConfiguration={"Status": "Enabled"})
+        self.queue_url = self.sqs.create_queue(QueueName=places.QUEUE)["QueueUrl"]
+        topic = self.sns.create_topic(Name=places.TOPIC)["TopicArn"]
+        self._letters = self.sqs.create_queue(QueueName="letters")["QueueUrl"]
+        arn = f"arn:aws:sqs:us-east-1:{ACCOUNT}:letters"
+        self.sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn, Attributes={"RawMessageDelivery": "true"})
+
+    def deliver(self, *keys: str) -> None:
+        for key in keys:
+            self.s3.put_object(Bucket=self.bucket, Key=key, Body=b"id\n1\n")
+            self.sqs.send_message(QueueUrl=self.queue_url, MessageBody=key)
+
+    def receive(self, visibility: int = 600) -> list[dict[str, Any]]:
+        answer = self.sqs.receive_message(
+            QueueUrl=self.queue_url, MaxNumberOfMessages=10, VisibilityTimeout=visibility, WaitTimeSeconds=0
+        )
+        return answer.get("Messages", [])
+
+    def hidden(self) -> int:
+        return self._count("ApproximateNumberOfMessagesNotVisible")
+
+    def visible(self) -> int:
+        return self._count("ApproximateNumberOfMessages")
+
+    def letters(self) -> list[str]:
+        answer = self.sqs.receive_message(QueueUrl=self._letters, MaxNumberOfMessages=10)
+        return [message["Body"] for message in answer.get("Messages", [])]
+
+    def _count(self, name: str) -> int:
+        answer = self.sqs.get_queue_attributes(QueueUrl=self.queue_url, AttributeNames=[name])
+        return int(answer["Attributes"][name])
+
+
+class TaskInstance:
+    """What tasks see of Airflow: XComs that outlive them, and the states of the others."""
+
+    dag_id = places.LIVE_DAG
+
+    def __init__(self, task_id: str, xcoms: dict[tuple[str, str], Any], states: dict[str, str]) -> None:
+        self.task_id, self.xcoms, self.states = task_id, xcoms, states
+        self.log_url = f"http://airflow.test/dags/{self.dag_id}/runs/manual__1/tasks/{task_id}?try_number=1"
+
+    def xcom_push(self, key: str, value: Any) -> None:
+        self.xcoms[self.task_id, key] = value
+
+    def xcom_pull(self, task_ids: str, key: str = "return_value") -> Any:
+        return self.xcoms.get((task_ids, key))
+
+    def get_task_states(self, dag_id: str, run_ids: list[str]) -> dict[str, Any]:
+        return {run_ids[0]: self.states}
+
+
+class Run:
+    """One DAG run, task by task; `of` is the context that a task gets."""
+
+    def __init__(self, dag: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.dag, self.monkeypatch = dag, monkeypatch
+        self.xcoms: dict[tuple[str, str], Any] = {}
+        self.states: dict[str, str] = {}
+        self.params: dict[str, Any] = {"reason": "", "crawl": False}
+        self.run_type = "scheduled"
+
+    def of(self, task_id: str) -> dict[str, Any]:
+        return {
+            "ti": TaskInstance(task_id, self.xcoms, self.states),
+            "task": self.dag.get_task(task_id),
+            "dag": self.dag,
+            "dag_run": SimpleNamespace(run_id="manual__1", run_type=self.run_type),
+            "params": self.params,
+        }
+
+    def woken_by(self, messages: list[dict[str, Any]]) -> None:
+        self.xcoms["wait_for_deliveries", "messages"] = messages
+
+    def call(self, task_id: str) -> Any:
+        """Run a task that is a function, and keep what it returns as Airflow would."""
+        context = self.of(task_id)
+        for module in ("planning", "acknowledge", "report"):
+            self.monkeypatch.setattr(f"ledgerlake_airflow.{module}.get_current_context", lambda: context)
+        returned = self.dag.get_task(task_id).python_callable()
+        if returned is not None:
+            self.xcoms[task_id, "return_value"] = returned
+        return returned
+
+
+@pytest.fixture(scope="session")
+def bag() -> Any:
+    from airflow.dag_processing.dagbag import DagBag
+
+    return DagBag(str(ROOT / "dags" / "ecommerce_lakehouse.py"))
+
+
+@pytest.fixture
+def dag(bag: Any) -> Any:
+    assert bag.import_errors == {}
+    return bag.dags[places.LIVE_DAG]
+
+
+@pytest.fixture
+def cloud() -> Iterator[Aws]:
+    with mock_aws():
+        yield Aws()
+
+
+@pytest.fixture
+def run(dag: Any, monkeypatch: pytest.MonkeyPatch) -> Run:
+    return Run(dag, monkeypatch)

@@ -1,0 +1,140 @@
+"""The DAG as Airflow sees it."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from ledgerlake.checks import checks
+from ledgerlake.contracts import DATASETS
+
+ROOT = Path(__file__).resolve().parents[2]
+JOBS = [dataset.job for dataset in DATASETS.values()]
+CHECKS = [f"checks.{check.name}" for check in checks()]
+
+
+def test_it_imports_without_errors(bag):
+    assert bag.import_errors == {}
+    assert list(bag.dags) == ["ecommerce_lakehouse"]
+
+
+def test_parsing_it_again_takes_less_than_a_second(bag):
+    from airflow.dag_processing.dagbag import DagBag
+
+    began = time.perf_counter()
+    DagBag(str(ROOT / "dags" / "ecommerce_lakehouse.py"))
+    assert time.perf_counter() - began < 1
+
+
+def test_its_tasks_are_those_of_the_picture(dag):
+    rest = {"wait_for_deliveries", "plan_batch", "archive_etl_files", "crawl_lakehouse", "acknowledge", "report"}
+    assert set(dag.task_ids) == rest | set(JOBS) | set(CHECKS)
+
+
+def test_parents_are_loaded_side_by_side_and_before_their_children(dag):
+    assert dag.get_task("wait_for_deliveries").downstream_task_ids == {"plan_batch"}
+    assert dag.get_task("plan_batch").downstream_task_ids == {"product_etl", "orders_etl"}
+    assert dag.get_task("order_items_etl").upstream_task_ids == {"product_etl", "orders_etl"}
+
+
+def test_checks_come_after_archive_and_crawler_and_before_the_acknowledgement(dag):
+    assert dag.get_task("archive_etl_files").upstream_task_ids == {"order_items_etl"}
+    assert dag.get_task("crawl_lakehouse").upstream_task_ids == {"archive_etl_files"}
+    for check in CHECKS:
+        assert dag.get_task(check).upstream_task_ids == {"crawl_lakehouse"}
+    assert dag.get_task("acknowledge").upstream_task_ids == set(CHECKS)
+
+
+def test_a_skip_does_not_spread_and_a_failure_does(dag):
+    for task_id in [*JOBS, "archive_etl_files", *CHECKS, "acknowledge"]:
+        assert dag.get_task(task_id).trigger_rule == "none_failed", task_id
+
+
+def test_the_report_waits_for_all_that_may_still_run_and_does_not_decide_the_runs_state(dag):
+    report = dag.get_task("report")
+    assert report.is_teardown
+    assert not report.on_failure_fail_dagrun
+    assert report.upstream_task_ids >= {*JOBS, *CHECKS, "acknowledge"}
+
+
+def test_one_run_at_a_time_and_always_one(dag):
+    assert dag.schedule == "@continuous"
+    assert dag.max_active_runs == 1
+    assert not dag.catchup
+
+
+def test_no_message_is_deleted_on_reception(dag):
+    wait = dag.get_task("wait_for_deliveries")
+    assert wait.delete_message_on_reception is False
+    assert not wait.soft_fail
+    assert wait.visibility_timeout == 900
+
+
+def test_long_waits_are_deferred_and_short_ones_are_not(dag):
+    deferred = {task.task_id for task in dag.tasks if getattr(task, "deferrable", False)}
+    assert deferred == {"wait_for_deliveries", *JOBS}
+
+
+def test_jobs_and_crawler_are_never_created_or_changed(dag):
+    for job in JOBS:
+        task = dag.get_task(job)
+        assert task.job_name == job
+        assert (task.create_job_kwargs, task.script_location, task.iam_role_name) == (None, None, None)
+        assert not task.update_config
+        assert not task.stop_job_run_on_kill
+        assert task.resume_glue_job_on_retry
+    assert not hasattr(dag.get_task("crawl_lakehouse"), "config")
+
+
+def test_a_job_is_given_nothing_but_the_batch(dag):
+    context = {"ti": type("Ti", (), {"xcom_pull": lambda self, task_ids: {"batch_id": "b-1"}})()}
+    for job in JOBS:
+        task = dag.get_task(job)
+        assert task.render_template(task.script_args, context) == {"--batch_id": "b-1"}
+    archive = dag.get_task("archive_etl_files")
+    assert archive.render_template(archive.payload, context) == '{"batch_id": "b-1"}'
+
+
+def test_a_job_is_watched_for_longer_than_it_may_run(dag):
+    task = dag.get_task("orders_etl")
+    assert task.waiter_delay * task.waiter_max_attempts > 20 * 60
+
+
+def test_every_task_is_retried_with_back_off_and_ends_some_time(dag):
+    for task in dag.tasks:
+        assert task.retries >= 1, task.task_id
+        assert task.retry_exponential_backoff, task.task_id
+        assert task.execution_timeout, task.task_id
+        assert task.owner == "data-platform"
+        assert task.on_failure_callback, task.task_id
+
+
+def test_its_documentation_says_what_to_do_when_it_fails(dag):
+    _, _, remedy = dag.doc_md.partition("### When it fails")
+    for command in ("ledgerlake logs", "ledgerlake run --wait", "ledgerlake rejects", "ledgerlake lease release"):
+        assert command in remedy
+
+
+def test_the_form_of_a_manual_run_has_defaults(dag):
+    assert dag.params.dump() == {"reason": "", "crawl": False}
+
+
+def test_airflow_takes_no_file_of_the_plugins_for_a_plugin():
+    code = (
+        "import sys; from airflow import plugins_manager as p; p.ensure_plugins_loaded()"
+        " if hasattr(p, 'ensure_plugins_loaded') else p._get_plugins();"
+        "print([m for m in ('sensor', 'jobs', 'athena', 'messages') if m in sys.modules])"
+    )
+    answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert answer.stdout.splitlines()[-1] == "[]"
+
+
+def test_requirements_for_mwaa_pin_what_was_tested():
+    lines = (ROOT / "requirements.txt").read_text().splitlines()
+    wanted = [line for line in lines if line and not line.startswith("#")]
+    tested = (ROOT / "requirements" / "airflow.txt").read_text().splitlines()
+    assert wanted
+    assert set(wanted) <= set(tested)
+    assert not any("-c " in line or "--constraint" in line for line in lines)  # MWAA would not add its own

@@ -1,0 +1,119 @@
+"""The plan: which messages and files make the run."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from airflow.sdk.exceptions import DownstreamTasksSkipped
+
+from ledgerlake import batch, lease, settings
+from ledgerlake.deliveries import Waiting
+from ledgerlake_airflow import HOLDER, planning
+
+ALL = ("raw/products/p.csv", "raw/orders/o.csv", "raw/order_items/i.csv")
+
+
+def _quiet(run):
+    with pytest.raises(DownstreamTasksSkipped) as skipped:
+        run.call("plan_batch")
+    return run.xcoms["plan_batch", "return_value"], set(skipped.value.tasks)
+
+
+def test_a_burst_of_files_is_one_batch_and_all_its_messages_are_collected(run, cloud):
+    cloud.deliver(*ALL, *(f"raw/orders/{n:02}.csv" for n in range(28)))
+    run.woken_by(cloud.receive())
+    plan = run.call("plan_batch")
+    assert plan["deliveries"] == 31
+    assert plan["datasets"] == ["products", "orders", "order_items"]
+    assert len(set(run.xcoms["plan_batch", "receipts"])) == 31
+    assert (cloud.visible(), cloud.hidden()) == (0, 31)
+    assert lease.show(cloud.s3, cloud.bucket).holder == HOLDER
+
+
+def test_it_goes_on_receiving_until_raw_is_quiet(run, cloud, monkeypatch):
+    cloud.deliver(*ALL)
+    answers = iter([False, False, True])
+    monkeypatch.setattr(batch, "settled", lambda *_: next(answers))
+    monkeypatch.setattr(planning.time, "sleep", lambda _: cloud.deliver("raw/orders/late.csv"))
+    assert run.call("plan_batch")["deliveries"] == 5
+    assert len(run.xcoms["plan_batch", "receipts"]) == 5
+
+
+def test_it_does_not_wait_for_ever_for_raw_to_be_quiet(run, cloud, monkeypatch):
+    cloud.deliver(*ALL)
+    clock = iter(range(0, 10_000, 50))
+    monkeypatch.setattr(batch, "settled", lambda *_: False)
+    monkeypatch.setattr(planning.time, "monotonic", lambda: next(clock))
+    monkeypatch.setattr(planning.time, "sleep", lambda _: None)
+    assert run.call("plan_batch")["deliveries"] == 3
+
+
+def test_nothing_waiting_skips_all_work_but_keeps_the_receipts_to_delete(run, cloud):
+    cloud.sqs.send_message(QueueUrl=cloud.queue_url, MessageBody='{"Event": "s3:TestEvent"}')
+    outcome, skipped = _quiet(run)
+    assert outcome["batch_id"] is None
+    assert outcome["reason"] == "nothing waits in raw/"
+    assert len(run.xcoms["plan_batch", "receipts"]) == 1
+    assert {"product_etl", "archive_etl_files", "checks.references_hold"} <= skipped
+    assert not {"acknowledge", "report"} & skipped
+    assert lease.show(cloud.s3, cloud.bucket).holder == ""
+
+
+def test_a_closed_gate_is_a_quiet_run_that_says_what_it_waits_for(run, cloud):
+    cloud.deliver("raw/orders/o.csv")
+    run.woken_by(cloud.receive())
+    outcome, _ = _quiet(run)
+    assert "products, order_items" in outcome["reason"]
+    assert len(run.xcoms["plan_batch", "receipts"]) == 1
+
+
+def test_when_another_holds_the_lease_the_run_is_quiet_and_its_messages_come_back(run, cloud):
+    lease.acquire(cloud.s3, cloud.bucket, "step_functions:x", 600)
+    cloud.deliver(*ALL)
+    run.woken_by(cloud.receive())
+    shown = []
+    run.monkeypatch.setattr(
+        planning.Queue, "show_again", lambda _, receipts, seconds: shown.append((len(receipts), seconds))
+    )
+    outcome, _ = _quiet(run)
+    assert "step_functions:x" in outcome["reason"]
+    assert shown == [(3, settings.current().retry_visibility_seconds)]
+    assert run.xcoms["plan_batch", "receipts"] == []
+    assert lease.show(cloud.s3, cloud.bucket).holder == "step_functions:x"
+    assert batch.open_batches(cloud.s3, cloud.bucket) == []
+
+
+def test_an_open_batch_is_resumed_at_once_and_later_messages_stay_in_the_queue(run, cloud):
+    cloud.deliver(*ALL)
+    first = run.call("plan_batch")
+    cloud.deliver("raw/orders/later.csv")
+    again = run.call("plan_batch")
+    assert (again["batch_id"], again["deliveries"], again["resumed"]) == (first["batch_id"], 3, True)
+    assert cloud.visible() == 1
+
+
+def test_when_planning_fails_the_messages_come_back_for_its_retry(run, cloud, monkeypatch):
+    cloud.deliver(*ALL)
+    run.woken_by(cloud.receive())
+
+    def broken(*_):
+        raise RuntimeError("S3 is away")
+
+    monkeypatch.setattr(batch, "plan", broken)
+    shown = []
+    monkeypatch.setattr(planning.Queue, "show_again", lambda _, receipts, seconds: shown.append(len(receipts)))
+    with pytest.raises(RuntimeError):
+        run.call("plan_batch")
+    assert shown == [3]
+
+
+def test_a_stray_is_named_and_does_not_make_a_batch(run, cloud):
+    cloud.deliver("raw/pictures/cat.png")
+    outcome, _ = _quiet(run)
+    assert outcome["strays"] == ["raw/pictures/cat.png"]
+
+
+def test_settled_is_judged_by_the_kernel():
+    quiet_since = datetime.now(UTC) - timedelta(hours=1)
+    assert batch.settled(Waiting(()), settings.current(), quiet_since)

@@ -1,0 +1,51 @@
+"""The sensor: what wakes a run."""
+
+from __future__ import annotations
+
+import pytest
+from airflow.sdk.exceptions import AirflowException, TaskDeferred
+
+TIMEOUT = {"error": "Trigger timeout"}
+
+
+def test_a_timeout_is_an_ordinary_run_without_messages(run):
+    context = run.of("wait_for_deliveries")
+    context["task"].resume_execution("__fail__", TIMEOUT, context)
+    assert run.xcoms["wait_for_deliveries", "messages"] == []
+
+
+def test_any_other_error_of_the_trigger_stays_an_error(run):
+    context = run.of("wait_for_deliveries")
+    with pytest.raises(AirflowException):
+        context["task"].resume_execution("__fail__", {"error": "Trigger failure"}, context)
+    assert run.xcoms == {}
+
+
+def test_an_error_that_the_trigger_reports_stays_an_error(run):
+    context = run.of("wait_for_deliveries")
+    with pytest.raises(AirflowException):
+        context["task"].resume_execution("execute_complete", {"event": {"status": "error"}}, context)
+
+
+def test_messages_are_passed_on(run):
+    context = run.of("wait_for_deliveries")
+    event = {"status": "success", "message_batch": [{"ReceiptHandle": "r"}]}
+    context["task"].resume_execution("execute_complete", {"event": event}, context)
+    assert run.xcoms["wait_for_deliveries", "messages"] == [{"ReceiptHandle": "r"}]
+
+
+def test_it_waits_at_the_url_that_sqs_gives_for_the_queue(run, cloud):
+    context = run.of("wait_for_deliveries")
+    with pytest.raises(TaskDeferred) as deferred:
+        context["task"].execute(context)
+    trigger = deferred.value.trigger
+    assert trigger.sqs_queue == cloud.queue_url
+    assert trigger.delete_message_on_reception is False
+    assert deferred.value.timeout.total_seconds() == 300
+
+
+def test_a_run_that_a_person_started_does_not_wait(run, cloud):
+    run.run_type = "manual"
+    context = run.of("wait_for_deliveries")
+    context["task"].execute(context)
+    assert run.xcoms["wait_for_deliveries", "messages"] == []
