@@ -38,6 +38,12 @@ def remember_failure(context: dict[str, Any]) -> None:
     ti.xcom_push(key=FAILURE, value={"reason": reason[:LONGEST], "log": ti.log_url})
 
 
+def trigger_error(next_kwargs: dict[str, Any] | None) -> str:
+    """What ended a task's trigger; Airflow itself only says "Trigger failure", and logs the rest."""
+    lines = "".join((next_kwargs or {}).get("traceback") or []).strip().splitlines()
+    return lines[-1].strip() if lines else ""
+
+
 def failures(ti: Any, states: dict[str, str], order: list[str]) -> list[Failure]:
     """The tasks that failed, in the order of the DAG.
 

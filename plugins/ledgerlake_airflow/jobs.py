@@ -16,6 +16,7 @@ from ledgerlake.contracts import Dataset
 from ledgerlake.settings import Settings
 from ledgerlake_airflow import PLAN
 from ledgerlake_airflow.aws import hold_lease
+from ledgerlake_airflow.failure import trigger_error
 
 BATCH_ID = "{{ ti.xcom_pull(task_ids='" + PLAN + "')['batch_id'] }}"
 LAMBDA_SECONDS = 900  # the longest that a Lambda runs
@@ -63,9 +64,9 @@ class DatasetJob(GlueJobOperator):
         try:
             return super().resume_execution(next_method, next_kwargs, context)
         except AirflowException as error:
-            raise JobFailed(self._what_happened(context, error)) from error
+            raise JobFailed(self._what_happened(context, trigger_error(next_kwargs) or str(error))) from error
 
-    def _what_happened(self, context: Context, error: AirflowException) -> str:
+    def _what_happened(self, context: Context, error: str) -> str:
         """The job's own last words, rather than the waiter's."""
         run_id = context["ti"].xcom_pull(task_ids=self.task_id, key="glue_job_run_id")
         try:

@@ -6,10 +6,11 @@ from typing import Any
 
 from airflow.providers.amazon.aws.sensors.sqs import SqsSensor
 from airflow.sdk import Context
-from airflow.sdk.exceptions import AirflowSensorTimeout
+from airflow.sdk.exceptions import AirflowException, AirflowSensorTimeout, TaskDeferralError
 
 from ledgerlake import places
 from ledgerlake.settings import Settings
+from ledgerlake_airflow.failure import trigger_error
 from ledgerlake_airflow.messages import AT_ONCE, queue_url
 
 MESSAGES = "messages"
@@ -52,3 +53,5 @@ class WaitForDeliveries(SqsSensor):
             self.log.info("No message came in %s s: looking into raw/ anyway.", self.timeout)
             context["ti"].xcom_push(key=MESSAGES, value=[])
             return None
+        except TaskDeferralError as error:
+            raise AirflowException(f"the wait for messages failed: {trigger_error(next_kwargs) or error}") from error

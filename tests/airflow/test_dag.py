@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import subprocess
 import sys
 import time
@@ -75,6 +76,10 @@ def test_no_message_is_deleted_on_reception(dag):
 def test_long_waits_are_deferred_and_short_ones_are_not(dag):
     deferred = {task.task_id for task in dag.tasks if getattr(task, "deferrable", False)}
     assert deferred == {"wait_for_deliveries", *JOBS}
+
+
+def test_what_triggers_need_is_installed():
+    assert importlib.util.find_spec("aiobotocore")
 
 
 def test_jobs_and_crawler_are_never_created_or_changed(dag):

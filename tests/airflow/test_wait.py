@@ -21,6 +21,13 @@ def test_any_other_error_of_the_trigger_stays_an_error(run):
     assert run.xcoms == {}
 
 
+def test_an_error_of_the_trigger_says_what_it_was(run):
+    context = run.of("wait_for_deliveries")
+    traceback = ["Traceback (most recent call last):\n", "  File ...\n", "ConnectionError: SQS is away\n"]
+    with pytest.raises(AirflowException, match="ConnectionError: SQS is away"):
+        context["task"].resume_execution("__fail__", {"error": "Trigger failure", "traceback": traceback}, context)
+
+
 def test_an_error_that_the_trigger_reports_stays_an_error(run):
     context = run.of("wait_for_deliveries")
     with pytest.raises(AirflowException):
