@@ -1,0 +1,46 @@
+"""The data plane: one CloudFormation template for every environment, in the cloud and on a laptop.
+
+It asks for nothing but its parameters: no CDK bootstrap, no assets, no resource that runs code
+while it is deployed. The artifact bucket is there before, with the release in it.
+"""
+
+from __future__ import annotations
+
+import aws_cdk as cdk
+from constructs import Construct
+
+from infra.data_plane_archive import Archive
+from infra.data_plane_catalogue import Catalogue
+from infra.data_plane_jobs import Jobs
+from infra.data_plane_messages import Messages
+from infra.data_plane_orchestrator import Orchestrator
+from infra.data_plane_parameters import Parameters
+from infra.data_plane_storage import Lake, LakeKey
+from ledgerlake import places
+
+
+class DataPlane(cdk.Stack):
+    """Lake, messages, catalogue, jobs, archive, and the policy of who runs them."""
+
+    def __init__(self, scope: Construct) -> None:
+        super().__init__(
+            scope,
+            places.STACK,
+            description="Ledgerlake's data plane: every delivered row is accounted for.",
+            synthesizer=cdk.DefaultStackSynthesizer(generate_bootstrap_version_rule=False),
+        )
+        parameters = Parameters(self)
+        key = LakeKey(self, parameters).key
+        messages = Messages(self, parameters, key)
+        lake = Lake(self, parameters, key, messages.queue).bucket
+        Catalogue(self, lake, key)
+        Jobs(self, parameters, lake, key)
+        Archive(self, parameters, lake, key)
+        orchestrator = Orchestrator(self, lake, key, messages)
+        self._output("LakeBucket", lake.bucket_name)
+        self._output("QueueUrl", messages.queue.queue_url)
+        self._output("TopicArn", messages.topic.topic_arn)
+        self._output("OrchestratorPolicyArn", orchestrator.policy.managed_policy_arn)
+
+    def _output(self, name: str, value: str) -> None:
+        cdk.CfnOutput(self, f"Output{name}", value=value).override_logical_id(name)

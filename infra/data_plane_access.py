@@ -1,0 +1,74 @@
+"""The permissions that the parts of the data plane are composed of: one prefix, one way of use.
+
+Every statement names its resources; what may end in `*` is a prefix of the lake, never the lake.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from aws_cdk import Aws, Fn
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kms as kms
+from aws_cdk import aws_s3 as s3
+
+READ = ("s3:GetObject",)
+READ_VERSIONS = ("s3:GetObject", "s3:GetObjectVersion")
+WRITE = ("s3:GetObject", "s3:PutObject", "s3:AbortMultipartUpload", "s3:DeleteObject")
+
+
+def allow(actions: Sequence[str], resources: Sequence[str], **more: object) -> iam.PolicyStatement:
+    return iam.PolicyStatement(actions=list(actions), resources=list(resources), **more)
+
+
+def objects(lake: s3.IBucket, prefixes: Iterable[str], actions: Sequence[str]) -> iam.PolicyStatement:
+    """`actions` on every object whose key begins with one of `prefixes` (`*` within stands for a name)."""
+    return allow(actions, [lake.arn_for_objects(f"{prefix}*") for prefix in prefixes])
+
+
+def names(lake: s3.IBucket, prefixes: Iterable[str]) -> iam.PolicyStatement:
+    """List the keys below `prefixes`, and be told "404" of an object that is not there.
+
+    S3 answers 403 to a reader of an absent object who may not list, and a read carries no prefix:
+    hence "if exists". Who lists without a prefix sees names, never contents.
+    """
+    patterns = [f"{prefix}*" for prefix in prefixes]
+    return allow(["s3:ListBucket"], [lake.bucket_arn], conditions={"StringLikeIfExists": {"s3:prefix": patterns}})
+
+
+def versions(lake: s3.IBucket, prefix: str) -> iam.PolicyStatement:
+    """List the versions below `prefix`."""
+    condition = {"StringLike": {"s3:prefix": [prefix, f"{prefix}*"]}}
+    return allow(["s3:ListBucketVersions"], [lake.bucket_arn], conditions=condition)
+
+
+def parents(lake: s3.IBucket, prefixes: Iterable[str]) -> iam.PolicyStatement:
+    """Look at the folders above (and including) `prefixes`, as Hadoop does before it writes below them."""
+    folders = {
+        "/".join(parts[: depth + 1])
+        for parts in (prefix.strip("/").split("/") for prefix in prefixes)
+        for depth in range(len(parts))
+    }
+    return allow(READ, [lake.arn_for_objects(folder) for folder in sorted(folders)])
+
+
+def encrypted_by(key: kms.IKey, *services: str) -> iam.PolicyStatement:
+    """Use the lake's key, only through the services named."""
+    through = [Fn.join("", [f"{service}.", Aws.REGION, ".", Aws.URL_SUFFIX]) for service in services]
+    condition = {"StringEquals": {"kms:ViaService": through}}
+    return allow(["kms:Decrypt", "kms:GenerateDataKey"], [key.key_arn], conditions=condition)
+
+
+def logs(*groups: str) -> iam.PolicyStatement:
+    """Write to the log groups whose names begin so."""
+    actions = ["logs:CreateLogGroup", "logs:CreateLogStream", "logs:PutLogEvents"]
+    return allow(actions, [arn("logs", f"log-group:{group}*") for group in groups])
+
+
+def arn(service: str, resource: str) -> str:
+    """An ARN in the stack's own partition, region and account."""
+    return Fn.join("", ["arn:", Aws.PARTITION, f":{service}:", Aws.REGION, ":", Aws.ACCOUNT_ID, f":{resource}"])
+
+
+def document(*statements: iam.PolicyStatement) -> iam.PolicyDocument:
+    return iam.PolicyDocument(statements=list(statements))

@@ -1,0 +1,152 @@
+"""The catalogue `ecommerce_dwh`: the database, the tables that are plain Parquet, the crawler of
+those that are Delta, and the Athena workgroup that queries all of them.
+"""
+
+from __future__ import annotations
+
+from aws_cdk import Aws
+from aws_cdk import aws_athena as athena
+from aws_cdk import aws_glue as glue
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kms as kms
+from aws_cdk import aws_s3 as s3
+from constructs import Construct
+
+from infra import data_plane_access as access
+from ledgerlake import catalogue, places
+from ledgerlake.contracts import DATASETS
+
+_PARQUET = "org.apache.hadoop.hive.ql.io.parquet"
+_SCANNED_AT_MOST = 50 * 1024**3  # bytes a query, about a quarter of a dollar
+_EDIT_TABLES = ("glue:GetTable", "glue:GetTables", "glue:CreateTable", "glue:UpdateTable")
+
+
+class Catalogue(Construct):
+    """Everything between the lake's objects and a query."""
+
+    def __init__(self, scope: Construct, lake: s3.IBucket, key: kms.IKey) -> None:
+        super().__init__(scope, "Catalogue")
+        self.lake, self.key = lake, key
+        self.database = glue.CfnDatabase(
+            self,
+            "Database",
+            catalog_id=Aws.ACCOUNT_ID,
+            database_input=glue.CfnDatabase.DatabaseInputProperty(
+                name=places.DATABASE, description="The shop's lakehouse, and what became of every delivered row."
+            ),
+        )
+        for table in catalogue.parquet_tables():
+            self._table(table)
+        self.crawler = self._crawler()
+        self.workgroup = self._workgroup()
+
+    def _table(self, table: catalogue.Table) -> None:
+        location = self.lake.s3_url_for_object(table.prefix)
+        declared = glue.CfnTable(
+            self,
+            f"Table-{table.name}",
+            catalog_id=Aws.ACCOUNT_ID,
+            database_name=places.DATABASE,
+            table_input=glue.CfnTable.TableInputProperty(
+                name=table.name,
+                description=table.doc,
+                table_type="EXTERNAL_TABLE",
+                parameters={"EXTERNAL": "TRUE", "classification": "parquet", **_projection(table, location)},
+                partition_keys=_columns(table.partitions),
+                storage_descriptor=glue.CfnTable.StorageDescriptorProperty(
+                    columns=_columns(table.columns),
+                    location=location,
+                    input_format=f"{_PARQUET}.MapredParquetInputFormat",
+                    output_format=f"{_PARQUET}.MapredParquetOutputFormat",
+                    serde_info=glue.CfnTable.SerdeInfoProperty(
+                        serialization_library=f"{_PARQUET}.serde.ParquetHiveSerDe"
+                    ),
+                ),
+            ),
+        )
+        declared.add_resource_dependency(self.database)
+
+    def _crawler(self) -> glue.CfnCrawler:
+        tables = [self.lake.s3_url_for_object(table.prefix) for table in catalogue.delta_tables()]
+        crawler = glue.CfnCrawler(
+            self,
+            "Crawler",
+            name=places.CRAWLER,
+            description="Registers the Delta tables, and follows their schema.",
+            role=self._crawler_role().role_arn,
+            database_name=places.DATABASE,
+            targets=glue.CfnCrawler.TargetsProperty(
+                delta_targets=[
+                    glue.CfnCrawler.DeltaTargetProperty(
+                        delta_tables=tables, create_native_delta_table=True, write_manifest=False
+                    )
+                ]
+            ),
+            schema_change_policy=glue.CfnCrawler.SchemaChangePolicyProperty(
+                update_behavior="UPDATE_IN_DATABASE", delete_behavior="LOG"
+            ),
+        )
+        crawler.add_resource_dependency(self.database)
+        return crawler
+
+    def _crawler_role(self) -> iam.Role:
+        prefixes = [table.prefix for table in catalogue.delta_tables()]
+        tables = [access.arn("glue", f"table/{places.DATABASE}/{table.name}") for table in catalogue.delta_tables()]
+        return iam.Role(
+            self,
+            "CrawlerRole",
+            assumed_by=iam.ServicePrincipal("glue.amazonaws.com"),
+            inline_policies={
+                "crawl": access.document(
+                    access.objects(self.lake, prefixes, access.READ),
+                    access.names(self.lake, prefixes),
+                    access.allow(["s3:GetBucketLocation"], [self.lake.bucket_arn]),
+                    access.encrypted_by(self.key, "s3"),
+                    access.allow(["glue:GetDatabase", *_EDIT_TABLES], [*catalogue_arns(), *tables]),
+                    access.logs("/aws-glue/crawlers"),
+                )
+            },
+        )
+
+    def _workgroup(self) -> athena.CfnWorkGroup:
+        configuration = athena.CfnWorkGroup.WorkGroupConfigurationProperty(
+            enforce_work_group_configuration=True,
+            publish_cloud_watch_metrics_enabled=True,
+            bytes_scanned_cutoff_per_query=_SCANNED_AT_MOST,
+            engine_version=athena.CfnWorkGroup.EngineVersionProperty(selected_engine_version="Athena engine version 3"),
+            result_configuration=athena.CfnWorkGroup.ResultConfigurationProperty(
+                output_location=self.lake.s3_url_for_object(places.ATHENA_RESULTS),
+                encryption_configuration=athena.CfnWorkGroup.EncryptionConfigurationProperty(
+                    encryption_option="SSE_KMS", kms_key=self.key.key_arn
+                ),
+            ),
+        )
+        return athena.CfnWorkGroup(
+            self,
+            "Workgroup",
+            name=places.WORKGROUP,
+            description="Checks and questions; results go to the lake's athena-results/.",
+            work_group_configuration=configuration,
+        )
+
+
+def catalogue_arns() -> list[str]:
+    """The catalogue and the database, which Glue asks for beside each table."""
+    return [access.arn("glue", "catalog"), access.arn("glue", f"database/{places.DATABASE}")]
+
+
+def _columns(columns: tuple[tuple[str, str], ...]) -> list[glue.CfnTable.ColumnProperty]:
+    return [glue.CfnTable.ColumnProperty(name=name, type=kind) for name, kind in columns]
+
+
+def _projection(table: catalogue.Table, location: str) -> dict[str, str]:
+    """Athena computes the partitions instead of looking them up, so a new one is there at once."""
+    if not table.partitions:
+        return {}
+    ((partition, _),) = table.partitions
+    return {
+        "projection.enabled": "true",
+        f"projection.{partition}.type": "enum",
+        f"projection.{partition}.values": ",".join(DATASETS),
+        "storage.location.template": f"{location}{partition}=${{{partition}}}/",
+    }

@@ -1,0 +1,95 @@
+"""One Glue job per contract, each with a role that reaches its own part of the lake only."""
+
+from __future__ import annotations
+
+from aws_cdk import aws_glue as glue
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kms as kms
+from aws_cdk import aws_s3 as s3
+from constructs import Construct
+
+from infra import data_plane_access as access
+from infra.data_plane_parameters import Parameters
+from infra.packaging import script_key, wheel_key
+from ledgerlake import places
+from ledgerlake.contracts import DATASETS, Dataset
+
+_SPARK = {
+    "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
+    "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",
+    "spark.delta.logStore.class": "org.apache.spark.sql.delta.storage.S3SingleDriverLogStore",
+    "spark.sql.session.timeZone": "UTC",
+}
+_LOGS = "/aws-glue/jobs"
+
+
+class Jobs(Construct):
+    """The jobs; `names` are theirs, `dataset.job` of every contract."""
+
+    def __init__(self, scope: Construct, parameters: Parameters, lake: s3.IBucket, key: kms.IKey) -> None:
+        super().__init__(scope, "Jobs")
+        self.parameters, self.lake, self.key = parameters, lake, key
+        self.artifacts = s3.Bucket.from_bucket_name(self, "Artifacts", parameters.artifact_bucket)
+        for dataset in DATASETS.values():
+            self._job(dataset)
+
+    def _job(self, dataset: Dataset) -> None:
+        glue.CfnJob(
+            self,
+            dataset.job,
+            name=dataset.job,
+            description=f"The only writer of {dataset.name}.",
+            role=self._role(dataset).role_arn,
+            glue_version="5.1",
+            worker_type="G.1X",
+            number_of_workers=2,
+            max_retries=0,  # the orchestrator retries, and says so
+            timeout=self.parameters.setting("JobTimeoutMinutes"),
+            # Delta on S3 is safe for one writer at a time, and AWS enforces this one
+            execution_property=glue.CfnJob.ExecutionPropertyProperty(max_concurrent_runs=1),
+            command=glue.CfnJob.JobCommandProperty(
+                name="glueetl",
+                python_version="3",
+                script_location=self.parameters.artifact_uri(script_key(dataset.job)),
+            ),
+            default_arguments={
+                "--lake_bucket": self.lake.bucket_name,
+                "--extra-py-files": self.parameters.artifact_uri(wheel_key()),
+                "--datalake-formats": "delta",
+                # Glue takes one --conf; the further ones travel in its value
+                "--conf": " --conf ".join(f"{name}={value}" for name, value in _SPARK.items()),
+                "--job-bookmark-option": "job-bookmark-disable",
+            },
+        )
+
+    def _role(self, dataset: Dataset) -> iam.Role:
+        return iam.Role(
+            self,
+            f"{dataset.job}-role",
+            assumed_by=iam.ServicePrincipal("glue.amazonaws.com"),
+            inline_policies={"job": access.document(*self._statements(dataset))},
+        )
+
+    def _statements(self, dataset: Dataset) -> list[iam.PolicyStatement]:
+        name = dataset.name
+        deliveries = [places.raw_prefix(name), f"{places.ARCHIVED}{name}/"]
+        read = [places.BATCHES, *(places.table_prefix(reference.dataset) for reference in dataset.references)]
+        write = [
+            places.table_prefix(name),
+            places.staging("*", name),
+            places.stage_summary("*", name),
+            places.rejected_prefix(name),
+            places.parked_prefix(name),
+            f"{places.LEDGER}dataset={name}/",
+        ]
+        return [
+            access.objects(self.lake, deliveries, access.READ_VERSIONS),
+            access.objects(self.lake, read, access.READ),
+            access.objects(self.lake, write, access.WRITE),
+            access.parents(self.lake, [*read, *write]),
+            access.names(self.lake, ["staging/", "lakehouse-dwh/", *deliveries, *read, *write]),
+            access.allow(["s3:GetBucketLocation"], [self.lake.bucket_arn]),
+            access.encrypted_by(self.key, "s3"),
+            access.allow(access.READ, [self.artifacts.arn_for_objects(self.parameters.artifact_key("glue/*"))]),
+            access.logs(_LOGS),
+        ]

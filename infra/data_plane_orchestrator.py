@@ -1,0 +1,85 @@
+"""What an orchestrator may do: the managed policy for the execution role of Airflow."""
+
+from __future__ import annotations
+
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kms as kms
+from aws_cdk import aws_s3 as s3
+from constructs import Construct
+
+from infra import data_plane_access as access
+from infra.data_plane_catalogue import catalogue_arns
+from infra.data_plane_messages import Messages
+from ledgerlake import places
+from ledgerlake.contracts import DATASETS
+
+_LEASE = places.LEASE.rpartition("/")[0] + "/"
+_QUERIED = ("lakehouse-dwh/", "rejected/", "parked/", places.LEDGER)
+
+
+class Orchestrator(Construct):
+    """`policy`: start and watch the work, read its results; never touch a table or a delivery."""
+
+    def __init__(self, scope: Construct, lake: s3.IBucket, key: kms.IKey, messages: Messages) -> None:
+        super().__init__(scope, "Orchestrator")
+        self.policy = iam.ManagedPolicy(
+            self,
+            "Policy",
+            description="Run the pipeline of Ledgerlake: for the execution role of its orchestrator.",
+            statements=[*_objects(lake, key), *_work(), *_queries(), *_messages(messages)],
+        )
+
+
+def _objects(lake: s3.IBucket, key: kms.IKey) -> list[iam.PolicyStatement]:
+    return [
+        access.versions(lake, places.RAW),
+        access.objects(lake, [places.BATCHES, _LEASE, places.ATHENA_RESULTS], access.WRITE),
+        access.objects(lake, _QUERIED, access.READ),
+        access.names(lake, [places.BATCHES, _LEASE, places.ATHENA_RESULTS, *_QUERIED]),
+        access.allow(["s3:GetBucketLocation"], [lake.bucket_arn]),
+        access.encrypted_by(key, "s3", "sqs", "sns"),
+    ]
+
+
+def _work() -> list[iam.PolicyStatement]:
+    jobs = [access.arn("glue", f"job/{dataset.job}") for dataset in DATASETS.values()]
+    runs = ["glue:StartJobRun", "glue:GetJob", "glue:GetJobRun", "glue:GetJobRuns", "glue:BatchStopJobRun"]
+    return [
+        access.allow(runs, jobs),
+        access.allow(
+            ["glue:StartCrawler", "glue:GetCrawler", "glue:StopCrawler"],
+            [access.arn("glue", f"crawler/{places.CRAWLER}")],
+        ),
+        access.allow(["lambda:InvokeFunction"], [access.arn("lambda", f"function:{places.ARCHIVE_FUNCTION}")]),
+        access.allow(
+            ["logs:GetLogEvents", "logs:FilterLogEvents", "logs:DescribeLogStreams"],
+            [access.arn("logs", "log-group:/aws-glue/jobs*")],
+        ),
+    ]
+
+
+def _queries() -> list[iam.PolicyStatement]:
+    return [
+        access.allow(
+            [
+                "athena:StartQueryExecution",
+                "athena:GetQueryExecution",
+                "athena:GetQueryResults",
+                "athena:StopQueryExecution",
+                "athena:GetWorkGroup",
+            ],
+            [access.arn("athena", f"workgroup/{places.WORKGROUP}")],
+        ),
+        access.allow(
+            ["glue:GetDatabase", "glue:GetTable", "glue:GetTables", "glue:GetPartitions"],
+            [*catalogue_arns(), access.arn("glue", f"table/{places.DATABASE}/*")],
+        ),
+    ]
+
+
+def _messages(messages: Messages) -> list[iam.PolicyStatement]:
+    queue = ["ReceiveMessage", "DeleteMessage", "ChangeMessageVisibility", "GetQueueAttributes", "GetQueueUrl"]
+    return [
+        access.allow([f"sqs:{action}" for action in queue], [messages.queue.queue_arn]),
+        access.allow(["sns:Publish"], [messages.topic.topic_arn]),
+    ]
