@@ -1,0 +1,30 @@
+"""Run the local AWS of one home: `python -m infra.local.aws HOME`, with the environment of `local_aws.environment`.
+
+It serves until it is told to end, and its Glue jobs end with it.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from infra.local.aws import athena, crawler, glue_jobs, glue_stops, hooks, lambdas
+from infra.local.home import Home
+from ledgerlake.errors import LedgerlakeError
+
+
+def main() -> None:
+    home = Home(Path(sys.argv.pop(1)))  # MiniStack reads the other arguments
+    hooks.check()
+    for executor in (glue_jobs, glue_stops, crawler, athena, lambdas):
+        executor.install(home)
+    import ministack.app
+
+    ministack.app.main()
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except LedgerlakeError as error:
+        sys.exit(f"{type(error).__name__}: {error}")

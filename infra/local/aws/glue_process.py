@@ -1,0 +1,153 @@
+"""The process of one Glue run: its files, environment, output, and its end."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO, Any
+
+import boto3
+
+from infra.local import java, spark_properties
+from infra.local.aws.glue_logs import RunLog
+from infra.local.errors import NotInstalled
+from infra.local.home import ROOT, Home
+
+PYTHON = ROOT / ".venv-glue" / "bin" / "python"
+_KILLED_WITH_PARENT = 1  # PR_SET_PDEATHSIG of prctl(2)
+_libc = ctypes.CDLL(None) if sys.platform == "linux" else None
+
+
+@dataclass
+class GlueProcess:
+    """A started run. Its folder is removed when it has ended; its log stays."""
+
+    process: subprocess.Popen[str]
+    folder: Path
+    log: RunLog
+    readers: list[threading.Thread] = field(default_factory=list)
+
+    @classmethod
+    def start(cls, home: Home, job: str, run_id: str, script: str, arguments: dict[str, str]) -> GlueProcess:
+        """Fetch the script and its libraries and start it.
+
+        Args:
+            script: s3:// URI.
+            arguments: of the job and the run; an empty value is a flag.
+        """
+        if not PYTHON.exists():
+            raise NotInstalled(f"{PYTHON} is missing", expected="the environment of the Glue jobs", remedy="make setup")
+        folder = home.folder / "glue" / run_id
+        folder.mkdir(parents=True)
+        s3 = boto3.client("s3", **client_arguments(home))
+        local = _download(s3, script, folder)
+        libraries = [_download(s3, uri.strip(), folder) for uri in arguments.get("--extra-py-files", "").split(",") if uri]
+        properties = spark_properties.write(folder / "spark.properties", home.endpoint_url, arguments.get("--conf", ""))
+        process = subprocess.Popen(
+            [str(PYTHON), str(local), *_argv(arguments)],
+            env=_environment(home, properties, libraries),
+            cwd=folder,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            errors="replace",
+            start_new_session=True,
+            preexec_fn=_die_with_parent,  # the thread that starts it waits for it, so the parent is there until the end
+        )
+        log = RunLog(home.logs / "glue" / job / f"{run_id}.log", run_id, client_arguments(home))
+        started = cls(process, folder, log)
+        started._read(process.stdout, "output")
+        started._read(process.stderr, "error")
+        return started
+
+    def wait(self, seconds: float) -> int | None:
+        """The exit code, when it has ended within `seconds`; then also its log is complete."""
+        try:
+            code = self.process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            return None
+        self._clean_up()
+        return code
+
+    def kill(self) -> None:
+        """End the whole process group, Spark's JVM included, and wait for that."""
+        _signal_group(self.process.pid, signal.SIGKILL)
+        self.process.wait()
+        self._clean_up()
+
+    def errors(self) -> str:
+        """What it wrote to stderr."""
+        return self.log.errors()
+
+    def _clean_up(self) -> None:
+        _signal_group(self.process.pid, signal.SIGKILL)  # a JVM may outlive its Python for a moment
+        for reader in self.readers:
+            reader.join(5)
+        self.log.close()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _read(self, stream: IO[str] | None, kind: str) -> None:
+        assert stream is not None
+        reader = threading.Thread(target=self.log.copy, args=(stream, kind), daemon=True)
+        reader.start()
+        self.readers.append(reader)
+
+
+def client_arguments(home: Home) -> dict[str, Any]:
+    """How boto3 reaches the local AWS from inside its own process."""
+    return {
+        "endpoint_url": home.endpoint_url,
+        "region_name": "us-east-1",
+        "aws_access_key_id": "test",
+        "aws_secret_access_key": "test",
+    }
+
+
+def _download(s3: Any, uri: str, folder: Path) -> Path:
+    bucket, _, key = uri.removeprefix("s3://").partition("/")
+    path = folder / key.rpartition("/")[2]
+    path.write_bytes(s3.get_object(Bucket=bucket, Key=key)["Body"].read())
+    return path
+
+
+def _argv(arguments: dict[str, str]) -> list[str]:
+    return [str(part) for name, value in arguments.items() for part in ((name, value) if value else (name,))]
+
+
+def _environment(home: Home, properties: Path, libraries: list[Path]) -> dict[str, str]:
+    environ = home.process_environment(os.environ)
+    environ |= {
+        "PYTHONPATH": os.pathsep.join(map(str, libraries)),
+        "PYTHONUNBUFFERED": "1",
+        "PYSPARK_SUBMIT_ARGS": f"--properties-file {properties} pyspark-shell",
+        "PYSPARK_PYTHON": str(PYTHON),
+        "PYSPARK_DRIVER_PYTHON": str(PYTHON),
+        "SPARK_LOCAL_IP": "127.0.0.1",
+        "SPARK_LOCAL_DIRS": str(properties.parent),
+        "TZ": "UTC",
+    }
+    if found := java.home():
+        environ["JAVA_HOME"] = str(found)
+    for name in ("VIRTUAL_ENV", "SPARK_HOME", "SPARK_CONF_DIR"):
+        environ.pop(name, None)
+    return environ
+
+
+def _die_with_parent() -> None:
+    if _libc:
+        _libc.prctl(_KILLED_WITH_PARENT, signal.SIGKILL)
+
+
+def _signal_group(pid: int, number: int) -> None:
+    try:
+        os.killpg(pid, number)
+    except ProcessLookupError:
+        return

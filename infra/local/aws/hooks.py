@@ -1,0 +1,113 @@
+"""The functions of MiniStack that our executors replace, and the proof that they are still there.
+
+MiniStack has no plug-in API, so the launcher replaces functions of its modules. That is safe only
+for the version it was written for: any other is refused, and so is a function whose parameters
+differ from those noted here.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib import import_module
+from importlib.metadata import version
+from typing import Any
+
+from infra.local.errors import HookError
+
+MINISTACK = "1.5.33"
+"""As requirements/cli.in pins it."""
+_REMEDY = "run make setup; to move to another MiniStack, review infra/local/aws and change hooks.py with it"
+
+
+@dataclass(frozen=True)
+class Hook:
+    """One function that is replaced.
+
+    Args:
+        module: below `ministack.services`.
+        parameters: the names of its parameters, in order.
+    """
+
+    module: str
+    name: str
+    parameters: tuple[str, ...]
+
+    def owner(self) -> Any:
+        return import_module(f"ministack.services.{self.module}")
+
+
+START_JOB_RUN = Hook("glue", "_start_job_run", ("data",))
+STOP_JOB_RUN = Hook("glue", "_batch_stop_job_run", ("data",))
+GET_JOB_RUN = Hook("glue", "_get_job_run", ("data",))
+GET_JOB_RUNS = Hook("glue", "_get_job_runs", ("data",))
+CREATE_JOB = Hook("glue", "_create_job", ("data",))
+UPDATE_JOB = Hook("glue", "_update_job", ("data",))
+START_CRAWLER = Hook("glue", "_start_crawler", ("data",))
+STOP_CRAWLER = Hook("glue", "_stop_crawler", ("data",))
+RUN_QUERY = Hook("athena", "_run_duckdb", ("query", "database", "catalog"))
+SAVE_RESULTS = Hook("athena", "_save_query_results", ("query_id",))
+INVOKE = Hook("lambda_svc", "_execute_function_warm", ("func", "event", "request_id"))
+
+HOOKS = (
+    START_JOB_RUN,
+    STOP_JOB_RUN,
+    GET_JOB_RUN,
+    GET_JOB_RUNS,
+    CREATE_JOB,
+    UPDATE_JOB,
+    START_CRAWLER,
+    STOP_CRAWLER,
+    RUN_QUERY,
+    SAVE_RESULTS,
+    INVOKE,
+)
+
+USED = {
+    "glue": ("_jobs", "_job_runs", "_crawlers", "_tables", "_databases", "_create_table", "_update_table", "_script_args"),
+    "athena": ("_executions",),
+    "cloudformation.provisioners": ("_GLUE_JOB_DEFAULTS",),
+}
+"""What the executors use beside the hooks, by module."""
+
+
+def check(installed: str | None = None, hooks: tuple[Hook, ...] = HOOKS) -> None:
+    """Refuse a MiniStack that the executors were not written for.
+
+    Args:
+        installed: its version; read from the environment's metadata if not given.
+
+    Raises:
+        HookError: names the version, or the function that is missing or has changed.
+    """
+    installed = installed or version("ministack")
+    if installed != MINISTACK:
+        raise HookError(f"MiniStack {installed} is installed", expected=MINISTACK, remedy=_REMEDY)
+    for hook in hooks:
+        _check(hook)
+    for module, names in USED.items():
+        for name in names:
+            if not hasattr(Hook(module, name, ()).owner(), name):
+                raise HookError(f"MiniStack {installed} has no {module}.{name}", expected="it to be there", remedy=_REMEDY)
+
+
+def original(hook: Hook) -> Callable[..., Any]:
+    """MiniStack's own function, to be called by its replacement."""
+    found: Callable[..., Any] = getattr(hook.owner(), hook.name)
+    return found
+
+
+def replace(hook: Hook, function: Callable[..., Any]) -> None:
+    """Have MiniStack call `function` instead of its own."""
+    setattr(hook.owner(), hook.name, function)
+
+
+def _check(hook: Hook) -> None:
+    where = f"{hook.module}.{hook.name}"
+    function = getattr(hook.owner(), hook.name, None)
+    if function is None:
+        raise HookError(f"MiniStack has no {where}", expected=f"a function of {hook.parameters}", remedy=_REMEDY)
+    parameters = tuple(inspect.signature(function).parameters)
+    if parameters != hook.parameters:
+        raise HookError(f"MiniStack's {where} takes {parameters}", expected=f"{hook.parameters}", remedy=_REMEDY)
