@@ -5,7 +5,8 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable
 
-from infra.local import airflow, deploy, local_aws, postgres, processes
+from infra.local import airflow as airflow_components
+from infra.local import deploy, local_aws, postgres, processes
 from infra.local.home import Home
 
 Say = Callable[[str], None]
@@ -39,26 +40,28 @@ def _up(home: Home, *, with_airflow: bool, say: Say) -> None:
     if with_airflow:
         say("starting Postgres")
         postgres.start(home)
-        airflow.begin_migration(home)
+        airflow_components.begin_migration(home)
     local_aws.wait(home)
     say("deploying the data plane")
     deploy.deploy(home)
     if with_airflow:
         say("starting Airflow")
-        airflow.start(home)
-        airflow.wait(home, say)
+        airflow_components.start(home)
+        airflow_components.wait(home, say)
 
 
-def down(home: Home, *, purge: bool = False, say: Say = lambda _: None, but: set[str] = frozenset()) -> None:
+def down(
+    home: Home, *, purge: bool = False, say: Say = lambda _: None, but: set[str] | frozenset[str] = frozenset()
+) -> None:
     """Stop every process of the lake; nothing happens when none runs.
 
     Args:
         purge: remove the home too, and with it all data.
         but: components to leave running.
     """
-    if but != set(status(home)):
+    if "running" in status(home).values():
         say("stopping")
-    airflow.stop(home, but)
+    airflow_components.stop(home, but)
     if "postgres" not in but:
         postgres.stop(home)
     if "aws" not in but:
@@ -71,6 +74,6 @@ def down(home: Home, *, purge: bool = False, say: Say = lambda _: None, but: set
 
 def status(home: Home) -> dict[str, str]:
     """`running` or `stopped`, by component."""
-    found = {name: processes.running(home, name) for name in ("aws", *airflow.COMPONENTS)}
+    found = {name: processes.running(home, name) for name in ("aws", *airflow_components.COMPONENTS)}
     found["postgres"] = postgres.running(home)
     return {name: "running" if runs else "stopped" for name, runs in found.items()}

@@ -8,7 +8,7 @@ from typing import Any
 
 from infra.local.aws import athena_results, athena_sql, hooks
 from infra.local.aws.athena_tables import Catalogue
-from infra.local.aws.glue_process import client_arguments
+from infra.local.aws_clients import client_arguments
 from infra.local.home import Home
 
 

@@ -19,8 +19,7 @@ import pyarrow.parquet as pq
 from sqlglot import exp
 
 from infra.local.aws.athena_errors import AthenaError, table_not_found
-from infra.local.aws.crawler import storage_options
-from infra.local.aws.glue_process import client_arguments
+from infra.local.aws_clients import client_arguments, storage_options
 from infra.local.home import Home
 
 _CACHED = 2000

@@ -9,6 +9,7 @@ import time
 from typing import Any
 
 from infra.local.aws import hooks
+from infra.local.aws_clients import storage_options
 from infra.local.home import Home
 
 _PRIMITIVES = {"long": "bigint", "integer": "int", "short": "smallint", "byte": "tinyint", "timestamp_ntz": "timestamp"}
@@ -86,11 +87,6 @@ def hive_type(delta: Any) -> str:
     if delta["type"] == "map":
         return f"map<{hive_type(delta['keyType'])},{hive_type(delta['valueType'])}>"
     return "struct<" + ",".join(f"{each['name']}:{hive_type(each['type'])}" for each in delta["fields"]) + ">"
-
-
-def storage_options(home: Home) -> dict[str, str]:
-    """How delta-rs reaches the local AWS."""
-    return {**home.environment(), "AWS_ALLOW_HTTP": "true", "AWS_CONDITIONAL_PUT": "etag"}
 
 
 def _read_log(home: Home, location: str) -> tuple[int, list[dict[str, str]]]:

@@ -17,6 +17,7 @@ import boto3
 
 from infra.local import java, spark_properties
 from infra.local.aws.glue_logs import RunLog
+from infra.local.aws_clients import client_arguments
 from infra.local.errors import NotInstalled
 from infra.local.home import ROOT, Home
 
@@ -99,16 +100,6 @@ class GlueProcess:
         reader = threading.Thread(target=self.log.copy, args=(stream, kind), daemon=True)
         reader.start()
         self.readers.append(reader)
-
-
-def client_arguments(home: Home) -> dict[str, Any]:
-    """How boto3 reaches the local AWS from inside its own process."""
-    return {
-        "endpoint_url": home.endpoint_url,
-        "region_name": "us-east-1",
-        "aws_access_key_id": "test",
-        "aws_secret_access_key": "test",
-    }
 
 
 def _download(s3: Any, uri: str, folder: Path) -> Path:

