@@ -1,0 +1,94 @@
+"""One lake to talk to: the local one, or the one of a real account. Commands do not know which."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
+
+import boto3
+import typer
+from botocore.config import Config
+
+from cli.failures import NotUp
+from infra.local.home import Home, listening
+from ledgerlake.places import Places
+from ledgerlake.settings import ENVIRONMENTS, Settings, from_environment
+
+_CONFIG = Config(retries={"mode": "standard", "max_attempts": 4}, connect_timeout=5, read_timeout=60)
+
+
+@dataclass(frozen=True)
+class Connection:
+    """Clients and names of one lake.
+
+    Args:
+        home: of a local lake; None for one in a real account.
+    """
+
+    settings: Settings
+    session: boto3.Session
+    home: Home | None = None
+
+    @property
+    def endpoint_url(self) -> str | None:
+        return self.home.endpoint_url if self.home else None
+
+    @cached_property
+    def places(self) -> Places:
+        return Places.of(self.settings, self.endpoint_url)
+
+    @property
+    def bucket(self) -> str:
+        return self.places.bucket
+
+    def client(self, service: str) -> Any:
+        """A boto3 client of that service."""
+        return self.session.client(
+            service,  # type: ignore[call-overload]
+            endpoint_url=self.endpoint_url,
+            config=_CONFIG,
+        )
+
+    @cached_property
+    def s3(self) -> Any:
+        return self.client("s3")
+
+
+def connect(environment: str) -> Connection:
+    """The lake of `environment`, one of `settings.ENVIRONMENTS`.
+
+    Raises:
+        NotUp: the local lake does not run.
+    """
+    return _local() if environment == "local" else _account(environment)
+
+
+def of(ctx: typer.Context) -> Connection:
+    """The connection that the global option `--env` asks for."""
+    return connect(environment(ctx))
+
+
+def environment(ctx: typer.Context) -> str:
+    return str(ctx.obj or ENVIRONMENTS[0])
+
+
+def _local() -> Connection:
+    home = Home.current()
+    if not (home.folder / "ports.json").exists() or not listening(home.port("aws")):
+        raise NotUp(f"the local lake in {home.folder} is not up", remedy="ledgerlake up")
+    variables = home.environment()
+    session = boto3.Session(
+        aws_access_key_id=variables["AWS_ACCESS_KEY_ID"],
+        aws_secret_access_key=variables["AWS_SECRET_ACCESS_KEY"],
+        region_name=variables["AWS_DEFAULT_REGION"],
+    )
+    return Connection(from_environment(variables), session, home)
+
+
+def _account(environment: str) -> Connection:
+    session = boto3.Session()
+    settings = from_environment({"LEDGERLAKE_ENVIRONMENT": environment})
+    region = session.region_name or settings.region
+    account = session.client("sts", region_name=region, config=_CONFIG).get_caller_identity()["Account"]
+    return Connection(replace(settings, account=account, region=region), session)

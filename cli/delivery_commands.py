@@ -1,0 +1,114 @@
+"""`deliver`, `run`, `wait`: bring files, make the lake look, wait until it has come to rest."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.progress import track
+
+from cli import connection
+from cli.connection import Connection
+from cli.failures import Mistyped, stderr
+from cli.showing import stdout
+from cli.waiting import wait as wait_for
+from ledgerlake import places
+from ledgerlake.contracts import DATASETS
+from ledgerlake.deliveries import iso
+
+TimeoutOption = Annotated[float, typer.Option("--timeout", min=0, help="Seconds after which to give up (exit code 4).")]
+
+
+def deliver(
+    ctx: typer.Context,
+    dataset: Annotated[str, typer.Argument(help=f"One of {', '.join(DATASETS)}.")],
+    files: Annotated[list[Path], typer.Argument(help="CSV files (.csv or .csv.gz).", metavar="FILE…")],
+    name: Annotated[str | None, typer.Option("--as", help="Deliver one file under another name.")] = None,
+) -> None:
+    """Put files into raw/DATASET/, which wakes the pipeline.
+
+    Example: ledgerlake deliver orders april/orders/*.csv
+    """
+    keys = keys_for(dataset, files, name)
+    lake = connection.of(ctx)
+    upload(lake, keys)
+    for key in keys:
+        stdout.print(lake.places.uri(key), soft_wrap=True)
+
+
+def keys_for(dataset: str, files: Sequence[Path], name: str | None = None) -> dict[str, Path]:
+    """The raw key of each file.
+
+    Raises:
+        Mistyped: unknown dataset, missing file, or two files that would have one key.
+    """
+    if dataset not in DATASETS:
+        raise Mistyped(f"there is no dataset {dataset!r}", expected=f"one of {', '.join(DATASETS)}")
+    if missing := [str(path) for path in files if not path.is_file()]:
+        raise Mistyped(f"{', '.join(missing)}: no such file", expected="files that exist")
+    if name is not None and len(files) > 1:
+        raise Mistyped(f"--as gives one name, but {len(files)} files were named", expected="one file")
+    names = [name or path.name for path in files]
+    if doubled := [each for each, count in Counter(names).items() if count > 1]:
+        raise Mistyped(
+            f"more than one file is called {', '.join(doubled)}",
+            expected="different names, as they are delivered into one folder",
+            remedy="deliver them one by one, with --as 2025/04/01.csv",
+        )
+    return {places.raw_prefix(dataset) + each.strip("/"): path for each, path in zip(names, files, strict=True)}
+
+
+def upload(lake: Connection, keys: dict[str, Path]) -> None:
+    """Put the files, with a progress bar when there are many."""
+    entries = track(keys.items(), "delivering", console=stderr, transient=True, disable=len(keys) < 3)
+    for key, path in entries:
+        lake.s3.upload_file(str(path), lake.bucket, key)
+
+
+def run(
+    ctx: typer.Context,
+    wait: Annotated[bool, typer.Option("--wait", help="Then wait until the lake has come to rest.")] = False,
+    timeout: TimeoutOption = 1800,
+) -> None:
+    """Make the pipeline look into raw/ now.
+
+    A run is always waiting for a message; this sends one. It finds what waits, or goes on with the
+    batch that a failed run left open.
+
+    Example: ledgerlake run --wait
+    """
+    lake = connection.of(ctx)
+    wake(lake)
+    stdout.print("The pipeline was told to look.")
+    if wait:
+        _wait(lake, timeout)
+
+
+def wake(lake: Connection) -> None:
+    """Send the message that ends a sensor's wait; any message does."""
+    body = json.dumps({"ledgerlake": "look", "asked_at": iso(datetime.now(UTC))})
+    lake.client("sqs").send_message(QueueUrl=lake.places.queue_url, MessageBody=body)
+
+
+def wait(ctx: typer.Context, timeout: TimeoutOption = 1800) -> None:
+    """Wait until nothing waits in raw/ and no run is at work.
+
+    Fails when a run fails meanwhile, and says in which task, why, and how to go on.
+
+    Example: ledgerlake wait --timeout 600
+    """
+    _wait(connection.of(ctx), timeout)
+
+
+def _wait(lake: Connection, timeout: float) -> None:
+    try:
+        wait_for(lake, timeout=timeout, console=stderr)
+    except KeyboardInterrupt:
+        stderr.print("The pipeline goes on without this command; see: ledgerlake status")
+        raise
+    stdout.print("Nothing waits, and no run is at work.")

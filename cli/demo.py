@@ -1,0 +1,75 @@
+"""`demo`: the whole path on made-up data, and what to look at afterwards."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from cli import connection, lake_commands
+from cli.athena import ask
+from cli.connection import Connection
+from cli.delivery_commands import keys_for, upload
+from cli.failures import stderr
+from cli.query_commands import read_ledger, sample_rejects, top_reasons
+from cli.sample import Sample
+from cli.sample_commands import make
+from cli.showing import Format, show, stdout
+from cli.waiting import wait
+from infra.local.home import ROOT, Home
+from ledgerlake.contracts import DATASETS
+
+ANALYTICS = ROOT / "sql" / "analytics"
+_SHOWN = ("daily_revenue", "top_products")
+_NEXT = """
+[bold]What to try next[/]
+  ledgerlake query "SELECT * FROM orders LIMIT 5"
+  ledgerlake rejects orders                       [dim]# every rejected row, with all its reasons[/]
+  ledgerlake sample --days 1 --start 2025-04-04 --dirt 0.1 --out /tmp/shop
+  ledgerlake deliver orders /tmp/shop/orders/*.csv
+  ledgerlake deliver order_items /tmp/shop/order_items/*.csv
+  ledgerlake wait && ledgerlake ledger
+  ledgerlake down                                 [dim]# stops everything; data stays[/]
+"""
+
+
+def demo(
+    ctx: typer.Context,
+    timeout: Annotated[float, typer.Option("--timeout", min=0, help="Seconds for the pipeline.")] = 900,
+) -> None:
+    """Start the local lake, deliver three days of a shop with some dirt, and show what became of it.
+
+    Example: ledgerlake demo
+    """
+    lake_commands.up(ctx)
+    lake = connection.of(ctx)
+    _deliver(lake, lake.home or Home.current())
+    wait(lake, timeout=timeout, console=stderr)
+    show(read_ledger(lake), Format.TABLE, title="What became of every row")
+    show(top_reasons(lake, limit=8), Format.TABLE, title="Why rows were rejected")
+    show(sample_rejects(lake, None, 2), Format.TABLE, title="Some of them, as delivered")
+    for name in _SHOWN:
+        title, sql = read_query(ANALYTICS / f"{name}.sql")
+        show(ask(lake, sql), Format.TABLE, title=title)
+    stdout.print()
+    lake_commands.tell_airflow(lake.home or Home.current())
+    stdout.print(_NEXT, soft_wrap=True)
+
+
+def _deliver(lake: Connection, home: Home) -> None:
+    folder = home.folder / "demo"
+    expected = make(Sample(days=3, dirt=0.03), folder)
+    keys = keys_for("products", [folder / "products.csv"])
+    for dataset in list(DATASETS)[1:]:
+        keys |= keys_for(dataset, sorted((folder / dataset).glob("*.csv")))
+    upload(lake, keys)
+    stdout.print(f"Delivered {expected.files} files, {expected.rows.total()} rows.")
+
+
+def read_query(path: Path) -> tuple[str, str]:
+    """(the question, the SQL) of a file whose first comment is the question."""
+    text = path.read_text(encoding="utf-8")
+    question = text.splitlines()[0].removeprefix("--").strip()
+    sql = "\n".join(line for line in text.splitlines() if not line.startswith("--"))
+    return question, sql.strip().rstrip(";")

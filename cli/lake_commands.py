@@ -1,0 +1,103 @@
+"""`up`, `down`, `status`: the local lake as a whole."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from cli import connection
+from cli.failures import Mistyped, NotUp, stderr
+from cli.showing import Format, FormatOption, Rows, show, stdout
+from cli.waiting import look_at
+from infra.local.home import Home
+from ledgerlake import lease, places
+
+
+def up(
+    ctx: typer.Context,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Wipe the lake first; all its data is lost.")] = False,
+    no_airflow: Annotated[bool, typer.Option("--no-airflow", help="Start the local AWS only.")] = False,
+) -> None:
+    """Start the local lake: AWS, Postgres, Airflow. Safe to repeat.
+
+    Example: ledgerlake up --fresh
+    """
+    from infra.local import lake  # starting and stopping need much that other commands do not
+
+    home = _local_home(ctx, "up")
+    with stderr.status("starting") as spinner:
+        lake.up(home, fresh=fresh, airflow=not no_airflow, say=lambda text: spinner.update(text))
+    stdout.print("The lake is up.")
+    if not no_airflow:
+        tell_airflow(home)
+
+
+def down(
+    ctx: typer.Context,
+    purge: Annotated[bool, typer.Option("--purge", help="Also remove the lake's folder, with all its data.")] = False,
+) -> None:
+    """Stop everything that `up` started. Data stays, unless you purge it.
+
+    Example: ledgerlake down --purge
+    """
+    from infra.local import lake
+
+    lake.down(_local_home(ctx, "down"), purge=purge, say=lambda text: stderr.print(text))
+    stdout.print("The lake is down.")
+
+
+def status(ctx: typer.Context, style: FormatOption = Format.TABLE) -> None:
+    """What runs, what waits, who is at work.
+
+    Example: ledgerlake status --format json
+    """
+    rows = _components() if connection.environment(ctx) == "local" else []
+    try:
+        rows += _state(connection.of(ctx))
+    except NotUp as error:
+        show(Rows(("what", "state"), rows), style)
+        raise error from None
+    show(Rows(("what", "state"), rows), style)
+
+
+def _components() -> list[tuple[str, str]]:
+    from infra.local import lake
+
+    return list(lake.status(Home.current()).items())
+
+
+def _state(lake: connection.Connection) -> list[tuple[str, str]]:
+    look = look_at(lake, None)
+    held = lease.show(lake.s3, lake.bucket)
+    queue = lake.client("sqs").get_queue_attributes(QueueUrl=lake.places.queue_url, AttributeNames=["All"])[
+        "Attributes"
+    ]
+    files = ", ".join(f"{count} of {name}" for name, count in look.waits.items())
+    rows = [
+        ("waiting in raw/", files or "nothing"),
+        ("open batches", ", ".join(look.open_batches) or "none"),
+        ("lease", (held and held.holder) or "free"),
+        (places.QUEUE, f"{queue['ApproximateNumberOfMessages']} messages, "
+         f"{queue['ApproximateNumberOfMessagesNotVisible']} being worked on"),
+    ]  # fmt: skip
+    if look.waits and look.gate_waits_for:
+        rows.append(("the gate waits for", ", ".join(look.gate_waits_for)))
+    if lake.home:
+        rows.append(("Airflow", lake.home.airflow_url))
+    return rows
+
+
+def tell_airflow(home: Home) -> None:
+    """Print where Airflow's UI is, and its login."""
+    user, password = home.airflow_login()
+    stdout.print(f"Airflow: {home.airflow_url}  (user {user}, password {password})", soft_wrap=True)
+
+
+def _local_home(ctx: typer.Context, command: str) -> Home:
+    if connection.environment(ctx) != "local":
+        raise Mistyped(
+            f"`{command}` is for the local lake, not for {connection.environment(ctx)}",
+            expected="--env local; a real account is deployed from the template in infra/templates/",
+        )
+    return Home.current()

@@ -1,0 +1,92 @@
+"""The command `ledgerlake`: the only reader of argv."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated, Any
+
+import typer
+from botocore.exceptions import BotoCoreError, ClientError
+from typer.core import TyperGroup
+
+from cli import delivery_commands, demo, lake_commands, log_commands, query_commands, sample_commands
+from cli.failures import EXIT_CODES, INTERRUPTED, explain, stderr, tell
+from cli.lease_commands import lease
+from ledgerlake import __version__
+from ledgerlake.errors import LedgerlakeError
+
+
+class Environment(StrEnum):
+    """As in `ledgerlake.settings`."""
+
+    LOCAL = "local"
+    DEV = "dev"
+    PROD = "prod"
+
+
+class Speaking(TyperGroup):
+    """Says errors in three lines instead of a traceback, and exits with a code that tells why."""
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            stderr.print("\nInterrupted.")
+            raise typer.Exit(INTERRUPTED) from None
+        except (LedgerlakeError, BotoCoreError, ClientError) as error:
+            raise typer.Exit(tell(explain(error))) from error
+
+
+app = typer.Typer(
+    cls=Speaking,
+    no_args_is_help=True,
+    pretty_exceptions_show_locals=False,
+    rich_markup_mode="rich",
+    help="An e-commerce lakehouse in which every delivered row is accounted for.\n\n"
+    "Start with: ledgerlake demo. Then deliver your own: ledgerlake deliver orders FILE.",
+    epilog=EXIT_CODES,
+)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(__version__)
+        raise typer.Exit
+
+
+@app.callback()
+def choose_lake(
+    ctx: typer.Context,
+    env: Annotated[
+        Environment, typer.Option("--env", help="local, or a real account by AWS's usual credentials.")
+    ] = Environment.LOCAL,
+    _version: Annotated[
+        bool, typer.Option("--version", is_eager=True, callback=_print_version, help="Print the version.")
+    ] = False,
+) -> None:
+    ctx.obj = env.value
+
+
+_LAKE, _FLOW, _DATA = "The lake", "Deliveries", "What it holds"
+app.command(rich_help_panel=_LAKE)(demo.demo)
+app.command(rich_help_panel=_LAKE)(lake_commands.up)
+app.command(rich_help_panel=_LAKE)(lake_commands.down)
+app.command(rich_help_panel=_LAKE)(lake_commands.status)
+app.command(rich_help_panel=_FLOW)(sample_commands.sample)
+app.command(rich_help_panel=_FLOW)(delivery_commands.deliver)
+app.command(rich_help_panel=_FLOW)(delivery_commands.run)
+app.command(rich_help_panel=_FLOW)(delivery_commands.wait)
+app.command(rich_help_panel=_FLOW)(log_commands.logs)
+app.add_typer(lease, name="lease", rich_help_panel=_FLOW)
+app.command(rich_help_panel=_DATA)(query_commands.query)
+app.command(rich_help_panel=_DATA)(query_commands.ledger)
+app.command(rich_help_panel=_DATA)(query_commands.rejects)
+
+
+def main() -> None:
+    """The entry point."""
+    app()
+
+
+if __name__ == "__main__":
+    main()
