@@ -22,8 +22,8 @@ def allow(actions: Sequence[str], resources: Sequence[str], **more: object) -> i
 
 
 def objects(lake: s3.IBucket, prefixes: Iterable[str], actions: Sequence[str]) -> iam.PolicyStatement:
-    """`actions` on every object whose key begins with one of `prefixes` (`*` within stands for a name)."""
-    return allow(actions, [lake.arn_for_objects(f"{prefix}*") for prefix in prefixes])
+    """`actions` on the objects below each prefix that ends in a slash, else on the one of that key."""
+    return allow(actions, [lake.arn_for_objects(_pattern(prefix)) for prefix in prefixes])
 
 
 def names(lake: s3.IBucket, prefixes: Iterable[str]) -> iam.PolicyStatement:
@@ -32,24 +32,28 @@ def names(lake: s3.IBucket, prefixes: Iterable[str]) -> iam.PolicyStatement:
     S3 answers 403 to a reader of an absent object who may not list, and a read carries no prefix:
     hence "if exists". Who lists without a prefix sees names, never contents.
     """
-    patterns = [f"{prefix}*" for prefix in prefixes]
-    return allow(["s3:ListBucket"], [lake.bucket_arn], conditions={"StringLikeIfExists": {"s3:prefix": patterns}})
+    return _list("s3:ListBucket", lake, prefixes)
 
 
 def versions(lake: s3.IBucket, prefix: str) -> iam.PolicyStatement:
-    """List the versions below `prefix`."""
-    condition = {"StringLike": {"s3:prefix": [prefix, f"{prefix}*"]}}
-    return allow(["s3:ListBucketVersions"], [lake.bucket_arn], conditions=condition)
+    """List the versions below `prefix`, and be told "404" of a version that is not there."""
+    return _list("s3:ListBucketVersions", lake, [prefix])
 
 
-def parents(lake: s3.IBucket, prefixes: Iterable[str]) -> iam.PolicyStatement:
-    """Look at the folders above (and including) `prefixes`, as Hadoop does before it writes below them."""
-    folders = {
-        "/".join(parts[: depth + 1])
-        for parts in (prefix.strip("/").split("/") for prefix in prefixes)
-        for depth in range(len(parts))
-    }
-    return allow(READ, [lake.arn_for_objects(folder) for folder in sorted(folders)])
+def folders(lake: s3.IBucket, prefixes: Iterable[str]) -> iam.PolicyStatement:
+    """Look at the folders above (and at) `prefixes`, as Hadoop does before it writes below them."""
+    paths = (prefix.strip("/").split("/") for prefix in prefixes)
+    above = {"/".join(parts[: depth + 1]) for parts in paths for depth in range(len(parts))}
+    return allow(READ, [lake.arn_for_objects(folder) for folder in sorted(above)])
+
+
+def _list(action: str, lake: s3.IBucket, prefixes: Iterable[str]) -> iam.PolicyStatement:
+    patterns = [_pattern(prefix) for prefix in prefixes]
+    return allow([action], [lake.bucket_arn], conditions={"StringLikeIfExists": {"s3:prefix": patterns}})
+
+
+def _pattern(prefix: str) -> str:
+    return f"{prefix}*" if prefix.endswith("/") else prefix
 
 
 def encrypted_by(key: kms.IKey, *services: str) -> iam.PolicyStatement:

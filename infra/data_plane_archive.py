@@ -46,6 +46,8 @@ class Archive(Construct):
             log_group=log,
             role=self._role(lake, key),
         )
+        # it is made after its role anyway, whose ARN it needs
+        self.function.node.default_child.add_deletion_override("DependsOn")
 
     def _role(self, lake: s3.IBucket, key: kms.IKey) -> iam.Role:
         return iam.Role(
@@ -55,9 +57,7 @@ class Archive(Construct):
             inline_policies={
                 "archive": access.document(
                     access.objects(lake, [places.BATCHES], access.READ),
-                    access.objects(
-                        lake, [places.RAW], (*access.READ_VERSIONS, "s3:DeleteObject", "s3:DeleteObjectVersion")
-                    ),
+                    access.objects(lake, [places.RAW], (*access.READ_VERSIONS, "s3:DeleteObjectVersion")),
                     access.objects(lake, [places.ARCHIVED], _ARCHIVE),
                     access.names(lake, [places.BATCHES, places.RAW, places.ARCHIVED]),
                     access.versions(lake, places.RAW),

@@ -20,6 +20,8 @@ _SPARK = {
     "spark.delta.logStore.class": "org.apache.spark.sql.delta.storage.S3SingleDriverLogStore",
     "spark.sql.session.timeZone": "UTC",
 }
+ANY_BATCH = "????????T??????Z-????????"
+"""Matches every batch's id. `*` would match slashes too, and so whatever other jobs stage."""
 _LOGS = "/aws-glue/jobs"
 
 
@@ -76,8 +78,8 @@ class Jobs(Construct):
         read = [places.BATCHES, *(places.table_prefix(reference.dataset) for reference in dataset.references)]
         write = [
             places.table_prefix(name),
-            places.staging("*", name),
-            places.stage_summary("*", name),
+            places.staging(ANY_BATCH, name),
+            places.stage_summary(ANY_BATCH, name),
             places.rejected_prefix(name),
             places.parked_prefix(name),
             f"{places.LEDGER}dataset={name}/",
@@ -86,8 +88,8 @@ class Jobs(Construct):
             access.objects(self.lake, deliveries, access.READ_VERSIONS),
             access.objects(self.lake, read, access.READ),
             access.objects(self.lake, write, access.WRITE),
-            access.parents(self.lake, [*read, *write]),
-            access.names(self.lake, ["staging/", "lakehouse-dwh/", *deliveries, *read, *write]),
+            access.folders(self.lake, [*read, *write]),
+            access.names(self.lake, ["lakehouse-dwh/", "staging/", *deliveries, *read, *write]),
             access.allow(["s3:GetBucketLocation"], [self.lake.bucket_arn]),
             access.encrypted_by(self.key, "s3"),
             access.allow(access.READ, [self.artifacts.arn_for_objects(self.parameters.artifact_key("glue/*"))]),
