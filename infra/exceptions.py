@@ -5,15 +5,14 @@ from __future__ import annotations
 import aws_cdk as cdk
 from cdk_nag import NagPackSuppression, NagSuppressions
 
-_RULES = {
+RULES = {
     "AwsSolutions-GL1": "CloudWatch Logs encrypts these logs already, with a key of its own; they hold counts, keys "
     "and errors, and the rows themselves are only in the lake, under the lake's key.",
     "AwsSolutions-GL3": "Bookmarks are switched off: a job reads what its batch's manifest names.",
     "AwsSolutions-L1": "Python 3.13 is what the archive is tested with; a newer runtime is taken up together with "
     "the tests, not when CDK learns of it.",
-    "AwsSolutions-S1": "The bucket of the access logs would log its own log deliveries, for ever.",
 }
-_WILDCARDS = {
+WILDCARDS = {
     r"^Resource::<LakeBucket[0-9A-F]+\.Arn>/.+\*$": "Objects below named prefixes of the lake: their names come "
     "with the deliveries. The bucket as a whole is granted to nobody.",
     r"^Resource::arn:<AWS::Partition>:s3:::<ArtifactBucket>/<Release>/glue/\*$": "The scripts and the wheel of the "
@@ -27,9 +26,9 @@ _WILDCARDS = {
 
 def accept(stack: cdk.Stack) -> None:
     """Record the exceptions with the stack that makes them; a new kind of wildcard is not among them."""
-    rules = [NagPackSuppression(id=rule, reason=reason) for rule, reason in _RULES.items()]
+    rules = [NagPackSuppression(id=rule, reason=reason) for rule, reason in RULES.items()]
     wildcards = [
         NagPackSuppression(id="AwsSolutions-IAM5", reason=reason, applies_to=[{"regex": f"/{pattern}/"}])
-        for pattern, reason in ((pattern.replace("/", r"\/"), reason) for pattern, reason in _WILDCARDS.items())
+        for pattern, reason in ((pattern.replace("/", r"\/"), reason) for pattern, reason in WILDCARDS.items())
     ]
     NagSuppressions.add_stack_suppressions(stack, [*rules, *wildcards])

@@ -1,0 +1,154 @@
+"""The committed template on a local AWS, unchanged."""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+
+import boto3
+import pytest
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError
+
+from infra.packaging import build
+from infra.synth import TEMPLATE
+from ledgerlake import catalogue, places, settings
+
+PLACES = places.Places.of(settings.from_environment({"LEDGERLAKE_ENVIRONMENT": "local"}))
+
+
+@pytest.fixture(scope="module")
+def aws(tmp_path_factory):
+    """aws("s3") → a client of a local AWS that lives for this module."""
+    folder = tmp_path_factory.mktemp("aws")
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    environment = {
+        **{name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "LEDGERLAKE_"))},
+        "BIND_HOST": "127.0.0.1",
+        "GATEWAY_PORT": str(port),
+        "IOT_MTLS_ENABLED": "0",
+        "SFTP_ENABLED": "0",
+        "TMPDIR": str(folder),
+    }
+    with (folder / "log").open("w") as log:
+        server = subprocess.Popen(
+            [sys.executable, "-m", "ministack"], cwd=folder, env=environment, stdout=log, stderr=subprocess.STDOUT
+        )
+
+    def client(service: str):
+        return boto3.client(
+            service,
+            endpoint_url=f"http://127.0.0.1:{port}",
+            region_name="us-east-1",
+            aws_access_key_id="test",
+            aws_secret_access_key="test",
+            config=Config(connect_timeout=2, read_timeout=30, retries={"max_attempts": 1}),
+        )
+
+    try:
+        _wait_for(server, client("s3"))
+        yield client
+    finally:
+        server.terminate()
+        server.wait(20)
+
+
+@pytest.fixture(scope="module")
+def releases(aws, tmp_path_factory):
+    """The name of this tree's release, uploaded, and that of a second one with the same content."""
+    release = build(tmp_path_factory.mktemp("release"))
+    second = "f" * 16
+    aws("s3").create_bucket(Bucket=PLACES.artifact_bucket)
+    for key, path in release.files.items():
+        for name in (release.name, second):
+            aws("s3").upload_file(str(path), PLACES.artifact_bucket, key.replace(release.name, name))
+    return release.name, second
+
+
+@pytest.fixture(scope="module")
+def deployed(aws, releases):
+    aws("cloudformation").create_stack(StackName=places.STACK, **_request(releases[0]))
+    return _settled(aws)
+
+
+def test_the_template_deploys(deployed):
+    assert deployed["StackStatus"] == "CREATE_COMPLETE"
+    outputs = {output["OutputKey"]: output["OutputValue"] for output in deployed["Outputs"]}
+    assert outputs["LakeBucket"] == PLACES.bucket
+    assert outputs["TopicArn"] == PLACES.topic_arn
+    assert outputs["QueueUrl"].endswith(PLACES.queue_url.removeprefix("https://sqs.us-east-1.amazonaws.com"))
+
+
+@pytest.mark.usefixtures("deployed")
+def test_the_lake_is_versioned(aws):
+    assert aws("s3").get_bucket_versioning(Bucket=PLACES.bucket)["Status"] == "Enabled"
+
+
+@pytest.mark.usefixtures("deployed")
+def test_the_parquet_tables_are_in_the_catalogue(aws):
+    found = aws("glue").get_tables(DatabaseName=places.DATABASE)["TableList"]
+    assert {table["Name"] for table in found} == {table.name for table in catalogue.parquet_tables()}
+
+
+@pytest.mark.usefixtures("deployed")
+def test_a_delivery_sends_one_message_and_an_object_elsewhere_none(aws):
+    queue = aws("sqs").get_queue_url(QueueName=places.QUEUE)["QueueUrl"]
+    _receive_all(aws, queue)
+    aws("s3").put_object(Bucket=PLACES.bucket, Key="staging/a.csv", Body=b"x")
+    aws("s3").put_object(Bucket=PLACES.bucket, Key="raw/orders/a.csv.gz", Body=b"x")
+    keys = [record["s3"]["object"]["key"] for body in _receive_all(aws, queue) for record in body["Records"]]
+    assert keys == ["raw/orders/a.csv.gz"]
+
+
+@pytest.mark.usefixtures("deployed")
+def test_another_release_is_an_update(aws, releases):
+    aws("cloudformation").update_stack(StackName=places.STACK, **_request(releases[1]))
+    assert _settled(aws)["StackStatus"] == "UPDATE_COMPLETE"
+    script = aws("glue").get_job(JobName="orders_etl")["Job"]["Command"]["ScriptLocation"]
+    assert script == f"s3://{PLACES.artifact_bucket}/{releases[1]}/glue/orders_etl.py"
+
+
+def _request(release: str) -> dict:
+    values = {"Environment": "local", "ArtifactBucket": PLACES.artifact_bucket, "Release": release}
+    return {
+        "TemplateBody": json.dumps(json.loads(TEMPLATE.read_text()), separators=(",", ":")),
+        "Parameters": [{"ParameterKey": name, "ParameterValue": value} for name, value in values.items()],
+        "Capabilities": ["CAPABILITY_IAM"],
+    }
+
+
+def _settled(aws, seconds: float = 60) -> dict:
+    until = time.monotonic() + seconds
+    while True:
+        (stack,) = aws("cloudformation").describe_stacks(StackName=places.STACK)["Stacks"]
+        if not stack["StackStatus"].endswith("IN_PROGRESS"):
+            return stack
+        assert time.monotonic() < until, stack["StackStatus"]
+        time.sleep(0.1)
+
+
+def _receive_all(aws, queue: str) -> list[dict]:
+    bodies: list[dict] = []
+    while (
+        messages := aws("sqs")
+        .receive_message(QueueUrl=queue, MaxNumberOfMessages=10, WaitTimeSeconds=1)
+        .get("Messages")
+    ):
+        bodies += [json.loads(message["Body"]) for message in messages]
+    return bodies
+
+
+def _wait_for(server: subprocess.Popen, s3) -> None:
+    for _ in range(150):
+        assert server.poll() is None, "the local AWS ended by itself"
+        try:
+            s3.list_buckets()
+        except BotoCoreError:
+            time.sleep(0.2)
+        else:
+            return
+    pytest.fail("the local AWS did not answer within 30 s")

@@ -1,0 +1,162 @@
+"""Nobody reaches data without TLS, without the key, or without having been given that very prefix."""
+
+import json
+from fnmatch import fnmatchcase
+
+import pytest
+
+from infra.data_plane_jobs import ANY_BATCH
+from ledgerlake import places
+from ledgerlake.batch import _new
+from ledgerlake.contracts import DATASETS
+from ledgerlake.deliveries import from_iso
+
+BATCH = "20250401T080000Z-1a2b3c4d"
+LAKE = "ledgerlake-prod-123456789012-eu-west-1"
+ALLOWED_WILDCARDS = (
+    f"arn:aws:s3:::{LAKE}/?*/*",  # below a prefix of the lake, whose object names come with deliveries
+    "arn:aws:s3:::ledgerlake-artifacts-prod-123456789012-eu-west-1/0123456789abcdef/glue/*",  # one release
+    "arn:aws:logs:eu-west-1:123456789012:log-group:/aws*",  # streams that the services name
+    f"arn:aws:glue:eu-west-1:123456789012:table/{places.DATABASE}/*",  # the tables of one database
+)
+
+
+@pytest.mark.parametrize("dataset", DATASETS.values(), ids=lambda dataset: dataset.name)
+def test_a_job_writes_what_is_its_own_and_nothing_else(may, dataset):
+    part = f"Jobs{dataset.job.replace('_', '')}role"
+    for owner in DATASETS:
+        for key in (
+            f"{places.table_prefix(owner)}date=2025-04-01/part-0.parquet",
+            f"{places.staging(BATCH, owner)}part-0.parquet",
+            places.stage_summary(BATCH, owner),
+            places.rejected_part(owner, "a"),
+            places.parked_part(owner, "a"),
+            places.ledger_part(owner, BATCH),
+        ):
+            assert may(part, "s3:PutObject", key) == (owner == dataset.name), key
+            assert may(part, "s3:DeleteObject", key) == (owner == dataset.name), key
+
+
+@pytest.mark.parametrize("dataset", DATASETS.values(), ids=lambda dataset: dataset.name)
+def test_a_job_reads_its_deliveries_its_parents_and_its_manifest_and_nothing_else(may, dataset):
+    part = f"Jobs{dataset.job.replace('_', '')}role"
+    parents = {reference.dataset for reference in dataset.references}
+    assert may(part, "s3:GetObject", places.manifest(BATCH))
+    for owner in DATASETS:
+        for key in (f"raw/{owner}/2025-04-01.csv", f"archived/{owner}/20250401T080000.000000Z-a/2025-04-01.csv"):
+            assert may(part, "s3:GetObjectVersion", key) == (owner == dataset.name), key
+            assert not may(part, "s3:PutObject", key)
+            assert not may(part, "s3:DeleteObjectVersion", key)
+        table = f"{places.table_prefix(owner)}_delta_log/00000000000000000000.json"
+        assert may(part, "s3:GetObject", table) == (owner == dataset.name or owner in parents)
+        staged = f"{places.staging(BATCH, owner)}part-0.parquet"
+        assert may(part, "s3:GetObject", staged) == (owner == dataset.name)
+    assert not may(part, "s3:GetObject", places.LEASE)
+
+
+def test_the_stage_of_every_batch_is_within_reach_of_its_job():
+    batch = _new((), set(), from_iso("2025-04-01T08:00:00.000000Z"))
+    assert fnmatchcase(batch.batch_id, ANY_BATCH)
+
+
+def test_only_the_archive_deletes_deliveries_and_it_overwrites_no_table(may, statements):
+    raw = "raw/orders/2025-04-01.csv"
+    deleters = {name for name, _ in statements if may(name, "s3:DeleteObjectVersion", raw)}
+    assert {name[: len("ArchiveRole")] for name in deleters} == {"ArchiveRole"}
+    assert may("ArchiveRole", "s3:PutObject", "archived/orders/x/2025-04-01.csv")
+    assert not may("ArchiveRole", "s3:PutObject", raw)
+    assert not may("ArchiveRole", "s3:DeleteObject", "archived/orders/x/2025-04-01.csv")
+    assert not may("ArchiveRole", "s3:GetObject", "lakehouse-dwh/orders/part-0.parquet")
+
+
+def test_the_orchestrator_starts_work_and_reads_results_but_touches_neither_tables_nor_deliveries(may):
+    assert may("OrchestratorPolicy", "s3:PutObject", places.manifest(BATCH))
+    assert may("OrchestratorPolicy", "s3:DeleteObject", places.open_batch(BATCH))
+    assert may("OrchestratorPolicy", "s3:PutObject", places.LEASE)
+    assert may("OrchestratorPolicy", "s3:GetObject", "lakehouse-dwh/orders/part-0.parquet")
+    for key in ("lakehouse-dwh/orders/part-0.parquet", "raw/orders/a.csv", "archived/orders/x/a.csv", "ledger/x"):
+        assert not may("OrchestratorPolicy", "s3:PutObject", key)
+        assert not may("OrchestratorPolicy", "s3:DeleteObject", key)
+    assert not may("OrchestratorPolicy", "s3:GetObject", "raw/orders/a.csv")
+
+
+def test_no_statement_reaches_further_than_the_listed_wildcards(statements):
+    assert len(statements) > 40
+    for name, statement in statements:
+        assert statement["Effect"] == "Allow"
+        assert not any("*" in action for action in _list(statement["Action"])), (name, statement)
+        for resource in _list(statement["Resource"]):
+            wide = "*" in resource and not any(fnmatchcase(resource, allowed) for allowed in ALLOWED_WILDCARDS)
+            assert not wide, f"{name} may {statement['Action']} on {resource}"
+
+
+def test_every_part_has_a_role_of_its_own(of_type):
+    users = [job["Role"] for job in of_type("AWS::Glue::Job").values()]
+    users += [crawler["Role"] for crawler in of_type("AWS::Glue::Crawler").values()]
+    users += [function["Role"] for function in of_type("AWS::Lambda::Function").values()]
+    assert len(set(users)) == len(users) == len(of_type("AWS::IAM::Role"))
+
+
+def test_buckets_are_versioned_encrypted_closed_to_the_public_and_outlive_the_stack(template, of_type):
+    assert len(of_type("AWS::S3::Bucket")) == 2
+    for name, bucket in of_type("AWS::S3::Bucket").items():
+        assert bucket["VersioningConfiguration"] == {"Status": "Enabled"}
+        assert set(bucket["PublicAccessBlockConfiguration"].values()) == {True}
+        assert bucket["OwnershipControls"]["Rules"] == [{"ObjectOwnership": "BucketOwnerEnforced"}]
+        assert template["Resources"][name]["DeletionPolicy"] == "Retain"
+        (rule,) = bucket["BucketEncryption"]["ServerSideEncryptionConfiguration"]
+        algorithm = rule["ServerSideEncryptionByDefault"]["SSEAlgorithm"]
+        is_lake = bucket["BucketName"] == LAKE
+        assert algorithm == ("aws:kms" if is_lake else "AES256")
+        assert rule.get("BucketKeyEnabled", False) == is_lake
+
+
+@pytest.mark.parametrize(
+    ("policy", "guarded", "number"),
+    [
+        ("AWS::S3::BucketPolicy", "AWS::S3::Bucket", 2),
+        ("AWS::SQS::QueuePolicy", "AWS::SQS::Queue", 2),
+        ("AWS::SNS::TopicPolicy", "AWS::SNS::Topic", 1),
+    ],
+)
+def test_what_does_not_come_by_tls_is_refused(of_type, policy, guarded, number):
+    policies = of_type(policy).values()
+    assert len(policies) == len(of_type(guarded)) == number
+    insecure = {"Bool": {"aws:SecureTransport": "false"}}
+    for each in policies:
+        statements = each["PolicyDocument"]["Statement"]
+        assert [s["Effect"] for s in statements if s.get("Condition") == insecure] == ["Deny"]
+
+
+def test_messages_are_encrypted_with_the_lakes_key_which_s3_may_use_for_this_bucket_only(of_type):
+    ((key, properties),) = of_type("AWS::KMS::Key").items()
+    assert properties["EnableKeyRotation"] is True
+    queues = of_type("AWS::SQS::Queue").values()
+    assert {queue["KmsMasterKeyId"] for queue in queues} == {f"{key}.Arn"}
+    assert all(key in json.dumps(topic["KmsMasterKeyId"]) for topic in of_type("AWS::SNS::Topic").values())
+    (statement,) = [s for s in properties["KeyPolicy"]["Statement"] if s["Principal"].get("Service")]
+    assert statement["Principal"] == {"Service": "s3.amazonaws.com"}
+    assert statement["Condition"] == _of_this_lake()
+
+
+def test_only_the_lake_may_send_to_the_queue(of_type):
+    senders = [
+        statement
+        for policy in of_type("AWS::SQS::QueuePolicy").values()
+        for statement in policy["PolicyDocument"]["Statement"]
+        if statement["Effect"] == "Allow"
+    ]
+    (sender,) = senders
+    assert (sender["Action"], sender["Principal"]) == ("sqs:SendMessage", {"Service": "s3.amazonaws.com"})
+    assert sender["Condition"] == _of_this_lake()
+
+
+def _of_this_lake() -> dict:
+    return {
+        "StringEquals": {"aws:SourceAccount": "123456789012"},
+        "ArnEquals": {"aws:SourceArn": f"arn:aws:s3:::{LAKE}"},
+    }
+
+
+def _list(value) -> list:
+    return value if isinstance(value, list) else [value]

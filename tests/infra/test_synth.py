@@ -1,0 +1,58 @@
+"""The committed template is what CDK makes of the code, and it holds to the rules."""
+
+import csv
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+from infra import exceptions
+from infra.synth import TEMPLATE, text
+
+
+def test_the_committed_template_is_a_fresh_synthesis(fresh):
+    assert TEMPLATE.read_text() == text(fresh.template), "run python -m infra.synth, and review the difference"
+
+
+def test_no_rule_of_aws_solutions_is_broken_without_a_reason(fresh):
+    rows = _nag(fresh.folder)
+    broken = {
+        f"{row['Rule ID']} {row['Resource ID']}" for row in rows if row["Compliance"] not in ("Compliant", "Suppressed")
+    }
+    assert {"AwsSolutions-S10", "AwsSolutions-IAM5", "AwsSolutions-SQS4"} <= {row["Rule ID"] for row in rows}
+    assert not broken
+
+
+def test_no_exception_to_the_rules_is_left_over(fresh):
+    used = {row["Exception Reason"].split("] ")[-1] for row in _nag(fresh.folder) if row["Compliance"] == "Suppressed"}
+    reasons = {*exceptions.RULES.values(), *exceptions.WILDCARDS.values()}
+    assert {reason for reason in reasons if not any(reason in text for text in used)} == set()
+
+
+def test_cfn_lint_finds_nothing():
+    cfn_lint = Path(sys.executable).with_name("cfn-lint")
+    done = subprocess.run([cfn_lint, TEMPLATE], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (0, "")
+
+
+def test_the_template_knows_no_account_region_or_machine(committed):
+    body = json.dumps(committed)
+    assert not re.search(r"\b\d{12}\b|us-east-1|/home/|/tmp/|/Users/", body)
+    assert "cdk-hnb659fds" not in body
+    assert not {kind for kind in _kinds(committed) if kind.startswith(("Custom::", "AWS::CDK", "AWS::CloudFormation"))}
+    assert set(committed["Parameters"]) == {"Environment", "ArtifactBucket", "Release"}
+
+
+def test_the_template_without_its_indentation_fits_into_one_api_call(committed):
+    assert len(json.dumps(committed, separators=(",", ":"))) <= 51_200
+
+
+def _kinds(template: dict) -> set[str]:
+    return {resource["Type"] for resource in template["Resources"].values()}
+
+
+def _nag(folder: Path) -> list[dict[str, str]]:
+    (report,) = folder.glob("AwsSolutions-*NagReport.csv")
+    with report.open(newline="") as lines:
+        return list(csv.DictReader(lines))

@@ -1,0 +1,124 @@
+"""What is deployed follows from the contracts, the catalogue, the places and the settings."""
+
+import pytest
+
+from infra.packaging import script_key, wheel_key
+from ledgerlake import catalogue, places, settings
+from ledgerlake.contracts import DATASETS
+
+PROD = settings.from_environment(
+    {"LEDGERLAKE_ENVIRONMENT": "prod", "LEDGERLAKE_ACCOUNT": "123456789012", "LEDGERLAKE_REGION": "eu-west-1"}
+)
+PLACES = places.Places.of(PROD)
+
+
+def test_every_contract_has_its_glue_job_and_only_contracts_have_one(of_type):
+    jobs = {job["Name"]: job for job in of_type("AWS::Glue::Job").values()}
+    assert set(jobs) == {dataset.job for dataset in DATASETS.values()}
+    for name, job in jobs.items():
+        release = f"s3://{PLACES.artifact_bucket}/0123456789abcdef"
+        assert job["Command"]["ScriptLocation"] == f"{release}/{script_key(name)}"
+        assert job["DefaultArguments"]["--extra-py-files"] == f"{release}/{wheel_key()}"
+        assert job["DefaultArguments"]["--lake_bucket"] == PLACES.bucket
+
+
+def test_a_glue_job_runs_once_at_a_time_and_is_not_retried_behind_the_orchestrators_back(of_type):
+    for job in of_type("AWS::Glue::Job").values():
+        assert job["ExecutionProperty"] == {"MaxConcurrentRuns": 1}
+        assert job["MaxRetries"] == 0
+        assert (job["GlueVersion"], job["WorkerType"], job["NumberOfWorkers"]) == ("5.1", "G.1X", 2)
+        assert int(job["Timeout"]) == PROD.job_timeout_minutes
+
+
+def test_a_glue_job_speaks_delta_in_utc_and_keeps_no_bookmark(of_type):
+    for job in of_type("AWS::Glue::Job").values():
+        arguments = job["DefaultArguments"]
+        assert arguments["--datalake-formats"] == "delta"
+        assert arguments["--job-bookmark-option"] == "job-bookmark-disable"
+        settings = dict(pair.split("=", 1) for pair in arguments["--conf"].split(" --conf "))
+        assert settings["spark.sql.session.timeZone"] == "UTC"
+        assert settings["spark.sql.extensions"] == "io.delta.sql.DeltaSparkSessionExtension"
+
+
+@pytest.mark.parametrize("table", catalogue.parquet_tables(), ids=lambda table: table.name)
+def test_every_parquet_table_of_the_catalogue_is_declared(of_type, table):
+    declared = {each["TableInput"]["Name"]: each["TableInput"] for each in of_type("AWS::Glue::Table").values()}
+    storage = declared[table.name]["StorageDescriptor"]
+    assert [(column["Name"], column["Type"]) for column in storage["Columns"]] == list(table.columns)
+    assert storage["Location"] == PLACES.uri(table.prefix)
+    partitions = [(column["Name"], column["Type"]) for column in declared[table.name].get("PartitionKeys", [])]
+    assert partitions == list(table.partitions)
+
+
+def test_no_other_table_is_declared(of_type):
+    declared = {each["TableInput"]["Name"] for each in of_type("AWS::Glue::Table").values()}
+    assert declared == {table.name for table in catalogue.parquet_tables()}
+
+
+def test_athena_finds_the_ledger_of_a_dataset_where_its_job_writes_it(of_type):
+    (ledger,) = [t["TableInput"] for t in of_type("AWS::Glue::Table").values() if t["TableInput"]["Name"] == "ledger"]
+    parameters = ledger["Parameters"]
+    assert parameters["projection.enabled"] == "true"
+    assert parameters["projection.dataset.values"].split(",") == list(DATASETS)
+    folder = parameters["storage.location.template"].replace("${dataset}", "orders")
+    assert PLACES.uri(places.ledger_part("orders", "b")) == f"{folder}b.parquet"
+
+
+def test_the_crawler_registers_the_delta_tables_as_delta(of_type):
+    (crawler,) = of_type("AWS::Glue::Crawler").values()
+    (target,) = crawler["Targets"]["DeltaTargets"]
+    assert target["DeltaTables"] == [PLACES.uri(table.prefix) for table in catalogue.delta_tables()]
+    assert (target["CreateNativeDeltaTable"], target["WriteManifest"]) == (True, False)
+    assert crawler["Name"] == places.CRAWLER
+
+
+def test_every_object_under_raw_wakes_the_pipeline_whatever_it_is_called(of_type):
+    (lake,) = [bucket for bucket in of_type("AWS::S3::Bucket").values() if bucket["BucketName"] == PLACES.bucket]
+    (to_queue,) = lake["NotificationConfiguration"]["QueueConfigurations"]
+    assert to_queue["Event"] == "s3:ObjectCreated:*"
+    assert to_queue["Filter"]["S3Key"]["Rules"] == [{"Name": "prefix", "Value": places.RAW}]
+
+
+def test_poison_goes_to_the_dead_letters_after_five_tries(of_type):
+    queues = {queue["QueueName"]: queue for queue in of_type("AWS::SQS::Queue").values()}
+    assert set(queues) == {places.QUEUE, places.DEAD_LETTER_QUEUE}
+    assert queues[places.QUEUE]["RedrivePolicy"]["maxReceiveCount"] == 5
+    assert int(queues[places.QUEUE]["VisibilityTimeout"]) == PROD.visibility_seconds
+    assert {queue["MessageRetentionPeriod"] for queue in queues.values()} == {14 * 24 * 3600}
+
+
+def test_every_environment_has_its_settings(committed):
+    for environment in settings.ENVIRONMENTS:
+        expected = settings.from_environment({"LEDGERLAKE_ENVIRONMENT": environment})
+        assert committed["Mappings"]["Settings"][environment] == {
+            "VisibilitySeconds": str(expected.visibility_seconds),
+            "JobTimeoutMinutes": str(expected.job_timeout_minutes),
+        }
+
+
+def test_queries_are_bounded_and_their_results_encrypted_whatever_the_client_asks(of_type):
+    (workgroup,) = of_type("AWS::Athena::WorkGroup").values()
+    configuration = workgroup["WorkGroupConfiguration"]
+    assert configuration["EnforceWorkGroupConfiguration"] is True
+    assert configuration["BytesScannedCutoffPerQuery"] == 50 * 1024**3
+    assert configuration["ResultConfiguration"]["OutputLocation"] == PLACES.uri(places.ATHENA_RESULTS)
+    assert configuration["ResultConfiguration"]["EncryptionConfiguration"]["EncryptionOption"] == "SSE_KMS"
+
+
+def test_the_archive_runs_from_the_release_and_knows_its_lake(of_type):
+    (function,) = of_type("AWS::Lambda::Function").values()
+    assert function["FunctionName"] == places.ARCHIVE_FUNCTION
+    assert function["Code"]["S3Key"] == "0123456789abcdef/lambdas/archive_etl_files.zip"
+    assert function["Environment"]["Variables"] == {"LEDGERLAKE_BUCKET": PLACES.bucket}
+    (log,) = of_type("AWS::Logs::LogGroup").values()
+    assert log["LogGroupName"] == f"/aws/lambda/{places.ARCHIVE_FUNCTION}"
+    assert log["RetentionInDays"] == 90
+
+
+def test_a_version_in_raw_is_never_expired(of_type):
+    for bucket in of_type("AWS::S3::Bucket").values():
+        if bucket["BucketName"] != PLACES.bucket:
+            continue
+        for rule in bucket["LifecycleConfiguration"]["Rules"]:
+            covers_raw = rule.get("Prefix", "").startswith("raw") or not rule.get("Prefix")
+            assert not (covers_raw and {"ExpirationInDays", "NoncurrentVersionExpiration"} & set(rule)), rule
