@@ -33,7 +33,7 @@ synth: setup ## Write the CloudFormation templates again from infra/
 lint: setup ## Style, types and the fences between the folders
 	@.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
-	PYTHONPATH=.:dags:plugins:glue_scripts:lambdas .venv/bin/lint-imports --no-cache
+	PYTHONPATH=.:dags:plugins:glue_scripts .venv/bin/lint-imports --no-cache
 	.venv/bin/mypy dags/ledgerlake cli
 
 test: setup lint ## Every test, in its own environment (below 20 minutes on 2 cores)

@@ -104,7 +104,9 @@ def _unhealthy(home: Home) -> list[str]:
         health = requests.get(f"{home.airflow_url}/api/v2/monitor/health", timeout=5).json()
     except (requests.RequestException, ValueError):
         return ["API server"]
-    return [name.replace("_", " ") for name, each in health.items() if each and each.get("status") not in ("healthy", None)]
+    return [
+        name.replace("_", " ") for name, each in health.items() if each and each.get("status") not in ("healthy", None)
+    ]
 
 
 def _migrated(home: Home) -> Path:
@@ -119,5 +121,3 @@ def _fingerprint(environ: dict[str, str]) -> str:
     for file in sorted([*(ROOT / "plugins").rglob("*.py"), *(ROOT / "dags" / "ledgerlake").rglob("*.py")]):
         digest.update(file.read_bytes())
     return digest.hexdigest()[:16]
-
-

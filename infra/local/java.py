@@ -37,7 +37,9 @@ def _candidates() -> list[Path]:
 
 def _major(java_home: Path) -> str | None:
     try:
-        said = subprocess.run([java_home / "bin" / "java", "-version"], capture_output=True, text=True, timeout=30).stderr
+        said = subprocess.run(
+            [java_home / "bin" / "java", "-version"], capture_output=True, text=True, timeout=30
+        ).stderr
     except (OSError, subprocess.TimeoutExpired):
         return None
     found = re.search(r'version "(\d+)', said)

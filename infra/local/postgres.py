@@ -82,5 +82,3 @@ def _forget_dead_server(home: Home) -> None:
     """A postmaster.pid that a crash left keeps a new server from starting once its pid is in use again."""
     if _postmaster(home) and _process(home) is None:
         (_folder(home) / "postmaster.pid").unlink(missing_ok=True)
-
-

@@ -112,9 +112,7 @@ def end(processes: Iterable[psutil.Process], *, patience: float) -> None:
     psutil.wait_procs(alive, timeout=5)
 
 
-def wait_until(
-    home: Home, name: str, ready: Callable[[], bool], *, seconds: float, between: float = 0.1
-) -> None:
+def wait_until(home: Home, name: str, ready: Callable[[], bool], *, seconds: float, between: float = 0.1) -> None:
     """Return when `ready()` says so.
 
     Raises:
@@ -132,7 +130,9 @@ def wait_until(
 def not_ready(home: Home, name: str, seen: str) -> NotReady:
     """The error that tells what the log of `name` said last."""
     log = log_of(home, name)
-    said = [line.strip() for line in log.read_text(errors="replace").splitlines() if line.strip()] if log.exists() else []
+    said = (
+        [line.strip() for line in log.read_text(errors="replace").splitlines() if line.strip()] if log.exists() else []
+    )
     last = f" (its last words: {said[-1][:500]})" if said else ""
     return NotReady(seen + last, expected=f"{name} to run", remedy=f"read {log}, then run ledgerlake up again")
 

@@ -77,7 +77,9 @@ class Catalogue:
     def _rows(self, table: dict[str, Any]) -> Any:
         location = table["StorageDescriptor"]["Location"]
         if (table.get("Parameters") or {}).get("table_type", "").lower() == "delta":
-            return deltalake.DeltaTable(location.rstrip("/"), storage_options=storage_options(self.home)).to_pyarrow_dataset()
+            return deltalake.DeltaTable(
+                location.rstrip("/"), storage_options=storage_options(self.home)
+            ).to_pyarrow_dataset()
         return self._parquet(location)
 
     def _parquet(self, location: str) -> pa.Table:
@@ -88,7 +90,9 @@ class Catalogue:
         entries = [entry for page in pages for entry in page.get("Contents", [])]
         seen = [entry for entry in entries if not _hidden(entry["Key"].removeprefix(prefix))]
         parts = [_partitioned(_read(s3, bucket, entry), entry["Key"].removeprefix(prefix)) for entry in seen]
-        return pa.concat_tables(parts, promote_options="permissive") if parts else pa.table({"": pa.array([], pa.null())})
+        return (
+            pa.concat_tables(parts, promote_options="permissive") if parts else pa.table({"": pa.array([], pa.null())})
+        )
 
 
 def duckdb_type(hive: str) -> str:

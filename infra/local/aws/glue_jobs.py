@@ -60,7 +60,9 @@ def start_job_run(home: Home, data: dict[str, Any]) -> Any:
     with _lock:
         most = int((job.get("ExecutionProperty") or {}).get("MaxConcurrentRuns") or 1)
         if sum(run["JobName"] == name for run in _runs.values()) >= most:
-            return glue.error_response_json("ConcurrentRunsExceededException", f"Concurrent runs exceeded for {name}", 400)
+            return glue.error_response_json(
+                "ConcurrentRunsExceededException", f"Concurrent runs exceeded for {name}", 400
+            )
         run = _new_run(name, job, data)
         _runs[run["Id"]] = run
         glue._job_runs.setdefault(name, []).append(run)

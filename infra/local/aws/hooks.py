@@ -65,7 +65,16 @@ HOOKS = (
 )
 
 USED = {
-    "glue": ("_jobs", "_job_runs", "_crawlers", "_tables", "_databases", "_create_table", "_update_table", "_script_args"),
+    "glue": (
+        "_jobs",
+        "_job_runs",
+        "_crawlers",
+        "_tables",
+        "_databases",
+        "_create_table",
+        "_update_table",
+        "_script_args",
+    ),
     "athena": ("_executions",),
     "cloudformation.provisioners": ("_GLUE_JOB_DEFAULTS",),
 }
@@ -89,7 +98,9 @@ def check(installed: str | None = None, hooks: tuple[Hook, ...] = HOOKS) -> None
     for module, names in USED.items():
         for name in names:
             if not hasattr(Hook(module, name, ()).owner(), name):
-                raise HookError(f"MiniStack {installed} has no {module}.{name}", expected="it to be there", remedy=_REMEDY)
+                raise HookError(
+                    f"MiniStack {installed} has no {module}.{name}", expected="it to be there", remedy=_REMEDY
+                )
 
 
 def original(hook: Hook) -> Callable[..., Any]:

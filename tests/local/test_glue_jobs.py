@@ -1,0 +1,150 @@
+"""Runs of Glue jobs on the local AWS. The scripts need no Spark, so that each takes a second."""
+
+from __future__ import annotations
+
+import time
+import zipfile
+from io import BytesIO
+
+import psutil
+import pytest
+
+from infra.local import processes
+
+BUCKET = "test-lake"
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture
+def run(client, request):
+    """`run(script, **settings)` makes a job of the script and starts it; returns (job, run id)."""
+
+    def start(script: str, **settings):
+        name = request.node.name
+        client("s3").put_object(Bucket=BUCKET, Key=f"jobs/{name}.py", Body=script.encode())
+        client("glue").create_job(
+            Name=name,
+            Role="arn:aws:iam::000000000000:role/test",
+            Command={"Name": "glueetl", "ScriptLocation": f"s3://{BUCKET}/jobs/{name}.py"},
+            **settings,
+        )
+        return name, client("glue").start_job_run(JobName=name)["JobRunId"]
+
+    return start
+
+
+def finished(client, job: str, run_id: str) -> dict:
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline:
+        found = client("glue").get_job_run(JobName=job, RunId=run_id)["JobRun"]
+        if found["JobRunState"] in ("SUCCEEDED", "FAILED", "STOPPED", "TIMEOUT"):
+            return found
+        time.sleep(0.05)
+    raise AssertionError(f"{job} is still {found['JobRunState']}")
+
+
+def processes_of_glue(home) -> list[psutil.Process]:
+    return [each for each in processes.left_behind(home) if ".venv-glue" in " ".join(each.cmdline())]
+
+
+def wait_for(condition, seconds=15):
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def test_a_run_executes_the_script_with_the_jobs_and_the_runs_arguments(client, run, aws_home):
+    script = f"""
+import boto3, sys
+boto3.client("s3").put_object(Bucket="{BUCKET}", Key="said", Body=" ".join(sys.argv[1:]).encode())
+print("done")
+"""
+    job, run_id = run(script, DefaultArguments={"--lake_bucket": "a"})
+    assert finished(client, job, run_id)["JobRunState"] == "SUCCEEDED"
+    said = client("s3").get_object(Bucket=BUCKET, Key="said")["Body"].read().decode()
+    assert said.startswith("--lake_bucket a")
+    assert run_id in said
+    assert (aws_home.logs / "glue" / job / f"{run_id}.log").read_text() == "done\n"
+
+
+def test_extra_python_files_can_be_imported(client, run):
+    wheel = BytesIO()
+    with zipfile.ZipFile(wheel, "w") as archive:
+        archive.writestr("shipped/__init__.py", "ANSWER = 42")
+    client("s3").put_object(Bucket=BUCKET, Key="jobs/shipped-1-py3-none-any.whl", Body=wheel.getvalue())
+    job, run_id = run(
+        "import shipped; assert shipped.ANSWER == 42",
+        DefaultArguments={"--extra-py-files": f"s3://{BUCKET}/jobs/shipped-1-py3-none-any.whl"},
+    )
+    assert finished(client, job, run_id)["JobRunState"] == "SUCCEEDED"
+
+
+def test_the_tree_itself_is_not_importable_so_that_a_job_has_only_what_was_shipped(client, run):
+    job, run_id = run("import ledgerlake")
+    assert finished(client, job, run_id)["ErrorMessage"] == "ModuleNotFoundError: No module named 'ledgerlake'"
+
+
+def test_a_failed_run_states_the_last_line_of_the_traceback(client, run):
+    job, run_id = run("class RuleError(Exception): pass\n\nraise RuleError('7 rows; expected none')")
+    found = finished(client, job, run_id)
+    assert (found["JobRunState"], found["ErrorMessage"]) == ("FAILED", "RuleError: 7 rows; expected none")
+
+
+def test_the_log_goes_to_cloudwatch_too(client, run):
+    job, run_id = run("print('counted 3 rows')")
+    assert finished(client, job, run_id)["LogGroupName"] == "/aws-glue/jobs"
+    events = client("logs").get_log_events(logGroupName="/aws-glue/jobs/output", logStreamName=run_id)["events"]
+    assert [event["message"] for event in events] == ["counted 3 rows"]
+
+
+def test_a_missing_script_fails_the_run_and_says_so(client, run):
+    job, _ = run("pass")
+    client("s3").delete_object(Bucket=BUCKET, Key=f"jobs/{job}.py")
+    wait_for(
+        lambda: not any(r["JobRunState"] == "RUNNING" for r in client("glue").get_job_runs(JobName=job)["JobRuns"])
+    )
+    wait_for(lambda: client("glue").get_job_runs(JobName=job)["JobRuns"][0]["JobRunState"] == "SUCCEEDED")
+    found = finished(client, job, client("glue").start_job_run(JobName=job)["JobRunId"])
+    assert found["JobRunState"] == "FAILED"
+    assert "NoSuchKey" in found["ErrorMessage"]
+
+
+def test_a_second_run_beyond_max_concurrent_runs_is_refused_until_the_first_has_ended(client, run):
+    glue = client("glue")
+    job, first = run("import time; time.sleep(60)", ExecutionProperty={"MaxConcurrentRuns": 1})
+    with pytest.raises(glue.exceptions.ConcurrentRunsExceededException, match=f"Concurrent runs exceeded for {job}"):
+        glue.start_job_run(JobName=job)
+    glue.batch_stop_job_run(JobName=job, JobRunIds=[first])
+    finished(client, job, first)
+    second = glue.start_job_run(JobName=job)["JobRunId"]
+    glue.batch_stop_job_run(JobName=job, JobRunIds=[second])
+    assert finished(client, job, second)["JobRunState"] == "STOPPED"
+
+
+def test_a_job_allows_as_many_runs_as_it_says(client, run):
+    glue = client("glue")
+    job, first = run("import time; time.sleep(60)", ExecutionProperty={"MaxConcurrentRuns": 2})
+    second = glue.start_job_run(JobName=job)["JobRunId"]
+    with pytest.raises(glue.exceptions.ConcurrentRunsExceededException):
+        glue.start_job_run(JobName=job)
+    glue.batch_stop_job_run(JobName=job, JobRunIds=[first, second])
+    assert [finished(client, job, each)["JobRunState"] for each in (first, second)] == ["STOPPED", "STOPPED"]
+
+
+def test_stopping_a_run_ends_its_process_and_the_processes_that_it_started(client, run, aws_home):
+    job, run_id = run("import subprocess; subprocess.run(['sleep', '60'])")
+    wait_for(lambda: any(each.children() for each in processes_of_glue(aws_home)))
+    family = [process for each in processes_of_glue(aws_home) for process in (each, *each.children())]
+    client("glue").batch_stop_job_run(JobName=job, JobRunIds=[run_id])
+    assert finished(client, job, run_id)["JobRunState"] == "STOPPED"
+    _, alive = psutil.wait_procs(family, timeout=3)
+    assert alive == []
+
+
+def test_a_run_that_has_ended_cannot_be_stopped(client, run):
+    job, run_id = run("pass")
+    finished(client, job, run_id)
+    answer = client("glue").batch_stop_job_run(JobName=job, JobRunIds=[run_id])
+    assert answer["Errors"][0]["ErrorDetail"]["ErrorMessage"] == f"Run {run_id} is in state SUCCEEDED"

@@ -1,0 +1,106 @@
+import json
+import socket
+import subprocess
+import sys
+import time
+
+import psutil
+import pytest
+
+from infra.local import postgres, processes
+from infra.local.errors import NotReady, PortTaken
+from infra.local.home import Home
+
+SLEEP = [sys.executable, "-c", "import time; time.sleep(60)"]
+
+
+def test_a_process_is_found_again_and_stopped(home):
+    started = processes.start(home, "part", SLEEP, {})
+    assert processes.running(home, "part")
+    processes.stop(home, "part")
+    assert not processes.running(home, "part")
+    assert not psutil.pid_exists(started.pid) or psutil.Process(started.pid).status() == psutil.STATUS_ZOMBIE
+
+
+def test_a_stranger_with_a_reused_pid_is_not_ours_and_is_left_alone(home):
+    stranger = subprocess.Popen(SLEEP)
+    try:
+        record = {"pid": stranger.pid, "created": time.time() - 3600, "fingerprint": ""}
+        (home.folder / "run").mkdir()
+        (home.folder / "run" / "part.json").write_text(json.dumps(record))
+        assert not processes.running(home, "part")
+        processes.stop(home, "part")
+        assert stranger.poll() is None
+    finally:
+        stranger.kill()
+        stranger.wait()
+
+
+def test_children_end_with_the_process_also_those_that_ignore_sigterm(home):
+    child = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); time.sleep(60)"
+    parent = f"import subprocess, sys, time; subprocess.Popen([sys.executable, '-c', {child!r}]); time.sleep(60)"
+    started = processes.start(home, "part", [sys.executable, "-c", parent], {})
+    while not (children := psutil.Process(started.pid).children()):
+        time.sleep(0.02)
+    time.sleep(0.2)
+    processes.stop(home, "part", patience=1)
+    assert not any(each.is_running() for each in children)
+
+
+def test_an_orphan_in_a_session_of_its_own_is_found_by_its_mark(home):
+    parent = f"import subprocess; subprocess.Popen({SLEEP!r}, start_new_session=True)"
+    started = processes.start(home, "part", [sys.executable, "-c", parent], {})
+    psutil.wait_procs([psutil.Process(started.pid)], timeout=5)
+    orphans = [each for each in processes.left_behind(home) if each.status() != psutil.STATUS_ZOMBIE]
+    assert len(orphans) == 1
+    processes.end(orphans, patience=1)
+    assert not [each for each in processes.left_behind(home) if each.status() != psutil.STATUS_ZOMBIE]
+
+
+def test_another_home_has_nothing_to_do_with_them(home, tmp_path):
+    processes.start(home, "part", SLEEP, {})
+    other = Home(tmp_path / "other")
+    assert processes.left_behind(other) == []
+    processes.stop(other, "part")
+    assert processes.running(home, "part")
+
+
+def test_a_process_that_ends_while_it_starts_is_told_with_its_last_words(home):
+    processes.start(home, "part", [sys.executable, "-c", "raise SystemExit('no such option')"], {})
+    with pytest.raises(NotReady, match=r"part ended while it started \(its last words: no such option\)"):
+        processes.wait_until(home, "part", lambda: False, seconds=20)
+
+
+def test_ports_are_kept(home):
+    assert home.port("aws") == Home(home.folder).port("aws")
+    assert home.port("aws") != home.port("airflow")
+
+
+def test_a_given_port_that_is_taken_is_refused_by_its_number(home):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(PortTaken, match=f"port {port}, which this lake uses for aws, is taken"):
+            home.set_port("aws", port)
+
+
+def test_secrets_are_kept_and_readable_to_their_owner_only(home):
+    assert home.secret("jwt_secret") == Home(home.folder).secret("jwt_secret")
+    assert (home.folder / "secrets.json").stat().st_mode & 0o077 == 0
+
+
+def test_a_postmaster_file_that_a_crash_left_is_no_running_postgres(home):
+    (home.folder / "postgres").mkdir()
+    stranger = psutil.Process()
+    lines = [str(stranger.pid), "x", str(int(time.time())), "5432", "/tmp", "", "", "ready"]
+    (home.folder / "postgres" / "postmaster.pid").write_text("\n".join(lines))
+    assert not postgres.running(home)
+    postgres.stop(home)
+    assert stranger.is_running()
+
+
+def test_the_environment_of_a_process_leads_to_no_other_aws_account(home):
+    environ = home.process_environment({"AWS_PROFILE": "prod", "AWS_SESSION_TOKEN": "x", "PATH": "/bin"})
+    assert "AWS_PROFILE" not in environ
+    assert "AWS_SESSION_TOKEN" not in environ
+    assert environ["AWS_ENDPOINT_URL"] == home.endpoint_url
+    assert environ["PATH"] == "/bin"
