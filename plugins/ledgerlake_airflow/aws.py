@@ -8,6 +8,7 @@ from typing import Any
 from airflow.providers.amazon.aws.hooks.base_aws import AwsBaseHook
 
 from ledgerlake import lease, settings
+from ledgerlake.errors import LeaseTaken
 from ledgerlake.places import Places
 from ledgerlake_airflow import HOLDER
 
@@ -26,12 +27,18 @@ def lake() -> Places:
 
 
 def hold_lease() -> None:
-    """Take the lease for this DAG, or renew it.
+    """Take the lease for this DAG, or renew it; tasks side by side may renew it at the same moment.
 
     Raises:
         LeaseTaken: another orchestrator, or a person, is at work on the lake.
     """
-    lease.acquire(client("s3"), lake().bucket, HOLDER, settings.current().lease_seconds)
+    s3, bucket = client("s3"), lake().bucket
+    try:
+        lease.acquire(s3, bucket, HOLDER, settings.current().lease_seconds)
+    except LeaseTaken:
+        held = lease.show(s3, bucket)
+        if held is None or held.holder != HOLDER:
+            raise
 
 
 def release_lease() -> bool:

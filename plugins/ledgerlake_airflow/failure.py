@@ -53,5 +53,9 @@ def failures(ti: Any, states: dict[str, str], order: list[str]) -> list[Failure]
     for task_id in (name for name in order if states.get(name) == "failed"):
         left = ti.xcom_pull(task_ids=task_id, key=FAILURE) or {}
         log = left.get("log") or ti.log_url.split("?")[0].replace(f"/tasks/{ti.task_id}", f"/tasks/{task_id}")
-        found.append(Failure(task_id, left.get("reason") or "its process ended without an error: see its log", log))
+        found.append(
+            Failure(
+                task_id, left.get("reason") or "it left no error (Airflow or its machine ended it): see its log", log
+            )
+        )
     return found

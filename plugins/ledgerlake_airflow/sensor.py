@@ -44,7 +44,20 @@ class WaitForDeliveries(SqsSensor):
             context["ti"].xcom_push(key=MESSAGES, value=[])
             return None
         self.sqs_queue = queue_url(self.hook.conn, self.sqs_queue)
+        if self._finds_some_at_once(context):
+            return None
         return super().execute(context)
+
+    def _finds_some_at_once(self, context: Context) -> bool:
+        """Messages that are there already need no triggerer; going through it would cost seconds.
+
+        It would also be a risk: Airflow 3.3 may take a task that is resumed as soon as it was deferred for a lost one.
+        """
+        self.wait_time_seconds = 0
+        try:
+            return bool(self.poke(context))
+        finally:
+            self.wait_time_seconds = LONG_POLL_SECONDS
 
     def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context) -> Any:
         try:

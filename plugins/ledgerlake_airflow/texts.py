@@ -90,7 +90,8 @@ def _how_to_go_on(plan: Mapping[str, Any], seconds: int) -> list[str]:
 
 def _figures_line(row: Mapping[str, str | None]) -> str:
     fates = [f"{_number(row, name):,} {name}" for name in _COUNTS[1:] if _number(row, name)]
-    what = f"{_number(row, 'files'):,} files, {_number(row, 'rows_read'):,} rows read"
+    files = _number(row, "files")
+    what = f"{files:,} file{'' if files == 1 else 's'}, {_number(row, 'rows_read'):,} rows read"
     return f"{row['dataset']}: {what}{': ' if fates else ''}{', '.join(fates)}"
 
 

@@ -6,6 +6,7 @@ import os
 import sys
 import tempfile
 from collections.abc import Iterator
+from copy import copy
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -111,7 +112,7 @@ class Run:
     def of(self, task_id: str) -> dict[str, Any]:
         return {
             "ti": TaskInstance(task_id, self.xcoms, self.states),
-            "task": self.dag.get_task(task_id),
+            "task": copy(self.dag.get_task(task_id)),  # one of its own, as in a process of its own
             "dag": self.dag,
             "dag_run": SimpleNamespace(run_id="manual__1", run_type=self.run_type),
             "params": self.params,

@@ -24,9 +24,9 @@ def test_it_imports_without_errors(bag):
 def test_parsing_it_again_takes_less_than_a_second(bag):
     from airflow.dag_processing.dagbag import DagBag
 
-    began = time.perf_counter()
+    began = time.process_time()  # of the processor: other tests may keep the machine busy
     DagBag(str(ROOT / "dags" / "ecommerce_lakehouse.py"))
-    assert time.perf_counter() - began < 1
+    assert time.process_time() - began < 1
 
 
 def test_its_tasks_are_those_of_the_picture(dag):

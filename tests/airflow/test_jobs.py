@@ -80,6 +80,15 @@ def test_a_job_does_not_start_while_another_holds_the_lake(orders_etl, cloud, mo
     assert glue.started == []
 
 
+def test_jobs_that_renew_the_lease_at_the_same_moment_both_go_on(orders_etl, cloud, monkeypatch):
+    glue = _with_glue(monkeypatch, Glue())
+    lease.acquire(cloud.s3, cloud.bucket, HOLDER, 600)
+    monkeypatch.setattr(lease, "put_if_unchanged", lambda *_: False)  # the other was quicker
+    with pytest.raises(TaskDeferred):
+        orders_etl["task"].execute({**orders_etl, "ti": _glue_ti(orders_etl)})
+    assert len(glue.started) == 1
+
+
 def test_a_failed_job_says_the_error_that_it_ended_with(orders_etl, monkeypatch, run):
     _with_glue(monkeypatch, Glue(JobRunState="FAILED", ErrorMessage=MESSAGE))
     run.xcoms["orders_etl", "glue_job_run_id"] = "jr_1"

@@ -82,7 +82,7 @@ def test_a_task_whose_process_was_killed_is_reported_with_its_log(planned, cloud
     planned.states["product_etl"] = "failed"
     planned.call("report")
     (letter,) = cloud.letters()
-    assert "its process ended without an error" in letter
+    assert "it left no error" in letter
     assert "/tasks/product_etl\n" in letter
 
 

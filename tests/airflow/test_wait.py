@@ -51,6 +51,14 @@ def test_it_waits_at_the_url_that_sqs_gives_for_the_queue(run, cloud):
     assert deferred.value.timeout.total_seconds() == 300
 
 
+def test_messages_that_are_there_already_need_no_triggerer_and_are_not_deleted(run, cloud):
+    cloud.deliver("raw/orders/o.csv")
+    context = run.of("wait_for_deliveries")
+    context["task"].execute(context)
+    assert len(run.xcoms["wait_for_deliveries", "messages"]) == 1
+    assert cloud.hidden() == 1
+
+
 def test_a_run_that_a_person_started_does_not_wait(run, cloud):
     run.run_type = "manual"
     context = run.of("wait_for_deliveries")
