@@ -69,6 +69,14 @@ def test_only_the_archive_deletes_deliveries_and_it_overwrites_no_table(may, sta
     assert not may("ArchiveRole", "s3:GetObject", "lakehouse-dwh/orders/part-0.parquet")
 
 
+def test_the_crawler_reads_the_tables_of_the_contracts_and_writes_nothing(may):
+    for dataset in DATASETS:
+        assert may("CatalogueCrawlerRole", "s3:GetObject", f"{places.table_prefix(dataset)}part-0.parquet")
+    for key in ("lakehouse-dwh/another/part-0.parquet", "raw/orders/a.csv", "rejected/orders/a.parquet"):
+        assert not may("CatalogueCrawlerRole", "s3:GetObject", key)
+    assert not may("CatalogueCrawlerRole", "s3:PutObject", "lakehouse-dwh/orders/part-0.parquet")
+
+
 def test_the_orchestrator_starts_work_and_reads_results_but_touches_neither_tables_nor_deliveries(may):
     assert may("OrchestratorPolicy", "s3:PutObject", places.manifest(BATCH))
     assert may("OrchestratorPolicy", "s3:DeleteObject", places.open_batch(BATCH))
