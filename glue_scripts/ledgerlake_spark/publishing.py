@@ -58,7 +58,7 @@ def _rejects(stage: Stage, summary: Summary, batch: Batch) -> None:
     remove([places.rejected_part(stage.dataset.name, delivery) for delivery in clean], stage.bucket)
 
 
-def _rejected_rows(stage: Stage):
+def _rejected_rows(stage: Stage) -> DataFrame:
     rows = stage.rows("rejected", CLOSING).where("_fate = 'rejected' or _problem is not null")
     return rows.select(
         "_delivery_id",
@@ -71,6 +71,8 @@ def _rejected_rows(stage: Stage):
 
 
 def _merge(stage: Stage, summary: Summary, table: LakeTable, resumed: bool) -> None:
+    if not any(summary.expected().values()):
+        return  # a MERGE without rows would still be a commit
     if resumed and table.committed(stage.batch_id) is not None:
         return  # by an earlier try, which died after it
     columns = [name for name, _ in delta_columns(stage.dataset)]
@@ -94,6 +96,8 @@ def _parking(stage: Stage, summary: Summary, batch: Batch) -> None:
 
 
 def _ledger(stage: Stage, summary: Summary) -> None:
+    if not summary.entries:
+        return
     body = io.BytesIO()
     pq.write_table(ledger_rows(summary.entries, datetime.now(UTC)), body, compression="zstd")
     key = places.ledger_part(stage.dataset.name, stage.batch_id)

@@ -20,7 +20,7 @@ from ledgerlake.contracts import Dataset
 from ledgerlake.deliveries import Delivery
 from ledgerlake.ledger import LedgerEntry, refuse_imbalance
 from ledgerlake.storage import get_json
-from ledgerlake_spark.accounting import Broken, account
+from ledgerlake_spark.accounting import Accounts, Broken, account
 from ledgerlake_spark.arrivals import Arrivals
 from ledgerlake_spark.objects import s3
 from ledgerlake_spark.parking import parked_arrivals, parked_rows
@@ -87,7 +87,8 @@ class Stage:
         arrivals = Arrivals(deliveries, parked_arrivals(self.spark, self.dataset, self.bucket))
         seen = {name: table.version() for name, table in tables.items()}
         broken: dict[int, str] = {}
-        while True:
+        accounts = Accounts()
+        while arrivals.ordered:
             self._write(arrivals, tables, broken)
             try:
                 accounts = account(self.spark.read.parquet(self.uri), arrivals)
