@@ -12,7 +12,7 @@ from cli.athena import ask
 from cli.connection import Connection
 from cli.delivery_commands import keys_for, upload
 from cli.failures import stderr
-from cli.query_commands import read_ledger, sample_rejects, top_reasons
+from cli.query_commands import read_ledger, sample_rejects, show_ledger, show_rejects, top_reasons
 from cli.sample import Sample
 from cli.sample_commands import make
 from cli.showing import Format, show, stdout
@@ -46,9 +46,9 @@ def demo(
     lake = connection.of(ctx)
     _deliver(lake, lake.home or Home.current())
     wait(lake, timeout=timeout, console=stderr)
-    show(read_ledger(lake), Format.TABLE, title="What became of every row")
+    show_ledger(read_ledger(lake), Format.TABLE)
     show(top_reasons(lake, limit=8), Format.TABLE, title="Why rows were rejected")
-    show(sample_rejects(lake, None, 2), Format.TABLE, title="Some of them, as delivered")
+    show_rejects(sample_rejects(lake, None, 2), Format.TABLE)
     for name in _SHOWN:
         title, sql = read_query(ANALYTICS / f"{name}.sql")
         show(ask(lake, sql), Format.TABLE, title=title)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated
+from itertools import groupby
+from pathlib import Path
+from typing import Annotated, Any
 
 import typer
 
@@ -12,6 +14,7 @@ from cli.athena import ask
 from cli.connection import Connection
 from cli.failures import Mistyped
 from cli.showing import Format, FormatOption, Rows, show
+from ledgerlake import places
 from ledgerlake.contracts import DATASETS
 from ledgerlake.ledger import FATES
 
@@ -21,14 +24,29 @@ _BATCH_ID = re.compile(r"[0-9A-Za-z-]+")
 
 def query(
     ctx: typer.Context,
-    sql: Annotated[str, typer.Argument(help="One statement in Athena's SQL.", metavar="SQL")],
+    sql: Annotated[str, typer.Argument(help="A statement in Athena's SQL, or a .sql file with one.", metavar="SQL")],
     style: FormatOption = Format.TABLE,
 ) -> None:
     """Ask Athena about the tables of ecommerce_dwh.
 
     Example: ledgerlake query "SELECT date, sum(total_amount) FROM orders GROUP BY 1 ORDER BY 1"
+
+    Example: ledgerlake query sql/analytics/top_products.sql --format csv
     """
-    show(ask(connection.of(ctx), sql), style)
+    show(ask(connection.of(ctx), statement(sql)), style)
+
+
+def statement(sql: str) -> str:
+    """`sql` itself, or what is in the file of that name when it ends in `.sql`.
+
+    Raises:
+        Mistyped: there is no such file.
+    """
+    if not sql.endswith(".sql"):
+        return sql
+    if not Path(sql).is_file():
+        raise Mistyped(f"{sql}: no such file", expected="a statement, or a .sql file that exists")
+    return Path(sql).read_text(encoding="utf-8").strip().rstrip(";")
 
 
 def ledger(
@@ -42,11 +60,43 @@ def ledger(
 
     Example: ledgerlake ledger 20250401T080000Z-1a2b3c4d
     """
-    show(read_ledger(connection.of(ctx), batch), style, title="What became of every row")
+    show_ledger(read_ledger(connection.of(ctx), batch), style)
+
+
+def show_ledger(found: Rows, style: Format) -> None:
+    """Print it; for people one table a batch, without the columns that are zero throughout."""
+    if style is not Format.TABLE:
+        show(found, style)
+        return
+    for title, rows in by_batch(found):
+        show(rows, style, title=title)
+
+
+def by_batch(found: Rows) -> list[tuple[str, Rows]]:
+    """(title, rows with totals), oldest batch first; a delivery is named by its key below `raw/`."""
+    if not found.rows:
+        return [("The ledger is empty: nothing has been processed yet", Rows(("delivery",)))]
+    tables = []
+    for batch_id, group in groupby(found.rows, key=lambda row: row[0]):
+        rows = [list(row) for row in group]
+        counts = [index for index, name in enumerate(COUNTS, start=3) if _is_shown(name, index, rows)]
+        short = [[_below_raw(row[2]), *(row[index] for index in counts)] for row in rows]
+        totals = ["total", *(sum(row[index] for row in rows) for index in counts)]
+        columns = ["delivery", *(found.columns[index] for index in counts)]
+        tables.append((f"What became of every row of batch {batch_id}", Rows(columns, short, totals)))
+    return tables
+
+
+def _is_shown(name: str, index: int, rows: list[list[Any]]) -> bool:
+    return name == "rows_read" or any(row[index] for row in rows)
+
+
+def _below_raw(key: str | None) -> str:
+    return (key or "").removeprefix(places.RAW)
 
 
 def read_ledger(lake: Connection, batch: str | None = None) -> Rows:
-    """One row per batch, dataset and delivery; totals below.
+    """(batch_id, dataset, source_file, then `COUNTS` as numbers), one row per batch, dataset and delivery.
 
     Raises:
         Mistyped: the text is not a batch id, or the ledger knows no such batch.
@@ -61,15 +111,7 @@ def read_ledger(lake: Connection, batch: str | None = None) -> Rows:
     )
     if batch and not found.rows:
         raise Mistyped(f"the ledger knows no batch {batch}", remedy="ledgerlake ledger lists them")
-    return with_totals(found)
-
-
-def with_totals(found: Rows) -> Rows:
-    """The same rows with the sums of their counts below, and the counts as numbers."""
-    names = len(found.columns) - len(COUNTS)
-    rows = [[*row[:names], *(int(count) for count in row[names:])] for row in found.rows]
-    sums = [sum(row[index] for row in rows) for index in range(names, len(found.columns))]
-    return Rows(found.columns, rows, ["total", *[""] * (names - 1), *sums])
+    return Rows(found.columns, [[*row[:3], *map(int, row[3:])] for row in found.rows])
 
 
 def rejects(
@@ -87,7 +129,17 @@ def rejects(
     lake = connection.of(ctx)
     if style is Format.TABLE:
         show(top_reasons(lake, dataset), style, title="Reasons, most frequent first")
-    show(sample_rejects(lake, dataset, limit), style, title="Rows as delivered, newest first")
+    show_rejects(sample_rejects(lake, dataset, limit), style)
+
+
+def show_rejects(found: Rows, style: Format) -> None:
+    """Print them; for people a file is named by its key below `raw/`, which begins with the dataset."""
+    if style is not Format.TABLE:
+        show(found, style)
+        return
+    short = [[_below_raw(row[1]), row[2], *row[3:]] for row in found.rows]
+    columns = ("delivery", "row", "reasons", "as delivered")
+    show(Rows(columns, short), style, title="Rejected rows as delivered, newest files first")
 
 
 def top_reasons(lake: Connection, dataset: str | None = None, limit: int = 15) -> Rows:

@@ -26,7 +26,10 @@ class Format(StrEnum):
 
 FormatOption = Annotated[Format, typer.Option("--format", "-f", help="table for people, json or csv for programs.")]
 
-stdout = Console(highlight=False)
+_WIDTH_OF_A_LOG = 160
+
+# Without a terminal rich assumes 80 columns, in which a ledger cannot be read.
+stdout = Console(highlight=False, width=None if sys.stdout.isatty() else _WIDTH_OF_A_LOG)
 
 
 @dataclass(frozen=True)

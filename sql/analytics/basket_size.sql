@@ -2,7 +2,7 @@
 SELECT
     b.items,
     count(*) AS orders,
-    round(avg(o.total_amount), 2) AS average_order
+    CAST(avg(o.total_amount) AS decimal(18, 2)) AS average_order
 FROM (
     SELECT order_id, count(*) AS items
     FROM order_items

@@ -3,8 +3,8 @@ SELECT
     date,
     count(*) AS orders,
     count(DISTINCT user_id) AS customers,
-    round(sum(total_amount), 2) AS revenue,
-    round(avg(total_amount), 2) AS average_order
+    CAST(sum(total_amount) AS decimal(18, 2)) AS revenue,
+    CAST(avg(total_amount) AS decimal(18, 2)) AS average_order
 FROM orders
 GROUP BY date
 ORDER BY date

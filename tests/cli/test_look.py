@@ -1,0 +1,69 @@
+"""When waiting ends: a judgement on states, without any service."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from cli.airflow_api import Run, Task, last_error
+from cli.look import Look, Verdict, describe, first_failure, judge
+
+SINCE = datetime(2025, 4, 1, 12, tzinfo=UTC)
+LATER, EARLIER = SINCE + timedelta(minutes=1), SINCE - timedelta(minutes=1)
+SENSING = Run("r9", "running", None, (Task("wait_for_deliveries", "deferred"), Task("plan_batch", None)))
+WORKING = Run("r9", "running", None, (Task("wait_for_deliveries", "success"), Task("orders_etl", "running")))
+PLANNING = Run("r9", "running", None, (Task("wait_for_deliveries", "success"), Task("plan_batch", None)))
+
+
+def failed(when):
+    return Run("r8", "failed", when, (Task("orders_etl", "failed", ended="2"), Task("acknowledge", "upstream_failed")))
+
+
+def look(waits=None, batches=(), gate=(), runs=(SENSING,)):
+    return Look(waits or {}, tuple(batches), tuple(gate), runs)
+
+
+@pytest.mark.parametrize(
+    ("seen", "verdict"),
+    [
+        (look(), Verdict.IDLE),
+        (look(runs=None), Verdict.IDLE),
+        (look({"orders": 1}), Verdict.BUSY),
+        (look({"orders": 1}, runs=None), Verdict.BUSY),
+        (look(batches=["b"]), Verdict.BUSY),
+        (look(runs=(WORKING,)), Verdict.BUSY),
+        (look(runs=(PLANNING,)), Verdict.BUSY),
+        (look({"orders": 1}, gate=["products"]), Verdict.GATE_CLOSED),
+        (look({"orders": 1}, ["b"], gate=["products"]), Verdict.BUSY),
+        (look({"orders": 1}, gate=["products"], runs=(WORKING,)), Verdict.BUSY),
+        (look({"orders": 1}, ["b"], runs=(SENSING, failed(LATER))), Verdict.FAILED),
+        (look({"orders": 1}, ["b"], runs=(SENSING, failed(EARLIER))), Verdict.BUSY),
+        (look(runs=(SENSING, Run("r9", "success", LATER), failed(LATER))), Verdict.IDLE),
+        (look(batches=["b"], runs=(SENSING, Run("r9", "success", LATER), failed(LATER))), Verdict.FAILED),
+    ],
+)
+def test_judge(seen, verdict):
+    assert judge(seen, SINCE) is verdict
+
+
+def test_the_first_task_that_failed_is_named_not_those_that_followed():
+    tasks = (Task("checks.a", "failed", ended="3"), Task("orders_etl", "failed", ended="2"), Task("x", "success"))
+    assert first_failure(tasks).task_id == "orders_etl"
+    assert first_failure((Task("x", "upstream_failed"),)) is None
+
+
+def test_a_look_is_described_by_what_waits_and_what_runs():
+    lines = describe(look({"orders": 2}, ["b1"], runs=(WORKING,)))
+    assert lines[:2] == ["waiting in raw/: 2 of orders", "open batch: b1"]
+    assert "▶ orders_etl" in lines[2]
+    assert describe(look()) == ["waiting in raw/: nothing"]
+
+
+def test_the_reason_is_the_last_exception_of_the_log():
+    log = [
+        {"event": "starting", "level": "info"},
+        {"event": "Task failed", "level": "error", "error_detail": [{"exc_type": "GlueError", "exc_value": "a\nb"}]},
+        {"event": "done", "level": "info"},
+    ]
+    assert last_error(log) == "GlueError: a b"
+    assert last_error([{"event": "it broke", "level": "error"}, "text"]) == "it broke"
+    assert last_error([]) == ""
