@@ -66,7 +66,7 @@ _DEFAULTS: dict[str, dict[str, object]] = {
         "sensor_timeout_seconds": 300,
         "poll_seconds": 1.0,
         "lease_seconds": 900,
-        "task_retries": 1,
+        "task_retries": 2,
         "retry_delay_seconds": 5,
         "job_timeout_minutes": 20,
     },
