@@ -39,11 +39,9 @@ def start(home: Home) -> None:
     processes.wait_until(home, _MIGRATION, lambda: _migrated(home).exists(), seconds=_PATIENCE)
     environ = environment(home, postgres.url(home))
     fingerprint = _fingerprint(environ)
-    for component in COMPONENTS:
-        before = processes.started(home, component)
-        if before and before.process() and before.fingerprint == fingerprint:
-            continue
-        processes.stop(home, component)
+    stale = [name for name in COMPONENTS if not processes.current(home, name, fingerprint)]
+    processes.stop(home, *stale, patience=4)
+    for component in stale:
         if component == "api-server":
             refuse_taken("airflow", home.port("airflow"))
         argv = [str(_AIRFLOW), component, *_ARGUMENTS.get(component, [])]
@@ -74,9 +72,7 @@ def wait(home: Home, say: Callable[[str], None]) -> None:
 
 def stop(home: Home, but: set[str] | frozenset[str] = frozenset()) -> None:
     """Stop the components, but for those named."""
-    for name in (*COMPONENTS, _MIGRATION):
-        if name not in but:
-            processes.stop(home, name, patience=4)
+    processes.stop(home, *(name for name in (*COMPONENTS, _MIGRATION) if name not in but), patience=4)
 
 
 def import_errors(home: Home) -> list[str]:

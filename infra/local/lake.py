@@ -10,6 +10,7 @@ from infra.local import deploy, local_aws, postgres, processes
 from infra.local.home import Home
 
 Say = Callable[[str], None]
+KEPT = ("ports.json", "secrets.json")
 
 
 def up(home: Home, *, fresh: bool = False, airflow: bool = True, say: Say = lambda _: None) -> None:
@@ -24,7 +25,8 @@ def up(home: Home, *, fresh: bool = False, airflow: bool = True, say: Say = lamb
         LedgerlakeError: a part did not start; then nothing that was started now goes on running.
     """
     if fresh:
-        down(home, purge=True, say=say)
+        down(home, say=say)
+        _wipe(home)
     before = {name for name, state in status(home).items() if state == "running"}
     try:
         _up(home, with_airflow=airflow, say=say)
@@ -70,6 +72,17 @@ def down(
         processes.end(processes.left_behind(home), patience=3)
     if purge and home.folder.exists():
         shutil.rmtree(home.folder)
+
+
+def _wipe(home: Home) -> None:
+    """Remove all data; ports and login stay the same."""
+    for path in home.folder.iterdir() if home.folder.exists() else ():
+        if path.name in KEPT:
+            continue
+        if path.is_dir():
+            shutil.rmtree(path)
+        else:
+            path.unlink()
 
 
 def status(home: Home) -> dict[str, str]:

@@ -18,8 +18,7 @@ NAME = "aws"
 def start(home: Home) -> None:
     """Start it unless it runs already with today's code; returns at once."""
     fingerprint = _fingerprint()
-    before = processes.started(home, NAME)
-    if before and before.process() and before.fingerprint == fingerprint:
+    if processes.current(home, NAME, fingerprint):
         return
     processes.stop(home, NAME)
     refuse_taken(NAME, home.port(NAME))

@@ -79,23 +79,33 @@ def running(home: Home, name: str) -> bool:
     return found is not None and found.process() is not None
 
 
+def current(home: Home, name: str, fingerprint: str) -> bool:
+    """Whether it runs, and was started with the same code and settings."""
+    found = started(home, name)
+    return found is not None and found.fingerprint == fingerprint and found.process() is not None
+
+
 def log_of(home: Home, name: str) -> Path:
     return home.logs / f"{name}.log"
 
 
-def stop(home: Home, name: str, *, patience: float = 15) -> None:
-    """End the process and its whole session; does nothing when it has ended.
+def stop(home: Home, *names: str, patience: float = 15) -> None:
+    """End the processes of those names, side by side, with their whole sessions.
 
     Args:
-        patience: seconds that it is given after SIGTERM.
+        patience: seconds that they are given after SIGTERM.
     """
-    found = started(home, name)
-    leader = found.process() if found else None
-    if found and leader:
-        family = _family(home, leader)
-        end([leader], patience=patience)
-        end(family, patience=2)
-    _record(home, name).unlink(missing_ok=True)
+    found = [each for name in names if (each := started(home, name))]
+    leaders = [process for each in found if (process := each.process())]
+    sessions = {each.pid for each in found}
+    family = {child.pid: child for leader in leaders for child in _children(leader)}
+    family |= {each.pid: each for each in left_behind(home) if sessions and _session(each.pid) in sessions}
+    for leader in leaders:
+        family.pop(leader.pid, None)
+    end(leaders, patience=patience)
+    end(family.values(), patience=2)
+    for name in names:
+        _record(home, name).unlink(missing_ok=True)
 
 
 def left_behind(home: Home) -> list[psutil.Process]:
@@ -145,13 +155,11 @@ def _send(processes: list[psutil.Process], signal: Callable[[psutil.Process], No
             continue
 
 
-def _family(home: Home, leader: psutil.Process) -> list[psutil.Process]:
-    """The leader's descendants and the others of its session."""
-    found = {process.pid: process for process in leader.children(recursive=True)}
-    for process in left_behind(home):
-        if process.pid != leader.pid and _session(process.pid) == leader.pid:
-            found[process.pid] = process
-    return list(found.values())
+def _children(leader: psutil.Process) -> list[psutil.Process]:
+    try:
+        return leader.children(recursive=True)
+    except psutil.NoSuchProcess:
+        return []
 
 
 def _session(pid: int) -> int | None:

@@ -48,6 +48,11 @@ START_CRAWLER = Hook("glue", "_start_crawler", ("data",))
 STOP_CRAWLER = Hook("glue", "_stop_crawler", ("data",))
 RUN_QUERY = Hook("athena", "_run_duckdb", ("query", "database", "catalog"))
 SAVE_RESULTS = Hook("athena", "_save_query_results", ("query_id",))
+CREATE_BUCKET = Hook("cloudformation.provisioners", "_s3_create", ("logical_id", "props", "stack_name"))
+UPDATE_BUCKET = Hook(
+    "cloudformation.provisioners", "_s3_update", ("physical_id", "old_props", "new_props", "stack_name")
+)
+BUCKET_CONFLICT = Hook("cloudformation.provisioners", "s3_bucket_name_conflict", ("name",))
 INVOKE = Hook("lambda_svc", "_execute_function_warm", ("func", "event", "request_id"))
 
 HOOKS = (
@@ -61,6 +66,9 @@ HOOKS = (
     STOP_CRAWLER,
     RUN_QUERY,
     SAVE_RESULTS,
+    CREATE_BUCKET,
+    UPDATE_BUCKET,
+    BUCKET_CONFLICT,
     INVOKE,
 )
 
@@ -76,7 +84,8 @@ USED = {
         "_script_args",
     ),
     "athena": ("_executions",),
-    "cloudformation.provisioners": ("_GLUE_JOB_DEFAULTS",),
+    "cloudformation.provisioners": ("_GLUE_JOB_DEFAULTS", "_RESOURCE_HANDLERS"),
+    "s3": ("_buckets",),
 }
 """What the executors use beside the hooks, by module."""
 
