@@ -1,4 +1,4 @@
-"""For all tests: with `NO_SKIPS=1` a skipped test is a failed one, so that nothing is skipped unseen where it counts."""
+"""For all tests: with `NO_SKIPS=1` a skipped test is a failed one, so that nothing is skipped unseen."""
 
 from __future__ import annotations
 

@@ -109,7 +109,8 @@ def _reason(cloudformation: Any) -> str:
     if not causes:
         return "no event says why"
     first = min(causes, key=lambda each: each["Timestamp"])
-    return f"{first['LogicalResourceId']} ({first['ResourceType']}): {first.get('ResourceStatusReason', 'no reason given')}"
+    why = first.get("ResourceStatusReason", "no reason given")
+    return f"{first['LogicalResourceId']} ({first['ResourceType']}): {why}"
 
 
 def _keep_notifications(sns: Any, sqs: Any, topic: str) -> None:

@@ -123,7 +123,7 @@ def refuse_taken(name: str, port: int) -> None:
         raise PortTaken(
             f"port {port}, which this lake uses for {name}, is taken by another process",
             expected="a free port",
-            remedy=f"end that process (ss -ltnp | grep {port}), or remove ports.json from the lake's home to choose others",
+            remedy=f"end that process (ss -ltnp | grep {port}), or remove ports.json from the home to have others",
         )
 
 

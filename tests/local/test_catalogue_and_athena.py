@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import io
 import time
@@ -17,6 +18,7 @@ from deltalake import write_deltalake
 from infra.local.aws_clients import storage_options
 
 BUCKET = "test-lake"
+NOONS = [datetime(2025, 4, day, 12, 30, tzinfo=UTC) for day in (1, 2, 3)]
 ORDERS = f"s3://{BUCKET}/lake/orders/"
 
 
@@ -27,15 +29,13 @@ def crawl(client):
     def run(*locations: str) -> dict:
         glue = client("glue")
         name = f"crawler-{abs(hash(locations))}"
-        try:
+        with contextlib.suppress(glue.exceptions.AlreadyExistsException):
             glue.create_crawler(
                 Name=name,
                 Role="arn:aws:iam::000000000000:role/test",
                 DatabaseName="shop",
                 Targets={"DeltaTargets": [{"DeltaTables": list(locations), "CreateNativeDeltaTable": True}]},
             )
-        except glue.exceptions.AlreadyExistsException:
-            pass
         glue.start_crawler(Name=name)
         deadline = time.monotonic() + 20
         while (crawler := glue.get_crawler(Name=name)["Crawler"])["State"] != "READY":
@@ -54,7 +54,7 @@ def orders(aws_home, crawl):
             "placed": pa.array(
                 [datetime(2025, 4, day, 12, 30, tzinfo=UTC) for day in (1, 2, 3)], pa.timestamp("us", "UTC")
             ),
-            "date": pa.array([datetime(2025, 4, day).date() for day in (1, 2, 3)]),
+            "date": pa.array([noon.date() for noon in NOONS]),
             "total": [10.5, 20.25, None],
         }
     )

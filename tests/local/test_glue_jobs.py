@@ -100,7 +100,8 @@ def test_the_log_goes_to_cloudwatch_too(client, run):
 
 
 def test_a_missing_script_fails_the_run_and_says_so(client, run):
-    job, _ = run("pass")
+    job, run_id = run("pass")
+    finished(client, job, run_id)
     client("s3").delete_object(Bucket=BUCKET, Key=f"jobs/{job}.py")
     wait_for(
         lambda: not any(r["JobRunState"] == "RUNNING" for r in client("glue").get_job_runs(JobName=job)["JobRuns"])
