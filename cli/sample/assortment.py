@@ -16,7 +16,9 @@ DEPARTMENTS: dict[str, tuple[tuple[str, ...], tuple[int, int]]] = {
     "Garden": (("Herb Seeds", "Potting Soil", "Watering Can", "Gloves"), (199, 3999)),
 }
 _KINDS = ("Organic", "Classic", "Family", "Premium", "Everyday", "Regional", "Small", "Large", "Fair Trade", "Summer")
-_SIZES = ("", ", pack of 2", ", pack of 6", ", 250 g", ", 500 g", ", 1 kg", ", gift box")
+_FOOD_SIZES = ("", ", pack of 2", ", pack of 6", ", 250 g", ", 500 g", ", 1 kg")
+_OTHER_SIZES = ("", ", pack of 2", ", set of 3", ", gift box")
+_NOT_FOOD = {"Household", "Books", "Garden"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +44,7 @@ def assortment(count: int, rng: Random) -> list[Product]:
 def _product(number: int, rng: Random) -> Product:
     department_id = 1 + (number - 1) % len(DEPARTMENTS)
     department, (nouns, (low, high)) = list(DEPARTMENTS.items())[department_id - 1]
-    name = f"{rng.choice(_KINDS)} {rng.choice(nouns)}{rng.choice(_SIZES)}"
+    sizes = _OTHER_SIZES if department in _NOT_FOOD else _FOOD_SIZES
+    name = f"{rng.choice(_KINDS)} {rng.choice(nouns)}{rng.choice(sizes)}"
     cents = round(low * (high / low) ** rng.random()) // 10 * 10 + 9
     return Product(number, department_id, department, name, cents)
