@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -14,6 +15,7 @@ from infra.local.home import Home
 from ledgerlake import places
 
 _TIMEOUT = 15
+_LAMBDA_ERROR = re.compile(r'"errorMessage": "(?P<message>(?:[^"\\]|\\.)*)"(?:.*"errorType": "(?P<kind>\w+)")?')
 
 
 @dataclass(frozen=True)
@@ -102,9 +104,16 @@ def last_error(content: list[Any]) -> str:
             continue
         for detail in reversed(line.get("error_detail") or []):
             if detail.get("exc_value"):
-                return " ".join(f"{detail.get('exc_type', 'Error')}: {detail['exc_value']}".split())
+                return _one_line(detail.get("exc_type", "Error"), detail["exc_value"])
     errors = [str(line.get("event", "")) for line in content if isinstance(line, dict) and line.get("level") == "error"]
     return " ".join(errors[-1].split()) if errors else ""
+
+
+def _one_line(kind: str, message: str) -> str:
+    """`kind: message`; where a Lambda failed, its own words instead of the whole HTTP answer."""
+    if found := _LAMBDA_ERROR.search(message):
+        kind, message = found["kind"] or kind, found["message"]
+    return " ".join(f"{kind}: {message}".split())
 
 
 def _run(body: dict[str, Any], tasks: tuple[Task, ...]) -> Run:

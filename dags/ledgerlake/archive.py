@@ -8,7 +8,6 @@ and goes on from there. An object that is not our copy is never overwritten.
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -63,7 +62,7 @@ def archive(s3: Any, bucket: str, batch: Batch, *, time_left: Callable[[], bool]
 
     with ThreadPoolExecutor(THREADS) as pool:
         outcomes = dict(zip(batch.deliveries, pool.map(attempt, batch.deliveries), strict=True))
-    _refuse_failures(bucket, batch, outcomes)
+    _refuse_failures(batch, outcomes)
     _refuse_unfinished(batch, outcomes)
     sizes = [size for size in outcomes.values() if isinstance(size, int)]
     return Archived(moved=len(sizes), already_there=len(outcomes) - len(sizes), size=sum(sizes))
@@ -85,9 +84,9 @@ def move(s3: Any, bucket: str, delivery: Delivery, batch_id: str) -> int | None:
     if raw is None:
         if copy is None:
             raise ArchiveError(
-                f"{places.RAW}: version {delivery.version_id} of s3://{bucket}/{delivery.key} is gone",
+                f"version {delivery.version_id} of s3://{bucket}/{delivery.key} is gone",
                 expected=f"it, or its copy {delivery.archive_key}",
-                remedy=f"bring the version back, then archive {batch_id} again",
+                remedy="bring the version back",
             )
         return None
     _refuse_changed(bucket, delivery, raw)
@@ -208,7 +207,7 @@ def _differs(bucket: str, delivery: Delivery, how: str) -> ArchiveError:
     )
 
 
-def _refuse_failures(bucket: str, batch: Batch, outcomes: dict[Delivery, Outcome]) -> None:
+def _refuse_failures(batch: Batch, outcomes: dict[Delivery, Outcome]) -> None:
     failed = [(each, it) for each, it in outcomes.items() if isinstance(it, Exception) and not _is_unfinished(it)]
     if not failed:
         return
@@ -217,7 +216,7 @@ def _refuse_failures(bucket: str, batch: Batch, outcomes: dict[Delivery, Outcome
     raise ArchiveError(
         f"{len(failed)} of {len(outcomes)} deliveries of {batch.batch_id} could not be archived: {first}{more}",
         expected="every delivery to be copied and verified; those that failed are still in raw/",
-        remedy=_again(bucket, batch),
+        remedy="mend the cause, then: ledgerlake run --wait",
     ) from failed[0][1]
 
 
@@ -233,8 +232,3 @@ def _refuse_unfinished(batch: Batch, outcomes: dict[Delivery, Outcome]) -> None:
 
 def _is_unfinished(outcome: Outcome) -> bool:
     return isinstance(outcome, TimeoutError)
-
-
-def _again(bucket: str, batch: Batch) -> str:
-    payload = json.dumps({"batch_id": batch.batch_id})
-    return f"mend the cause in s3://{bucket}, then run {places.ARCHIVE_FUNCTION} again with {payload}"

@@ -67,3 +67,10 @@ def test_the_reason_is_the_last_exception_of_the_log():
     assert last_error(log) == "GlueError: a b"
     assert last_error([{"event": "it broke", "level": "error"}, "text"]) == "it broke"
     assert last_error([]) == ""
+
+
+def test_an_error_of_a_lambda_is_told_in_its_own_words():
+    payload = '{"errorMessage": "a.csv is gone", "errorType": "ArchiveError"}'
+    answer = str(("it failed", {"HTTPStatusCode": 200, "Payload": payload}))
+    log = [{"event": "x", "error_detail": [{"exc_type": "ValueError", "exc_value": answer}]}]
+    assert last_error(log) == "ArchiveError: a.csv is gone"
