@@ -15,7 +15,7 @@ TIMEOUT_SECONDS = 900
 
 
 def ask(lake: Connection, sql: str) -> Rows:
-    """The answer to `sql` in the database `ecommerce_dwh`; values are texts, as Athena gives them.
+    """The answer to `sql` in the database `ecommerce_dwh`; values are texts, as Athena gives them, with the types beside them.
 
     Raises:
         Failed: Athena refused the query, with its reason.
@@ -58,11 +58,14 @@ def _wait(athena: Any, query_id: str) -> None:
 
 def _rows(pages: Iterator[dict[str, Any]]) -> Rows:
     columns: list[str] = []
+    kinds: list[str] = []
     rows: list[list[str | None]] = []
     for page in pages:
         answer = page["ResultSet"]
         if not columns:
-            columns = [column["Name"] for column in answer["ResultSetMetadata"]["ColumnInfo"]]
+            described = answer["ResultSetMetadata"]["ColumnInfo"]
+            columns = [column["Name"] for column in described]
+            kinds = [column["Type"] for column in described]
         rows += [[cell.get("VarCharValue") for cell in row.get("Data", [])] for row in answer["Rows"]]
     # A SELECT repeats its header as the first row; SHOW and DESCRIBE do not.
-    return Rows(columns, rows[1:] if rows and rows[0] == columns else rows)
+    return Rows(columns, rows[1:] if rows and rows[0] == columns else rows, kinds=kinds)

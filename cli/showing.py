@@ -34,17 +34,24 @@ stdout = Console(highlight=False, width=None if sys.stdout.isatty() else _WIDTH_
 
 @dataclass(frozen=True)
 class Rows:
-    """Rows of one shape; None is NULL. `totals`, where given, is printed below a table and nowhere else."""
+    """Rows of one shape; None is NULL.
+
+    Args:
+        totals: printed below a table and nowhere else.
+        kinds: Athena's types of the columns, where the values are its texts; JSON has numbers then.
+    """
 
     columns: Sequence[str]
     rows: Sequence[Sequence[Any]] = field(default_factory=tuple)
     totals: Sequence[Any] | None = None
+    kinds: Sequence[str] = ()
 
 
 def show(found: Rows, style: Format, *, title: str | None = None) -> None:
     """Print `found` on stdout. JSON is one array of objects."""
     if style is Format.JSON:
-        rows = [dict(zip(found.columns, row, strict=True)) for row in found.rows]
+        kinds = found.kinds or [""] * len(found.columns)
+        rows = [dict(zip(found.columns, map(_typed, row, kinds), strict=True)) for row in found.rows]
         sys.stdout.write(json.dumps(rows, indent=1, ensure_ascii=False) + "\n")
     elif style is Format.CSV:
         writer = csv.writer(sys.stdout, lineterminator="\n")
@@ -52,6 +59,16 @@ def show(found: Rows, style: Format, *, title: str | None = None) -> None:
         writer.writerows(found.rows)
     else:
         stdout.print(_table(found, title))
+
+
+def _typed(value: Any, kind: str) -> Any:
+    if not isinstance(value, str):
+        return value
+    if kind in ("tinyint", "smallint", "integer", "int", "bigint"):
+        return int(value)
+    if kind in ("float", "real", "double"):
+        return float(value)
+    return value == "true" if kind == "boolean" else value
 
 
 def _table(found: Rows, title: str | None) -> Table:
