@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import os
 import socket
 import subprocess
@@ -126,7 +125,7 @@ class Lake:
             entry["Key"] for entry in self.s3.list_objects_v2(Bucket=self.bucket, Prefix=prefix).get("Contents", [])
         ]
         bodies = [self.s3.get_object(Bucket=self.bucket, Key=key)["Body"].read() for key in keys]
-        return [row for body in bodies for row in pq.read_table(pa.BufferReader(io.BytesIO(body).read())).to_pylist()]
+        return [row for body in bodies for row in pq.read_table(pa.BufferReader(body)).to_pylist()]
 
     def rejected(self, dataset: str) -> list[tuple]:
         """(file name, row, original, reasons) of every reject."""
