@@ -20,6 +20,7 @@ class Athena:
 
     def __init__(self):
         self.columns, self.pages, self.reason, self.asked = ["a"], [[]], None, []
+        self.types = {}
 
     def start_query_execution(self, **request):
         self.asked.append(request)
@@ -33,7 +34,7 @@ class Athena:
         return self
 
     def paginate(self, **_):
-        columns = [{"Name": name} for name in self.columns]
+        columns = [{"Name": name, "Type": self.types.get(name, "varchar")} for name in self.columns]
         for number, page in enumerate(self.pages):
             rows = [self.columns, *page] if number == 0 else page
             data = [{"Data": [{} if cell is None else {"VarCharValue": cell} for cell in row]} for row in rows]

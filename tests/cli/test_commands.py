@@ -145,6 +145,14 @@ def test_query_prints_every_page_as_json_with_null(ledgerlake, lake):
     assert (asked["WorkGroup"], asked["QueryExecutionContext"]) == ("ecommerce", {"Database": "ecommerce_dwh"})
 
 
+def test_numbers_and_booleans_of_a_query_are_such_in_json_and_texts_stay_texts(ledgerlake, lake):
+    lake.athena.columns = ["n", "x", "flag", "text", "none"]
+    lake.athena.types = {"n": "bigint", "x": "double", "flag": "boolean", "none": "bigint"}
+    lake.athena.pages = [[["12", "1.5", "true", "007", None]]]
+    (row,) = json.loads(ledgerlake("query", "SELECT 1", "-f", "json").stdout)
+    assert row == {"n": 12, "x": 1.5, "flag": True, "text": "007", "none": None}
+
+
 def test_query_prints_csv_that_a_program_can_read(ledgerlake, lake):
     lake.athena.columns = ["id", "name"]
     lake.athena.pages = [[["1", 'a "b", c']]]
