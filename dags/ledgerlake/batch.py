@@ -16,7 +16,7 @@ from typing import Any
 from ledgerlake import places
 from ledgerlake.contracts import DATASETS
 from ledgerlake.deliveries import Delivery, Waiting, from_iso, iso, waiting
-from ledgerlake.errors import BatchNotFound
+from ledgerlake.errors import BatchNotFound, ManifestUnreadable
 from ledgerlake.settings import Settings
 from ledgerlake.storage import exists, get_json, put_if_absent
 
@@ -111,20 +111,29 @@ def load(s3: Any, bucket: str, batch_id: str) -> Batch:
 
     Raises:
         BatchNotFound: there is none of that name.
+        ManifestUnreadable: somebody has changed it.
     """
-    body = get_json(s3, bucket, places.manifest(batch_id))
-    if body is None:
-        raise BatchNotFound(
-            f"there is no manifest s3://{bucket}/{places.manifest(batch_id)}",
-            expected="the id of a planned batch",
-            remedy="ledgerlake ledger lists the batches",
+    where = f"s3://{bucket}/{places.manifest(batch_id)}"
+    try:
+        body = get_json(s3, bucket, places.manifest(batch_id))
+        if body is None:
+            raise BatchNotFound(
+                f"there is no manifest {where}",
+                expected="the id of a planned batch",
+                remedy="ledgerlake ledger lists the batches",
+            )
+        return Batch(
+            batch_id=body["batch_id"],
+            planned_at=body["planned_at"],
+            datasets=tuple(body["datasets"]),
+            deliveries=tuple(Delivery(**delivery) for delivery in body["deliveries"]),
         )
-    return Batch(
-        batch_id=body["batch_id"],
-        planned_at=body["planned_at"],
-        datasets=tuple(body["datasets"]),
-        deliveries=tuple(Delivery(**delivery) for delivery in body["deliveries"]),
-    )
+    except (ValueError, KeyError, TypeError) as error:
+        raise ManifestUnreadable(
+            f"{where} cannot be read: {type(error).__name__}: {error}",
+            expected="the manifest as it was planned",
+            remedy="bring its first version back (the bucket is versioned), then: ledgerlake run --wait",
+        ) from error
 
 
 def open_batches(s3: Any, bucket: str) -> list[str]:

@@ -55,3 +55,7 @@ class ArchiveError(LedgerlakeError):
 
 class BatchNotFound(LedgerlakeError):
     """There is no manifest of that name."""
+
+
+class ManifestUnreadable(LedgerlakeError):
+    """A manifest is there, but is not what was written."""
