@@ -43,7 +43,7 @@ def start(home: Home) -> None:
     processes.stop(home, *stale, patience=4)
     for component in stale:
         if component == "api-server":
-            refuse_taken("airflow", home.port("airflow"))
+            refuse_taken("airflow", home.port("airflow"), patience=3)
         argv = [str(_AIRFLOW), component, *_ARGUMENTS.get(component, [])]
         processes.start(home, component, argv, environ, fingerprint=fingerprint)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import secrets
 import socket
+import time
 from base64 import urlsafe_b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -118,13 +119,24 @@ def listening(port: int) -> bool:
         return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
-def refuse_taken(name: str, port: int) -> None:
-    if listening(port):
-        raise PortTaken(
-            f"port {port}, which this lake uses for {name}, is taken by another process",
-            expected="a free port",
-            remedy=f"end that process (ss -ltnp | grep {port}), or remove ports.json from the home to have others",
-        )
+def refuse_taken(name: str, port: int, *, patience: float = 0) -> None:
+    """Refuse to go on while somebody listens on `port`.
+
+    Args:
+        patience: seconds to wait for one that is about to end.
+
+    Raises:
+        PortTaken: it is still in use.
+    """
+    deadline = time.monotonic() + patience
+    while listening(port):
+        if time.monotonic() >= deadline:
+            raise PortTaken(
+                f"port {port}, which this lake uses for {name}, is taken by another process",
+                expected="a free port",
+                remedy=f"end that process (ss -ltnp | grep {port}), or remove ports.json from the home to have others",
+            )
+        time.sleep(0.1)
 
 
 def _free_ports(names: list[str]) -> dict[str, int]:

@@ -21,7 +21,7 @@ def start(home: Home) -> None:
     if processes.current(home, NAME, fingerprint):
         return
     processes.stop(home, NAME)
-    refuse_taken(NAME, home.port(NAME))
+    refuse_taken(NAME, home.port(NAME), patience=3)  # a killed one takes a moment to let go
     (home.folder / "aws").mkdir(parents=True, exist_ok=True)
     argv = [sys.executable, "-m", "infra.local.aws", str(home.folder)]
     processes.start(home, NAME, argv, environment(home), fingerprint=fingerprint)

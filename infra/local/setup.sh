@@ -64,9 +64,9 @@ find_python() { # find_python 3.12: a shim of pyenv may be there and not run, so
     "then run this again"
 }
 
-environment() { # environment FOLDER PYTHON REQUIREMENTS
+environment() { # environment FOLDER PYTHON REQUIREMENTS [ANOTHER FILE IT DEPENDS ON]
   local folder="$1" version="$2" requirements="$3" stamp
-  stamp="$(hash_of "$requirements" pyproject.toml) $(basename "$requirements")"
+  stamp="$(hash_of "$requirements" ${4:-}) $(basename "$requirements")"
   if [ -x "$folder/bin/python" ] && [ "$(cat "$folder/.stamp" 2>/dev/null)" = "$stamp" ]; then
     return
   fi
@@ -104,12 +104,24 @@ jars_and_java() {
   echo "$stamp" >.venv-glue/.jars-stamp
 }
 
+spark_classes() {
+  local stamp
+  stamp="$(cat .venv-glue/.stamp .venv-glue/.jars-stamp | hash_of -) $(hash_of infra/local/class_archive_training.py)"
+  if [ "$(cat .venv-glue/.classes-stamp 2>/dev/null)" = "$stamp" ]; then
+    return
+  fi
+  say "recording Spark's classes, which makes every job start quicker"
+  PYTHONPATH=.:dags .venv/bin/python -m infra.local.class_archive || say "(going on without them)"
+  echo "$stamp" >.venv-glue/.classes-stamp
+}
+
 # dev.txt holds all of cli.txt, so an environment made for the tests serves the command line too
 if [ "$tools" = cli ] && [ "$(cat .venv/.stamp 2>/dev/null)" = "$(hash_of requirements/dev.txt pyproject.toml) dev.txt" ]; then
   tools=dev
 fi
 uv=""
-environment .venv 3.12 "requirements/$tools.txt"
+environment .venv 3.12 "requirements/$tools.txt" pyproject.toml
 environment .venv-glue 3.11 requirements/glue.txt
 environment .venv-airflow 3.12 requirements/airflow.txt
 jars_and_java
+spark_classes

@@ -7,15 +7,22 @@ from pathlib import Path
 
 from infra.local import jars
 
+CLASSES = Path(__file__).resolve().parents[2] / ".venv-glue" / "spark-classes.jsa"
+"""Made by class_archive.py; the JVM ignores it when it does not fit."""
+_JAVA_OPTIONS = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC -Duser.timezone=UTC"
 
-def write(path: Path, endpoint_url: str, conf: str = "") -> Path:
+
+def write(path: Path, endpoint_url: str, conf: str = "", *, record_classes: Path | None = None) -> Path:
     """Write the properties file of one run.
 
     Args:
         conf: the job's `--conf` argument as Glue takes it: `a=b --conf c=d`.
+        record_classes: where the JVM shall write the classes that it has loaded, when it ends.
     """
     # what the machine needs wins over what the job says
     properties = parse_conf(conf) | local(endpoint_url)
+    if record_classes:
+        properties["spark.driver.extraJavaOptions"] = f"{_JAVA_OPTIONS} -XX:ArchiveClassesAtExit={record_classes}"
     path.write_text("".join(f"{name}={value}\n" for name, value in properties.items()))
     return path
 
@@ -34,7 +41,7 @@ def local(endpoint_url: str) -> dict[str, str]:
         "spark.driver.host": "127.0.0.1",
         "spark.driver.bindAddress": "127.0.0.1",
         "spark.driver.extraClassPath": f"{jars.folder()}/*",
-        "spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC -Duser.timezone=UTC",
+        "spark.driver.extraJavaOptions": f"{_JAVA_OPTIONS} {_archive()}".strip(),
         "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
         "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",
         "spark.delta.logStore.class": "org.apache.spark.sql.delta.storage.S3SingleDriverLogStore",
@@ -49,3 +56,7 @@ def local(endpoint_url: str) -> dict[str, str]:
         "spark.sql.shuffle.partitions": "2",
         "spark.default.parallelism": "2",
     }
+
+
+def _archive() -> str:
+    return f"-XX:SharedArchiveFile={CLASSES} -Xshare:auto" if CLASSES.exists() else ""

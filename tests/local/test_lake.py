@@ -1,0 +1,136 @@
+"""Whole lakes, but for Airflow: deployed, stopped, killed and started again."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+
+import boto3
+import pytest
+
+from infra.local import deploy, lake, processes
+from infra.local.aws_clients import client_arguments
+from infra.local.home import ROOT, Home
+from ledgerlake import places, settings
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture
+def up(tmp_path):
+    """`up("name")` starts a lake in a home of that name."""
+    homes = []
+
+    def start(name: str) -> Home:
+        home = Home(tmp_path / name)
+        homes.append(home)
+        lake.up(home, airflow=False)
+        return home
+
+    yield start
+    for home in homes:
+        lake.down(home)
+        assert processes.left_behind(home) == []
+
+
+def client(home: Home, service: str):
+    return boto3.client(service, **client_arguments(home))
+
+
+def bucket(home: Home) -> str:
+    return places.Places.of(settings.from_environment(home.environment()), home.endpoint_url).bucket
+
+
+def comes(home: Home, queue: str, text: str) -> bool:
+    """Whether a message with `text` comes; S3 sends a test event before the first."""
+    sqs = client(home, "sqs")
+    url = sqs.get_queue_url(QueueName=queue)["QueueUrl"]
+    for _ in range(5):
+        found = sqs.receive_message(QueueUrl=url, WaitTimeSeconds=1, MaxNumberOfMessages=10).get("Messages", [])
+        if any(text in each["Body"] for each in found):
+            return True
+    return False
+
+
+def test_a_delivery_wakes_the_queue_and_what_the_topic_sends_is_kept(up):
+    home = up("lake")
+    client(home, "s3").put_object(Bucket=bucket(home), Key="raw/orders/a.csv", Body=b"x")
+    assert comes(home, places.QUEUE, "raw/orders/a.csv")
+    topic = client(home, "sns").list_topics()["Topics"][0]["TopicArn"]
+    client(home, "sns").publish(TopicArn=topic, Message="the batch is done")
+    assert comes(home, deploy.OUTBOX, "the batch is done")
+
+
+def test_every_job_that_a_contract_declares_allows_one_run(up):
+    jobs = client(up("lake"), "glue").get_jobs()["Jobs"]
+    assert {job["Name"] for job in jobs} == {"product_etl", "orders_etl", "order_items_etl"}
+    assert {job["ExecutionProperty"]["MaxConcurrentRuns"] for job in jobs} == {1}
+
+
+def test_starting_a_running_lake_again_changes_nothing(up):
+    home = up("lake")
+    before = processes.started(home, "aws")
+    assert lake.status(up("lake"))["aws"] == "running"
+    assert processes.started(home, "aws") == before
+
+
+def test_a_killed_lake_comes_up_again_with_its_data_and_its_notifications(up):
+    home = up("lake")
+    client(home, "s3").put_object(Bucket=bucket(home), Key="archived/kept", Body=b"data")
+    processes.started(home, "aws").process().kill()
+    up("lake")
+    found = client(home, "s3").get_object(Bucket=bucket(home), Key="archived/kept")
+    assert found["Body"].read() == b"data"
+    assert client(home, "s3").get_bucket_versioning(Bucket=bucket(home))["Status"] == "Enabled"
+    client(home, "s3").put_object(Bucket=bucket(home), Key="raw/orders/b.csv", Body=b"x")
+    assert comes(home, places.QUEUE, "raw/orders/b.csv")
+
+
+def test_two_lakes_side_by_side_do_not_touch_one_another(up):
+    one, other = up("one"), up("other")
+    assert one.endpoint_url != other.endpoint_url
+    client(one, "s3").put_object(Bucket=bucket(one), Key="raw/orders/a.csv", Body=b"x")
+    assert "Contents" not in client(other, "s3").list_objects_v2(Bucket=bucket(other), Prefix="raw/")
+    lake.down(one, purge=True)
+    assert not one.folder.exists()
+    assert lake.status(other)["aws"] == "running"
+
+
+def test_a_fresh_start_forgets_the_data_and_keeps_the_address(up):
+    home = up("lake")
+    client(home, "s3").put_object(Bucket=bucket(home), Key="archived/old", Body=b"data")
+    address = home.endpoint_url
+    lake.up(home, fresh=True, airflow=False)
+    assert home.endpoint_url == address
+    assert "Contents" not in client(home, "s3").list_objects_v2(Bucket=bucket(home), Prefix="archived/")
+
+
+def test_ctrl_c_while_it_starts_stops_what_was_started(tmp_path):
+    home = Home(tmp_path / "lake")
+    script = (
+        "import sys; from pathlib import Path; from infra.local import lake; from infra.local.home import Home\n"
+        "lake.up(Home(Path(sys.argv[1])), airflow=False, say=lambda text: print(text, flush=True))"
+    )
+    argv = [sys.executable, "-c", script, str(home.folder)]
+    starting = subprocess.Popen(argv, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    assert starting.stdout.readline() == "starting the local AWS\n"
+    while not processes.running(home, "aws"):
+        assert starting.poll() is None
+    starting.send_signal(signal.SIGINT)
+    starting.communicate(timeout=30)
+    assert starting.returncode != 0
+    assert processes.left_behind(home) == []
+
+
+def test_a_template_that_cannot_be_deployed_is_told_by_resource_and_reason(up, monkeypatch, tmp_path):
+    home = up("lake")
+    broken = tmp_path / "broken.json"
+    queue = '{"Type": "AWS::No::Such", "Properties": {}}'
+    broken.write_text(
+        f'{{"Parameters": {{"Environment": {{"Type": "String"}}, "ArtifactBucket": {{"Type": "String"}}, '
+        f'"Release": {{"Type": "String"}}}}, "Resources": {{"Odd": {queue}}}}}'
+    )
+    monkeypatch.setattr(deploy, "TEMPLATE", broken)
+    with pytest.raises(deploy.DeployError, match="No::Such"):
+        deploy.deploy(home)
