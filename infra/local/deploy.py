@@ -6,6 +6,7 @@ repeat at every start; it does little when nothing has changed.
 
 from __future__ import annotations
 
+import contextlib
 import tempfile
 import time
 from pathlib import Path
@@ -46,7 +47,8 @@ def deploy(home: Home) -> None:
 
 def _upload(s3: Any, bucket: str, release: packaging.Release) -> str:
     """Put what is not there yet; returns `<bucket>/<key>` of the template, which is too long to be sent inline."""
-    s3.create_bucket(Bucket=bucket)  # in us-east-1 this does nothing when it is there and ours
+    with contextlib.suppress(s3.exceptions.BucketAlreadyOwnedByYou):
+        s3.create_bucket(Bucket=bucket)
     pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=f"{release.name}/")
     there = {entry["Key"] for page in pages for entry in page.get("Contents", [])}
     for key, path in release.files.items():

@@ -78,7 +78,9 @@ def test_starting_a_running_lake_again_changes_nothing(up):
 def test_a_killed_lake_comes_up_again_with_its_data_and_its_notifications(up):
     home = up("lake")
     client(home, "s3").put_object(Bucket=bucket(home), Key="archived/kept", Body=b"data")
-    processes.started(home, "aws").process().kill()
+    killed = processes.started(home, "aws").process()
+    killed.kill()
+    killed.wait()
     up("lake")
     found = client(home, "s3").get_object(Bucket=bucket(home), Key="archived/kept")
     assert found["Body"].read() == b"data"
