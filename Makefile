@@ -8,7 +8,7 @@ MAKEFLAGS += --no-print-directory
 PYTEST_LOCAL := PYTHONPATH=.:dags:lambdas .venv/bin/python -m pytest
 PYTEST_GLUE := PYTHONPATH=dags:glue_scripts JAVA_HOME="$$(.venv-glue/bin/python infra/local/java.py)" .venv-glue/bin/python -m pytest
 PYTEST_AIRFLOW := PYTHONPATH=dags:plugins .venv-airflow/bin/python -m pytest
-LOCAL_TESTS := tests/unit tests/infra tests/local tests/cli tests/lambdas
+LOCAL_TESTS := $(wildcard tests/unit tests/infra tests/local tests/cli tests/lambdas)
 
 .PHONY: help setup setup-cli demo test test-fast lint down synth
 
