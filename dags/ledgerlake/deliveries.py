@@ -15,8 +15,6 @@ from typing import Any
 from ledgerlake import places
 from ledgerlake.contracts import DATASETS
 
-_TIME = "%Y-%m-%dT%H:%M:%S.%fZ"
-
 
 @dataclass(frozen=True, order=True)
 class Delivery:
@@ -62,11 +60,11 @@ class Waiting:
 
 def iso(time: datetime) -> str:
     """`time` (any zone) as deliveries, manifests and leases write it."""
-    return time.astimezone(UTC).strftime(_TIME)
+    return time.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
 def from_iso(text: str) -> datetime:
-    return datetime.strptime(text, _TIME).replace(tzinfo=UTC)
+    return datetime.fromisoformat(text)
 
 
 def waiting(s3: Any, bucket: str) -> Waiting:

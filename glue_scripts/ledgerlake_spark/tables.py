@@ -52,8 +52,8 @@ class LakeTable:
         return self.spark.read.format("delta").load(self.path)
 
     def keys(self) -> DataFrame:
-        """The key columns of every row."""
-        return self.read().select(*self.dataset.key)
+        """Every key, once: even a table that somebody has damaged must not multiply what is joined to it."""
+        return self.read().select(*self.dataset.key).distinct()
 
     def version(self) -> int:
         """Of the last commit."""
