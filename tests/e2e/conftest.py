@@ -17,12 +17,12 @@ import psutil
 import pytest
 
 from infra.local.home import Home
+from infra.local.processes import left_behind
 from ledgerlake import places
 from ledgerlake.places import Places
 from ledgerlake.settings import Settings
 
 ROOT = Path(__file__).parents[2]
-APRIL = ROOT.parent / "shared" / "data" / "april2025"
 COMMAND = ROOT / ".venv" / "bin" / "ledgerlake"
 OUTBOX = "ecommerce-etl-notifications-local"
 
@@ -94,16 +94,16 @@ class Lake:
         return int(counts["ApproximateNumberOfMessages"]) + int(counts["ApproximateNumberOfMessagesNotVisible"])
 
     def processes(self) -> list[psutil.Process]:
-        """Every process that has to do with this home."""
-        return [process for process in psutil.process_iter() if _belongs(process, str(self.home.folder))]
+        """Every process that was started for this home, or has it among its arguments."""
+        named = [process for process in psutil.process_iter() if _names(process, str(self.home.folder))]
+        return named + left_behind(self.home)
 
 
-def _belongs(process: psutil.Process, folder: str) -> bool:
+def _names(process: psutil.Process, folder: str) -> bool:
     try:
-        environ, argv = process.environ(), process.cmdline()
+        return any(folder in argument for argument in process.cmdline())
     except psutil.Error:
         return False
-    return environ.get("LEDGERLAKE_HOME") == folder or any(folder in argument for argument in argv)
 
 
 @pytest.fixture(scope="session")

@@ -13,6 +13,8 @@ from ledgerlake_spark import stage
 sys.path.insert(0, str(Path(__file__).parent))
 from shop import order, orders
 
+pytestmark = pytest.mark.slow
+
 
 def test_a_lost_row_stops_the_job_and_nothing_is_published(lake, monkeypatch):
     lake.deliver("orders", "day.csv", orders(order(1), order(2), order(3)))

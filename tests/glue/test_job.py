@@ -85,6 +85,7 @@ def test_a_rejected_row_carries_all_its_reasons_and_its_original_text(lake):
     ]
 
 
+@pytest.mark.slow
 def test_of_duplicates_within_and_across_files_the_last_to_arrive_stays(lake):
     lake.deliver("orders", "a.csv", orders(order(1, 1), order(1, 2), order(2, 5)))
     lake.deliver("orders", "b.csv", orders(order(1, 3), order(1, 3)))
@@ -96,6 +97,7 @@ def test_of_duplicates_within_and_across_files_the_last_to_arrive_stays(lake):
     ]
 
 
+@pytest.mark.slow
 def test_a_correction_that_changes_the_date_moves_the_row_to_the_other_partition(lake):
     load_shop(lake)
     lake.run()
@@ -108,6 +110,7 @@ def test_a_correction_that_changes_the_date_moves_the_row_to_the_other_partition
     ]
 
 
+@pytest.mark.slow
 def test_an_orphan_is_parked_and_released_by_itself_when_its_parent_arrives(lake):
     load_shop(lake)
     lake.deliver("order_items", "2025-04-02.csv", items(item(200, 77), item(201, 10), item(202, 78, 9)))
@@ -128,6 +131,7 @@ def test_an_orphan_is_parked_and_released_by_itself_when_its_parent_arrives(lake
     assert {row["source_file"] for row in released} == {"raw/order_items/2025-04-02.csv"}
 
 
+@pytest.mark.slow
 def test_an_older_delivery_that_is_processed_later_never_overwrites_newer_rows(lake):
     """The late file landed first; only its batch came last."""
     lake.deliver("orders", "old.csv", orders(order(1, 1), order(2, 1)))
@@ -143,6 +147,7 @@ def test_an_older_delivery_that_is_processed_later_never_overwrites_newer_rows(l
     assert lake.rows("orders", "order_id", "total_amount") == [(1, 2.0), (2, 1.0)]
 
 
+@pytest.mark.slow
 def test_running_the_job_of_a_batch_again_changes_nothing(lake):
     load_shop(lake)
     lake.deliver("order_items", "more.csv", items(item(300, 99), "x,,,,,,,,"))
@@ -156,6 +161,7 @@ def test_running_the_job_of_a_batch_again_changes_nothing(lake):
     assert lake.table("order_items").version() == version
 
 
+@pytest.mark.slow
 def test_a_retry_after_the_merge_publishes_what_the_first_try_could_not(lake, monkeypatch):
     from ledgerlake_spark import publishing
 
@@ -175,6 +181,7 @@ def test_a_retry_after_the_merge_publishes_what_the_first_try_could_not(lake, mo
     assert [row["id"] for row in lake.parked("order_items")] == [300]
 
 
+@pytest.mark.slow
 def test_an_unreadable_file_is_rejected_as_one_row_and_the_rest_of_the_batch_goes_on(lake):
     good = orders(*(order(n) for n in range(1, 4)))
     lake.deliver("orders", "good.csv", good)
@@ -209,6 +216,7 @@ def test_an_unreadable_file_is_rejected_as_one_row_and_the_rest_of_the_batch_goe
     ]
 
 
+@pytest.mark.slow
 def test_columns_are_found_by_header_name_in_every_file_for_itself(lake):
     lake.deliver("products", "a.csv", "\ufeffproduct_name, Department ,department_id,PRODUCT_ID\r\nLamp,Home,1,1\r\n")
     lake.deliver(
@@ -223,6 +231,7 @@ def test_columns_are_found_by_header_name_in_every_file_for_itself(lake):
     ]
 
 
+@pytest.mark.slow
 def test_two_versions_of_one_object_are_two_deliveries(lake):
     lake.deliver("orders", "day.csv", orders(order(1, 1), order(2, 2)))
     lake.deliver("orders", "day.csv", orders(order(1, 9)))
@@ -230,6 +239,7 @@ def test_two_versions_of_one_object_are_two_deliveries(lake):
     assert lake.rows("orders", "order_id", "total_amount") == [(1, 9.0), (2, 2.0)]
 
 
+@pytest.mark.slow
 def test_a_null_in_an_optional_column_is_kept_and_a_negative_number_of_days_is_rejected(lake):
     load_shop(lake)
     lake.deliver(

@@ -10,6 +10,8 @@ from ledgerlake.errors import VerdictError
 
 MORNING = datetime(2025, 4, 1, 8, tzinfo=UTC)
 
+pytestmark = pytest.mark.slow
+
 
 def product(spark, number: int, name: str, landed: datetime):
     return spark.createDataFrame(
