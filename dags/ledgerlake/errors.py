@@ -18,7 +18,7 @@ class LedgerlakeError(Exception):
 
     def __init__(self, seen: str, *, expected: str = "", remedy: str = "") -> None:
         self.seen, self.expected, self.remedy = seen, expected, remedy
-        super().__init__(seen, expected, remedy)
+        super().__init__(seen)  # the only positional argument, or it could not be unpickled
 
     def __str__(self) -> str:
         parts = [self.seen]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import boto3
 import pytest
 from moto import mock_aws
@@ -9,10 +11,15 @@ from moto import mock_aws
 BUCKET = "lake"
 
 
+@pytest.fixture(autouse=True)
+def _no_settings_of_this_machine(monkeypatch):
+    for name in [name for name in os.environ if name.startswith(("AWS_", "LEDGERLAKE_", "AIRFLOW__LEDGERLAKE__"))]:
+        monkeypatch.delenv(name)
+
+
 @pytest.fixture
 def s3(monkeypatch):
     """A client of an S3 that holds the empty bucket `lake`."""
-    monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.setenv(name, "test")
     with mock_aws():

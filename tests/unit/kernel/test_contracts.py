@@ -1,68 +1,119 @@
-from __future__ import annotations
+"""A contract that contradicts itself is refused where it is declared."""
 
 import dataclasses
 
 import pytest
 
-from ledgerlake.contracts import DATASETS, Column, Dataset, Reference, Rule, dataset
+from ledgerlake import contracts
+from ledgerlake.contracts import DATASETS, Column, Dataset, Reference, Rule
 from ledgerlake.contracts.model import in_order
 from ledgerlake.errors import ContractError
 
-KEY = Column("id", "bigint", required=True, doc="Key.")
-DAY = Column("day", "date", required=True, doc="Day.")
-NOTE = Column("note", "string", doc="Note.")
+ID = Column("id", "bigint", required=True, doc="Never reused.")
+DAY = Column("day", "date", required=True, doc="Business day.")
+NOTE = Column("note", "string", doc="Free text.")
+WORD = Column("word", "string", required=True, doc="One word.")
 
 
-def make(**changes) -> Dataset:
-    given = {"name": "things", "job": "things_etl", "doc": "Things.", "columns": (KEY, DAY, NOTE), "key": ("id",)}
-    return Dataset(**given | changes)
+def declare(**changes):
+    given = {"name": "things", "job": "things_etl", "doc": "Things.", "columns": (ID, DAY, NOTE, WORD), "key": ("id",)}
+    return Dataset(**(given | changes))
+
+
+def test_a_valid_contract_is_taken():
+    things = declare(partition_by=("day",), rules=(Rule("id_positive", "id > 0", shows=("id",)),))
+
+    assert things.column_names == ("id", "day", "note", "word")
+    assert things.required == ("id", "day", "word")
+    assert things.column("day") is DAY
 
 
 @pytest.mark.parametrize(
-    ("changes", "says"),
+    ("changes", "names"),
     [
-        ({"key": ()}, "has no key"),
+        ({"columns": (ID, ID)}, "id more than once"),
+        ({"rules": (Rule("a", "id > 0", ("id",)), Rule("a", "id > 1", ("id",)))}, "rule a more than once"),
+        ({"key": ()}, "no key"),
         ({"key": ("nothing",)}, "no column 'nothing'"),
-        ({"key": ("note",)}, "optional"),
-        ({"partition_by": ("note",)}, "optional"),
-        ({"partition_by": ("name",), "columns": (KEY, Column("name", "string", required=True, doc="N."))}, "string"),
-        ({"columns": (KEY, KEY)}, "more than once"),
-        ({"rules": (Rule("a", "id > 0", ("id",)), Rule("a", "id > 1", ("id",)))}, "more than once"),
-        ({"rules": (Rule("a", "other > 0", ("other",)),)}, "no column 'other'"),
-        ({"references": (Reference("other", "parents"),)}, "no column 'other'"),
-        ({"formats": (".xlsx",)}, ".xlsx"),
-        ({"delimiter": "||"}, "delimited"),
+        ({"key": ("note",)}, "note is part of the key but optional"),
+        ({"partition_by": ("nothing",)}, "no column 'nothing'"),
+        ({"partition_by": ("note",)}, "note is part of the partition but optional"),
+        ({"partition_by": ("word",)}, "partitioned by word, a string"),
+        ({"references": (Reference("nothing", "things"),)}, "no column 'nothing'"),
+        ({"rules": (Rule("a", "id > 0", ("nothing",)),)}, "no column 'nothing'"),
+        ({"formats": (".csv", ".xlsx")}, "accepts ['.xlsx']"),
+        ({"delimiter": ""}, "delimited by ''"),
+        ({"delimiter": "||"}, "delimited by '||'"),
     ],
 )
-def test_a_contract_that_contradicts_itself_is_refused_where_it_is_declared(changes, says):
-    with pytest.raises(ContractError, match=says):
-        make(**changes)
+def test_a_dataset_that_contradicts_itself_is_refused_and_the_error_names_the_fault(changes, names):
+    with pytest.raises(ContractError) as error:
+        declare(**changes)
+
+    assert names in str(error.value)
+    assert "things" in str(error.value)
+
+
+@pytest.mark.parametrize("name", ["", "Id", "_id", "1st", "order id", "order-id", "größe", "id\n"])
+def test_a_name_that_athena_would_not_show_as_it_is_written_is_refused(name):
+    with pytest.raises(ContractError, match="column name"):
+        Column(name, "bigint", doc="A number.")
+    with pytest.raises(ContractError, match="rule name"):
+        Rule(name, "id > 0", shows=("id",))
+
+
+def test_a_column_of_unknown_type_is_refused_with_the_types_there_are():
+    with pytest.raises(ContractError, match=r"total of type 'decimal'.*one of bigint, int, double"):
+        Column("total", "decimal", doc="A sum.")
+
+
+def test_a_column_without_a_doc_is_refused():
+    with pytest.raises(ContractError, match="total has no doc"):
+        Column("total", "double")
+
+
+def test_a_rule_that_shows_no_column_is_refused():
+    with pytest.raises(ContractError, match="total_not_negative shows no column"):
+        Rule("total_not_negative", "total >= 0", shows=())
+
+
+@pytest.mark.parametrize("what", [ID, Rule("a", "id > 0", ("id",)), declare()])
+def test_a_contract_cannot_be_changed_after_it_was_checked(what):
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        what.name = "other"
+
+
+def test_datasets_keep_the_order_in_which_they_are_declared():
+    parent, child = declare(name="parents"), declare(name="children", references=(Reference("id", "parents"),))
+
+    assert list(in_order((parent, child))) == ["parents", "children"]
+
+
+def test_a_child_before_its_parent_is_refused():
+    parent, child = declare(name="parents"), declare(name="children", references=(Reference("id", "parents"),))
+
+    with pytest.raises(ContractError, match=r"children.id references 'parents'.*declared before it: none is"):
+        in_order((child, parent))
+
+
+def test_a_dataset_cannot_be_its_own_parent():
+    with pytest.raises(ContractError, match="declared before it"):
+        in_order((declare(references=(Reference("id", "things"),)),))
+
+
+def test_two_datasets_of_one_name_are_refused():
+    with pytest.raises(ContractError, match="two datasets are called things"):
+        in_order((declare(), declare()))
 
 
 @pytest.mark.parametrize(
-    "column",
-    [{"name": "Upper"}, {"name": "_mine"}, {"type": "varchar"}, {"doc": ""}],
+    "parent", [declare(name="parents", key=("id", "day")), declare(name="parents", key=("word",))], ids=["two", "type"]
 )
-def test_a_column_without_a_plain_name_a_known_type_or_a_doc_is_refused(column):
-    with pytest.raises(ContractError):
-        Column(**{"name": "a", "type": "int", "doc": "A."} | column)
+def test_a_reference_to_a_key_of_two_columns_or_of_another_type_is_refused(parent):
+    child = declare(name="children", references=(Reference("id", "parents"),))
 
-
-def test_parents_come_before_their_children_and_have_one_key_of_the_same_type():
-    parent = make(name="parents")
-    child = make(name="children", references=(Reference("id", "parents"),))
-    assert list(in_order((parent, child))) == ["parents", "children"]
-    with pytest.raises(ContractError, match="references 'parents'"):
-        in_order((child, parent))
-    with pytest.raises(ContractError, match="same type"):
-        in_order((make(name="parents", key=("id", "day")), child))
-    with pytest.raises(ContractError, match="two datasets"):
-        in_order((parent, parent))
-
-
-def test_contracts_cannot_be_changed_at_run_time():
-    with pytest.raises(dataclasses.FrozenInstanceError):
-        DATASETS["orders"].name = "other"
+    with pytest.raises(ContractError, match="a key of one column and of the same type"):
+        in_order((parent, child))
 
 
 def test_the_shop_is_declared_as_its_documents_say():
@@ -71,6 +122,31 @@ def test_the_shop_is_declared_as_its_documents_say():
         "orders": (("order_id",), ("date",), "orders_etl"),
         "order_items": (("id",), ("date",), "order_items_etl"),
     }
-    assert [each.dataset for each in dataset("order_items").references] == ["orders", "products"]
-    with pytest.raises(ContractError, match="products, orders, order_items"):
-        dataset("order")
+    assert list(DATASETS) == ["products", "orders", "order_items"]
+    assert [each.dataset for each in DATASETS["order_items"].references] == ["orders", "products"]
+
+
+def test_every_dataset_and_column_of_the_shop_says_what_it_means():
+    for dataset in DATASETS.values():
+        assert dataset.doc.strip().endswith("."), dataset.name
+        for column in dataset.columns:
+            assert column.doc.endswith("."), f"{dataset.name}.{column.name}"
+
+
+def test_no_two_datasets_are_written_by_one_job():
+    jobs = [dataset.job for dataset in DATASETS.values()]
+
+    assert len(jobs) == len(set(jobs))
+
+
+def test_the_customer_of_an_order_is_marked_as_personal_data():
+    assert [name for name, dataset in DATASETS.items() if any(column.sensitive for column in dataset.columns)] == [
+        "orders",
+        "order_items",
+    ]
+
+
+def test_a_dataset_is_found_by_its_name_and_a_wrong_name_is_answered_with_the_right_ones():
+    assert contracts.dataset("orders") is DATASETS["orders"]
+    with pytest.raises(ContractError, match="no dataset 'order'; expected one of products, orders, order_items"):
+        contracts.dataset("order")

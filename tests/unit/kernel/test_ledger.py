@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ledgerlake.errors import ConservationError, LedgerlakeError
+from ledgerlake.catalogue import ledger_table
+from ledgerlake.errors import ConservationError
 from ledgerlake.ledger import FATES, LedgerEntry, refuse_imbalance, totals
 
 counts = st.integers(0, 1000)
@@ -29,9 +30,36 @@ def test_an_entry_with_a_row_too_many_or_too_few_is_refused(fates, off, more):
 
 
 def test_totals_add_up_every_column():
-    assert totals([entry(rows_read=2, inserted=2), entry(rows_read=3, rejected=1, parked=2)])["rows_read"] == 5
+    many = {"rows_read": 1, "released": 2, **{name: number for number, name in enumerate(FATES, start=3)}, "withdrawn": 9}
+    assert totals([entry(**many), entry(**many)]) == {name: 2 * number for name, number in many.items()}
 
 
-def test_an_error_is_one_line_of_what_was_seen_expected_and_to_be_done():
-    error = LedgerlakeError("two\nlines", expected="one", remedy="ledgerlake status")
-    assert str(error) == "two lines; expected one; to go on: ledgerlake status"
+def test_an_imbalance_names_file_counts_and_what_to_keep():
+    wrong = entry(rows_read=5, released=1, inserted=3, parked=1)
+    with pytest.raises(ConservationError) as error:
+        refuse_imbalance([entry(rows_read=1, inserted=1), wrong])
+    said = str(error.value)
+    assert "orders: of raw/orders/a.csv 5 rows were read and 1 released, but 4 are accounted for" in said
+    assert "(3 inserted, 0 updated, 0 unchanged, 0 superseded, 0 rejected, 1 parked)" in said
+    assert "keep staging/batch/" in said
+
+
+def test_a_row_withdrawn_from_the_table_balances_nothing():
+    refuse_imbalance([entry(rows_read=2, inserted=2, withdrawn=1)])
+    with pytest.raises(ConservationError):
+        refuse_imbalance([entry(rows_read=2, inserted=1, withdrawn=1)])
+
+
+def test_one_delivery_does_not_balance_another():
+    with pytest.raises(ConservationError):
+        refuse_imbalance([entry(rows_read=2, inserted=1), entry(rows_read=1, inserted=2)])
+
+
+def test_an_entry_has_the_columns_of_the_table_ledger():
+    table = ledger_table()
+    names = {name for name, _ in (*table.columns, *table.partitions)}
+    assert set(entry().as_json()) == names
+
+
+def test_totals_of_no_entry_are_zero():
+    assert totals([]) == dict.fromkeys(("rows_read", "released", *FATES, "withdrawn"), 0)

@@ -1,0 +1,74 @@
+from __future__ import annotations
+
+import pytest
+from botocore.exceptions import ClientError
+
+from ledgerlake.storage import exists, get_json, get_json_and_etag, put_if_absent, put_if_unchanged
+
+BUCKET = "lake"
+
+
+class Refusing:
+    """An S3 that answers every request with the error `code`."""
+
+    def __init__(self, code: str):
+        self.code = code
+
+    def put_object(self, **_):
+        raise ClientError({"Error": {"Code": self.code}}, "PutObject")
+
+    def get_object(self, **_):
+        raise ClientError({"Error": {"Code": self.code}}, "GetObject")
+
+
+def test_an_object_is_written_once_and_the_second_writer_is_told(s3):
+    assert put_if_absent(s3, BUCKET, "a.json", '{"n": 1}')
+    assert not put_if_absent(s3, BUCKET, "a.json", '{"n": 2}')
+    assert get_json(s3, BUCKET, "a.json") == {"n": 1}
+
+
+def test_an_object_is_replaced_only_as_it_was_seen(s3):
+    put_if_absent(s3, BUCKET, "a.json", '{"n": 1}')
+    _, etag = get_json_and_etag(s3, BUCKET, "a.json")
+    assert put_if_unchanged(s3, BUCKET, "a.json", '{"n": 2}', etag)
+    assert not put_if_unchanged(s3, BUCKET, "a.json", '{"n": 3}', etag)
+    assert get_json(s3, BUCKET, "a.json") == {"n": 2}
+
+
+def test_an_object_that_is_gone_cannot_be_replaced(s3):
+    put_if_absent(s3, BUCKET, "a.json", "{}")
+    _, etag = get_json_and_etag(s3, BUCKET, "a.json")
+    s3.delete_object(Bucket=BUCKET, Key="a.json")
+    assert not put_if_unchanged(s3, BUCKET, "a.json", "{}", etag)
+    assert get_json(s3, BUCKET, "a.json") is None
+
+
+def test_an_object_that_is_not_there_has_no_json(s3):
+    assert get_json(s3, BUCKET, "a.json") is None
+    assert get_json_and_etag(s3, BUCKET, "a.json") is None
+
+
+def test_text_keeps_its_letters(s3):
+    put_if_absent(s3, BUCKET, "a.json", '"größer"')
+    assert get_json(s3, BUCKET, "a.json") == "größer"
+
+
+def test_a_prefix_exists_when_any_key_begins_with_it(s3):
+    assert not exists(s3, BUCKET, "a/")
+    s3.put_object(Bucket=BUCKET, Key="a/b.json", Body=b"")
+    assert exists(s3, BUCKET, "a/")
+    assert not exists(s3, BUCKET, "b")
+
+
+@pytest.mark.parametrize("code", ["PreconditionFailed", "412", "ConditionalRequestConflict", "409"])
+def test_every_word_of_s3_for_a_lost_race_is_understood(code):
+    assert not put_if_absent(Refusing(code), BUCKET, "a.json", "{}")
+    assert not put_if_unchanged(Refusing(code), BUCKET, "a.json", "{}", "etag")
+
+
+@pytest.mark.parametrize("code", ["AccessDenied", "NoSuchBucket", "SlowDown"])
+def test_a_failure_of_s3_is_no_answer(code):
+    with pytest.raises(ClientError):
+        put_if_absent(Refusing(code), BUCKET, "a.json", "{}")
+    with pytest.raises(ClientError):
+        get_json(Refusing(code), BUCKET, "a.json")
