@@ -11,6 +11,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from functools import cache
+from math import inf
 from typing import get_type_hints
 
 from ledgerlake.errors import SettingsError
@@ -53,8 +54,8 @@ class Settings:
                 raise SettingsError(f"{name} is {getattr(self, name)!r}", expected=f"one of {', '.join(allowed)}")
         for field in fields(self):
             value = getattr(self, field.name)
-            if isinstance(value, int | float) and value < 0:
-                raise SettingsError(f"{field.name} is {value}", expected="no negative number")
+            if isinstance(value, int | float) and not 0 <= value < inf:
+                raise SettingsError(f"{field.name} is {value}", expected="a finite number, not negative")
 
 
 _DEFAULTS: dict[str, dict[str, object]] = {

@@ -6,12 +6,13 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from ledgerlake import batch, places
-from ledgerlake.deliveries import waiting
+from ledgerlake.deliveries import Delivery, Waiting, iso, waiting
 from ledgerlake.errors import BatchNotFound, ManifestUnreadable
 from ledgerlake.settings import Settings
 
 BUCKET = "lake"
 ALL = ("products", "orders", "order_items")
+NOON = datetime(2025, 4, 1, 12, tzinfo=UTC)
 
 
 def load_table(s3, dataset: str) -> None:
@@ -86,13 +87,102 @@ def test_a_job_runs_for_its_own_files_for_new_parents_and_to_make_its_table(s3, 
     assert plan(s3).batch.datasets == ("order_items",)
 
 
-def test_a_burst_settles_when_it_is_quiet_or_has_waited_for_too_long(s3, deliver):
+def settled(*ages: float) -> bool:
+    """At noon, with deliveries that landed so many seconds before; 30 s of quiet, 600 s at most."""
+    landed = [iso(NOON - timedelta(seconds=age)) for age in ages]
+    found = Waiting(tuple(Delivery(at, f"raw/orders/{at}.csv", "v", "orders", 1, "e") for at in landed))
+    return batch.settled(found, Settings(settle_seconds=30, max_wait_seconds=600), NOON)
+
+
+def test_a_burst_is_settled_when_its_last_file_has_been_there_for_long_enough():
+    assert not settled(29.9)
+    assert settled(30)
+    assert not settled(100, 29.9)
+    assert settled(100, 30)
+
+
+def test_a_burst_without_end_is_settled_when_its_first_file_has_waited_for_too_long():
+    assert not settled(599.9, 1)
+    assert settled(600, 1)
+
+
+def test_an_empty_folder_is_settled():
+    assert settled()
+
+
+def test_a_closed_gate_names_what_it_waits_for_and_writes_nothing(s3, deliver):
     deliver("raw/orders/a.csv")
-    found, now = waiting(s3, BUCKET), datetime.now(UTC)
-    settings = Settings(settle_seconds=30, max_wait_seconds=600)
-    assert not batch.settled(found, settings, now + timedelta(seconds=20))
-    assert batch.settled(found, settings, now + timedelta(seconds=40))
-    assert batch.settled(found, Settings(settle_seconds=3000, max_wait_seconds=600), now + timedelta(seconds=700))
+    made = plan(s3)
+    assert made.reason == "the gate is closed: no delivery of products, order_items has come"
+    assert not s3.list_objects_v2(Bucket=BUCKET, Prefix=places.BATCHES).get("KeyCount")
+
+
+def test_a_batch_is_named_by_the_time_of_its_plan_and_by_what_is_in_it(s3, deliver):
+    deliver("raw/orders/a.csv")
+    one = batch.plan(s3, BUCKET, Settings(gate="any"), NOON).batch
+    batch.close(s3, BUCKET, one.batch_id)
+    deliver("raw/orders/b.csv")
+    other = batch.plan(s3, BUCKET, Settings(gate="any"), NOON).batch
+    assert one.batch_id.startswith("20250401T120000Z-")
+    assert one.planned_at == "2025-04-01T12:00:00.000000Z"
+    assert other.batch_id.startswith("20250401T120000Z-")
+    assert one.batch_id != other.batch_id
+
+
+def test_a_manifest_is_written_once(s3, deliver):
+    deliver("raw/orders/a.csv")
+    made = batch.plan(s3, BUCKET, Settings(gate="any"), NOON).batch
+    batch.close(s3, BUCKET, made.batch_id)
+    load_table(s3, "products")  # a manifest written now would have other datasets
+    batch.plan(s3, BUCKET, Settings(gate="any"), NOON)
+    versions = s3.list_object_versions(Bucket=BUCKET, Prefix=places.manifest(made.batch_id))["Versions"]
+    assert len(versions) == 1
+    assert batch.load(s3, BUCKET, made.batch_id) == made
+
+
+def test_of_several_open_batches_the_oldest_goes_on(s3, deliver):
+    deliver("raw/orders/a.csv")
+    made = batch.plan(s3, BUCKET, Settings(gate="any"), NOON).batch
+    s3.put_object(Bucket=BUCKET, Key=places.open_batch("20250501T000000Z-00000000"), Body=b"{}")
+    assert batch.open_batches(s3, BUCKET) == [made.batch_id, "20250501T000000Z-00000000"]
+    assert plan(s3).batch == made
+    batch.close(s3, BUCKET, made.batch_id)
+    assert batch.open_batches(s3, BUCKET) == ["20250501T000000Z-00000000"]
+
+
+def test_an_open_batch_goes_on_though_its_files_are_archived_and_the_gate_is_closed(s3, deliver):
+    deliver("raw/orders/a.csv")
+    made = plan(s3, "any").batch
+    (delivery,) = made.deliveries
+    s3.delete_object(Bucket=BUCKET, Key=delivery.key, VersionId=delivery.version_id)
+    again = plan(s3, "delivered")
+    assert (again.batch, again.resumed) == (made, True)
+    assert made.batch_id in again.reason
+
+
+def test_every_plan_tells_the_strays(s3, deliver):
+    deliver("raw/readme.txt")
+    assert plan(s3).strays == ("raw/readme.txt",)
+    deliver("raw/orders/a.csv")
+    assert plan(s3, "delivered").strays == ("raw/readme.txt",)
+    made = plan(s3, "any")
+    assert made.strays == plan(s3, "any").strays == ("raw/readme.txt",)
+    assert [each.key for each in made.batch.deliveries] == ["raw/orders/a.csv"]
+
+
+def test_a_batch_tells_its_deliveries_apart_by_dataset(s3, deliver):
+    for name in ("orders/a", "orders/b", "products/a"):
+        deliver(f"raw/{name}.csv")
+    made = plan(s3, "any").batch
+    assert [each.key for each in made.of("orders")] == ["raw/orders/a.csv", "raw/orders/b.csv"]
+    assert made.of("order_items") == ()
+
+
+def test_a_table_is_loaded_when_its_log_is_there(s3):
+    s3.put_object(Bucket=BUCKET, Key="lakehouse-dwh/orders/date=2025-04-01/part-0.parquet", Body=b"")
+    assert batch.loaded_tables(s3, BUCKET) == set()
+    load_table(s3, "order_items")
+    assert batch.loaded_tables(s3, BUCKET) == {"order_items"}
 
 
 def test_a_manifest_that_is_absent_or_spoilt_says_so(s3):

@@ -7,8 +7,11 @@ import pytest
 import sqlglot
 
 from ledgerlake.catalogue import delta_tables, parquet_tables
-from ledgerlake.checks import check, checks
+from ledgerlake.checks import LIMIT, check, checks
+from ledgerlake.contracts import DATASETS
 
+KEYS = {"products": "1", "orders": "10", "order_items": "100"}
+REQUIRED = [(dataset.name, column) for dataset in DATASETS.values() for column in dataset.required]
 KINDS = {"string": "varchar", "array<string>": "varchar[]"}
 
 
@@ -84,3 +87,113 @@ def test_a_check_shows_at_most_twenty_offenders_of_a_kind(lake):
         "INSERT INTO order_items SELECT order_items.* REPLACE (n AS id) FROM order_items, range(200, 300) r(n)"
     )
     assert len(offenders(lake, "primary_keys_unique")) == 20
+
+
+@pytest.mark.parametrize("each", checks(), ids=lambda each: each.name)
+def test_every_check_is_one_query_in_the_words_of_athena(each):
+    tree = sqlglot.parse_one(each.sql, read="athena", error_level=sqlglot.ErrorLevel.RAISE)
+    assert isinstance(tree, sqlglot.exp.Query)
+    assert not list(tree.find_all(sqlglot.exp.Command))
+
+
+@pytest.mark.parametrize("each", checks(), ids=lambda each: each.name)
+def test_every_check_answers_with_dataset_offender_and_detail(lake, each):
+    asked = lake.execute(sqlglot.transpile(each.sql, read="athena", write="duckdb")[0])
+    assert [column[0] for column in asked.description] == ["dataset", "offending", "detail"]
+
+
+def test_a_check_is_found_by_its_name():
+    assert [each.name for each in checks()] == [
+        "primary_keys_unique",
+        "references_hold",
+        "required_not_null",
+        "counts_match_ledger",
+        "tables_not_empty",
+    ]
+    assert all(check(each.name) == each and each.says for each in checks())
+    with pytest.raises(KeyError):
+        check("primary_keys")
+
+
+@pytest.mark.parametrize(("dataset", "column"), REQUIRED)
+def test_a_null_in_any_required_column_is_found_and_named(lake, dataset, column):
+    lake.execute(f"UPDATE {dataset} SET {column} = NULL")
+    key = "NULL" if column in DATASETS[dataset].key else KEYS[dataset]
+    assert (dataset, key, f"NULL in {column} ") in offenders(lake, "required_not_null")
+
+
+def test_a_null_in_an_optional_column_is_none_of_its_business(lake):
+    lake.execute("UPDATE order_items SET days_since_prior_order = NULL")
+    assert offenders(lake, "required_not_null") == []
+
+
+@pytest.mark.parametrize("dataset", DATASETS)
+def test_a_key_in_two_partitions_is_found_in_every_table(lake, dataset):
+    (partition,) = DATASETS[dataset].partition_by
+    moved = {"date": "DATE '2025-05-01'", "bigint": "99"}[DATASETS[dataset].column(partition).type]
+    key = DATASETS[dataset].key[0]
+    lake.execute(
+        f"INSERT INTO {dataset} SELECT * REPLACE ({moved} AS {partition}) FROM {dataset} WHERE {key} = {KEYS[dataset]}"
+    )
+    assert offenders(lake, "primary_keys_unique") == [(dataset, KEYS[dataset], "2 rows of one key")]
+
+
+def test_a_row_that_references_nothing_at_all_is_found(lake):
+    lake.execute("UPDATE order_items SET product_id = NULL WHERE id = 101")
+    assert offenders(lake, "references_hold") == [("order_items", "101", "product_id NULL is not in products")]
+
+
+def test_an_absent_order_and_an_absent_product_are_both_told(lake):
+    lake.execute("UPDATE order_items SET product_id = 8, order_id = 11 WHERE id = 101")
+    assert sorted(offenders(lake, "references_hold")) == [
+        ("order_items", "101", "order_id 11 is not in orders"),
+        ("order_items", "101", "product_id 8 is not in products"),
+    ]
+
+
+def test_rows_that_were_released_or_withdrawn_are_counted_no_more(lake):
+    """The parked item is released and inserted; one of the orders is withdrawn."""
+    lake.execute("DELETE FROM parked_order_items; DELETE FROM orders")
+    lake.execute("INSERT INTO order_items (id) VALUES (102)")
+    lake.execute("UPDATE ledger SET withdrawn = 1 WHERE dataset = 'orders'")
+    lake.execute(
+        "INSERT INTO ledger BY NAME SELECT 'c' AS batch_id, 'order_items' AS dataset, 0 AS rows_read, 1 AS released, "
+        "1 AS inserted, 0 AS rejected, 0 AS parked, 0 AS withdrawn"
+    )
+    assert offenders(lake, "counts_match_ledger") == []
+
+
+def test_a_row_too_many_is_found_as_well_as_one_too_few(lake):
+    lake.execute("INSERT INTO products SELECT * REPLACE (2 AS product_id) FROM products")
+    assert offenders(lake, "counts_match_ledger") == [("products", "products", "2 rows, but the ledger says 1")]
+
+
+def test_a_table_of_which_the_ledger_knows_nothing_is_found(lake):
+    lake.execute("DELETE FROM ledger WHERE dataset = 'products'")
+    assert offenders(lake, "counts_match_ledger") == [("products", "products", "1 rows, but the ledger says 0")]
+
+
+def test_one_dataset_does_not_make_up_for_another(lake):
+    """The ledger's sum over all datasets stays the same."""
+    lake.execute("UPDATE ledger SET inserted = inserted + 1 WHERE dataset = 'products'")
+    lake.execute("UPDATE ledger SET inserted = inserted - 1 WHERE dataset = 'orders'")
+    assert {row[0] for row in offenders(lake, "counts_match_ledger")} == {"products", "orders"}
+
+
+@pytest.mark.parametrize("dataset", DATASETS)
+def test_a_table_that_is_empty_after_a_delivery_is_found(lake, dataset):
+    lake.execute(f"DELETE FROM {dataset}")
+    ((name, offending, detail),) = offenders(lake, "tables_not_empty")
+    assert (name, offending) == (dataset, dataset)
+    assert detail.startswith("no row, after ")
+
+
+def test_each_table_has_its_own_twenty_offenders(lake):
+    for dataset in DATASETS:
+        lake.execute(f"INSERT INTO {dataset} SELECT {dataset}.* FROM {dataset}, range(3)")
+        key = DATASETS[dataset].key[0]
+        lake.execute(
+            f"INSERT INTO {dataset} SELECT {dataset}.* REPLACE (n AS {key}) FROM {dataset}, range(200, 230) r(n)"
+        )
+    found = [row[0] for row in offenders(lake, "primary_keys_unique")]
+    assert {name: found.count(name) for name in DATASETS} == dict.fromkeys(DATASETS, LIMIT)

@@ -30,7 +30,12 @@ def test_an_entry_with_a_row_too_many_or_too_few_is_refused(fates, off, more):
 
 
 def test_totals_add_up_every_column():
-    many = {"rows_read": 1, "released": 2, **{name: number for number, name in enumerate(FATES, start=3)}, "withdrawn": 9}
+    many = {
+        "rows_read": 1,
+        "released": 2,
+        **{name: number for number, name in enumerate(FATES, start=3)},
+        "withdrawn": 9,
+    }
     assert totals([entry(**many), entry(**many)]) == {name: 2 * number for name, number in many.items()}
 
 

@@ -12,7 +12,7 @@ from ledgerlake.settings import Settings
 
 LANDED = "2025-04-02T08:00:00.000000Z"
 DEV = Settings(environment="dev", account="123456789012")
-names = st.text(st.characters(exclude_characters="/"), min_size=1)
+names = st.text(st.characters(codec="utf-8", exclude_characters="/"), min_size=1)
 
 
 def test_an_archive_key_tells_when_the_file_landed_and_keeps_its_name():

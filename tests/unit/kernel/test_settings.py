@@ -2,9 +2,9 @@ from __future__ import annotations
 
 import pytest
 
+from ledgerlake import settings
 from ledgerlake.errors import SettingsError
-from ledgerlake.places import Places
-from ledgerlake.settings import Settings, from_environment
+from ledgerlake.settings import from_environment
 
 
 def test_a_setting_comes_from_its_variable_or_from_the_option_that_mwaa_passes_on():
@@ -22,30 +22,68 @@ def test_every_environment_has_defaults_of_its_own():
 
 
 @pytest.mark.parametrize(
-    "environ",
+    ("environ", "says"),
     [
-        {"LEDGERLAKE_GATES": "any"},
-        {"LEDGERLAKE_GATE": "shut"},
-        {"LEDGERLAKE_ENVIRONMENT": "test"},
-        {"LEDGERLAKE_POLL_SECONDS": "soon"},
-        {"LEDGERLAKE_TASK_RETRIES": "-1"},
+        ({"LEDGERLAKE_GATES": "any"}, "LEDGERLAKE_GATES is set; expected one of environment, account, region, gate,"),
+        ({"AIRFLOW__LEDGERLAKE__GATES": "any"}, "LEDGERLAKE_GATES is set; expected one of"),
+        ({"LEDGERLAKE_GATE": "shut"}, "gate is 'shut'; expected one of loaded, delivered, any"),
+        ({"LEDGERLAKE_ENVIRONMENT": "test"}, "environment is 'test'; expected one of local, dev, prod"),
+        ({"LEDGERLAKE_POLL_SECONDS": "soon"}, "poll_seconds is 'soon'; expected a value of type float"),
+        ({"LEDGERLAKE_TASK_RETRIES": "1.5"}, "task_retries is '1.5'; expected a value of type int"),
+        ({"LEDGERLAKE_TASK_RETRIES": "-1"}, "task_retries is -1; expected"),
+        ({"LEDGERLAKE_POLL_SECONDS": "-0.1"}, "poll_seconds is -0.1; expected"),
+        ({"LEDGERLAKE_POLL_SECONDS": "nan"}, "poll_seconds is nan; expected"),
+        ({"LEDGERLAKE_SETTLE_SECONDS": "inf"}, "settle_seconds is inf; expected"),
     ],
 )
-def test_a_misspelt_setting_or_a_wrong_value_is_refused(environ):
-    with pytest.raises(SettingsError):
+def test_a_misspelt_setting_or_a_wrong_value_is_refused_with_the_right_ones(environ, says):
+    with pytest.raises(SettingsError) as error:
         from_environment(environ)
+    assert says in str(error.value)
 
 
-def test_a_message_stays_hidden_for_longer_than_a_job_may_run():
+def test_variables_of_others_and_those_that_are_no_settings_are_let_be():
+    others = {"PATH": "/bin", "AIRFLOW__CORE__PARALLELISM": "4", "LEDGERLAKE_HOME": "/tmp/a", "LEDGERLAKE_BUCKET": "b"}
+    assert from_environment(others) == from_environment({})
+
+
+def test_the_region_is_that_of_aws_unless_it_is_set():
+    assert from_environment({"AWS_DEFAULT_REGION": "eu-west-1"}).region == "eu-west-1"
+    assert from_environment({"AWS_DEFAULT_REGION": "eu-west-1", "AWS_REGION": "eu-west-2"}).region == "eu-west-2"
+    assert from_environment({"LEDGERLAKE_REGION": "eu-west-3", "AWS_REGION": "eu-west-2"}).region == "eu-west-3"
+    assert from_environment({}).region == "us-east-1"
+
+
+def test_an_account_keeps_its_leading_zeros():
+    assert from_environment({"LEDGERLAKE_ACCOUNT": "001234567890"}).account == "001234567890"
+
+
+def test_the_process_environment_is_read_when_no_other_is_given(monkeypatch):
+    monkeypatch.setenv("LEDGERLAKE_GATE", "delivered")
+    assert from_environment().gate == "delivered"
+
+
+def test_settings_of_a_process_are_read_once(monkeypatch):
+    settings.current.cache_clear()
+    try:
+        first = settings.current()
+        monkeypatch.setenv("LEDGERLAKE_GATE", "any")
+        assert settings.current() is first
+    finally:
+        settings.current.cache_clear()
+
+
+def test_a_home_and_a_bucket_are_what_the_environment_says(monkeypatch):
+    assert settings.state_folder("/default") == "/default"
+    monkeypatch.setenv("LEDGERLAKE_HOME", "/elsewhere")
+    assert settings.state_folder("/default") == "/elsewhere"
+    assert settings.lake_bucket({"LEDGERLAKE_BUCKET": "a", "AIRFLOW__LEDGERLAKE__BUCKET": "b"}) == "a"
+    assert settings.lake_bucket({"AIRFLOW__LEDGERLAKE__BUCKET": "b"}) == "b"
+    assert settings.lake_bucket({}) is None
+
+
+def test_a_message_is_hidden_for_longer_during_a_run_than_after_a_failed_one():
     for environment in ("local", "dev", "prod"):
-        settings = from_environment({"LEDGERLAKE_ENVIRONMENT": environment})
-        assert settings.visibility_seconds > settings.retry_visibility_seconds
-        assert settings.lease_seconds >= settings.retry_visibility_seconds
-
-
-def test_places_of_two_environments_do_not_meet():
-    dev = Places.of(Settings(environment="dev", account="123456789012"))
-    prod = Places.of(Settings(environment="prod", account="123456789012"))
-    assert dev.bucket != prod.bucket
-    assert dev.queue_url == "https://sqs.us-east-1.amazonaws.com/123456789012/ecommerce-etl-queue"
-    assert dev.topic_arn == "arn:aws:sns:us-east-1:123456789012:ecommerce-etl-notifications"
+        here = from_environment({"LEDGERLAKE_ENVIRONMENT": environment})
+        assert here.visibility_seconds > here.retry_visibility_seconds
+        assert here.lease_seconds >= here.retry_visibility_seconds
