@@ -24,6 +24,7 @@ def load_shop(lake) -> None:
     lake.deliver("order_items", "2025-04-01.csv", items(item(100, 10), item(101, 11, 2)))
 
 
+@pytest.mark.slow
 def test_a_first_day_is_inserted_with_its_lineage(lake):
     load_shop(lake)
     done = lake.run()
@@ -37,6 +38,7 @@ def test_a_first_day_is_inserted_with_its_lineage(lake):
     assert [row["inserted"] for row in lake.ledger()] == [2, 2, 2]
 
 
+@pytest.mark.slow
 def test_a_rejected_row_carries_all_its_reasons_and_its_original_text(lake):
     lake.deliver(
         "orders",

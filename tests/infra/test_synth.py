@@ -11,10 +11,12 @@ from infra import exceptions
 from infra.synth import TEMPLATE, text
 
 
+@pytest.mark.slow
 def test_the_committed_template_is_a_fresh_synthesis(fresh):
     assert TEMPLATE.read_text() == text(fresh.template), "run python -m infra.synth, and review the difference"
 
 
+@pytest.mark.slow
 def test_no_rule_of_aws_solutions_is_broken_without_a_reason(fresh):
     rows = _nag(fresh.folder)
     broken = {
@@ -24,12 +26,14 @@ def test_no_rule_of_aws_solutions_is_broken_without_a_reason(fresh):
     assert not broken
 
 
+@pytest.mark.slow
 def test_no_exception_to_the_rules_is_left_over(fresh):
     used = {row["Exception Reason"].split("] ")[-1] for row in _nag(fresh.folder) if row["Compliance"] == "Suppressed"}
     reasons = {*exceptions.RULES.values(), *exceptions.WILDCARDS.values()}
     assert {reason for reason in reasons if not any(reason in text for text in used)} == set()
 
 
+@pytest.mark.slow
 def test_cfn_lint_finds_nothing():
     cfn_lint = Path(sys.executable).with_name("cfn-lint")
     done = subprocess.run([cfn_lint, TEMPLATE], capture_output=True, text=True, check=False)

@@ -184,6 +184,7 @@ def test_a_delivery_that_is_nowhere_is_an_error_that_names_it(s3, archive_etl_fi
         run(archive_etl_files, batch)
 
 
+@pytest.mark.slow
 def test_more_than_a_thousand_deliveries(s3, archive_etl_files):
     for number in range(1_005):
         deliver(s3, f"raw/orders/{number:04}.csv", str(number).encode())
