@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from infra import exceptions
 from infra.synth import TEMPLATE, text
 
