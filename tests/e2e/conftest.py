@@ -16,6 +16,8 @@ import boto3
 import psutil
 import pytest
 
+from infra.local.aws_clients import client_arguments
+from infra.local.deploy import OUTBOX
 from infra.local.home import Home
 from infra.local.processes import left_behind
 from ledgerlake import places
@@ -24,7 +26,6 @@ from ledgerlake.settings import Settings
 
 ROOT = Path(__file__).parents[2]
 COMMAND = ROOT / ".venv" / "bin" / "ledgerlake"
-OUTBOX = "ecommerce-etl-notifications-local"
 
 
 @dataclass
@@ -39,14 +40,7 @@ class Lake:
         return Places.of(Settings()).bucket
 
     def client(self, service: str) -> Any:
-        environ = self.home.environment()
-        return boto3.client(
-            service,
-            endpoint_url=self.home.endpoint_url,
-            region_name=environ["AWS_DEFAULT_REGION"],
-            aws_access_key_id=environ["AWS_ACCESS_KEY_ID"],
-            aws_secret_access_key=environ["AWS_SECRET_ACCESS_KEY"],
-        )
+        return boto3.client(service, **client_arguments(self.home))
 
     def say(self, *arguments: str | Path, timeout: int = 600) -> subprocess.CompletedProcess[str]:
         """Run `ledgerlake …`; its output is kept for the report of a failing test."""

@@ -7,8 +7,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import deltalake
+import pyarrow.compute as pc
 import pytest
 
+from infra.local.aws_clients import storage_options
 from ledgerlake import places
 from ledgerlake.contracts import DATASETS
 
@@ -192,12 +194,7 @@ def test_an_orphan_is_released_by_itself_when_its_order_arrives(dirty_day):
 
 def test_a_failing_job_keeps_the_files_tells_once_a_run_and_the_mended_one_completes(dirty_day):
     lake, s3 = dirty_day, dirty_day.client("s3")
-    artifacts = places.Places.of(_settings()).artifact_bucket
-    script = next(
-        entry["Key"]
-        for entry in s3.list_objects_v2(Bucket=artifacts)["Contents"]
-        if entry["Key"].endswith("/glue/product_etl.py") and entry["Key"] == _script_of(lake)
-    )
+    artifacts, script = _script_of_products(lake)
     mended = s3.get_object(Bucket=artifacts, Key=script)["Body"].read()
     s3.put_object(Bucket=artifacts, Key=script, Body=b"raise RuntimeError('the disk of the catalogue is full')\n")
     before = len(subjects(lake))
@@ -222,10 +219,10 @@ def test_a_failing_job_keeps_the_files_tells_once_a_run_and_the_mended_one_compl
 
 def test_a_failing_check_names_itself_and_the_offending_keys(dirty_day):
     lake = dirty_day
-    table = deltalake.DeltaTable(f"s3://{lake.bucket}/lakehouse-dwh/orders", storage_options=_storage(lake))
+    table = deltalake.DeltaTable(f"s3://{lake.bucket}/lakehouse-dwh/orders", storage_options=storage_options(lake.home))
     good = table.version()
-    twin = table.to_pyarrow_dataset().to_table(filter=_is_order(90001))
-    deltalake.write_deltalake(table, twin, mode="append", storage_options=_storage(lake))
+    twin = table.to_pyarrow_dataset().to_table(filter=pc.field("order_id") == 90001)
+    deltalake.write_deltalake(table, twin, mode="append", storage_options=storage_options(lake.home))
     before = len(subjects(lake))
     lake.deliver("products", "check.csv", "product_id,department_id,department,product_name\n2001,1,Books,Globe\n")
     done = lake.say("wait", "--timeout", "300")
@@ -240,16 +237,11 @@ def test_a_failing_check_names_itself_and_the_offending_keys(dirty_day):
     assert count(lake, "SELECT count(*) AS n FROM orders WHERE order_id = 90001") == 1
 
 
-def _settings():
-    from ledgerlake.settings import Settings
-
-    return Settings()
-
-
-def _script_of(lake) -> str:
-    """The key of the script that the job runs now; older releases may lie beside it."""
+def _script_of_products(lake) -> tuple[str, str]:
+    """Bucket and key of the script that the job runs; older releases may lie beside it."""
     location = lake.client("glue").get_job(JobName="product_etl")["Job"]["Command"]["ScriptLocation"]
-    return location.partition("//")[2].partition("/")[2]
+    bucket, _, key = location.removeprefix("s3://").partition("/")
+    return bucket, key
 
 
 def _wait_until_mended(lake) -> None:
@@ -265,20 +257,3 @@ def _until(condition: Callable[[], bool], what: str, seconds: int = 60) -> None:
     while not condition():
         assert time.monotonic() < end, f"waited {seconds} s in vain for {what}"
         time.sleep(1)
-
-
-def _storage(lake) -> dict[str, str]:
-    return {
-        "AWS_ENDPOINT_URL": lake.home.endpoint_url,
-        "AWS_ACCESS_KEY_ID": "test",
-        "AWS_SECRET_ACCESS_KEY": "test",
-        "AWS_REGION": "us-east-1",
-        "AWS_ALLOW_HTTP": "true",
-        "aws_conditional_put": "etag",
-    }
-
-
-def _is_order(number: int):
-    import pyarrow.compute as pc
-
-    return pc.field("order_id") == number
