@@ -56,7 +56,8 @@ class Jobs(Construct):
             ),
             default_arguments={
                 "--lake_bucket": self.lake.bucket_name,
-                "--extra-py-files": self.parameters.artifact_uri(wheel_key()),
+                # Installed by pip on the driver and on every worker; Spark itself puts no wheel on a path.
+                "--additional-python-modules": self.parameters.artifact_uri(wheel_key()),
                 "--datalake-formats": "delta",
                 # Glue takes one --conf; the further ones travel in its value
                 "--conf": " --conf ".join(f"{name}={value}" for name, value in _SPARK.items()),

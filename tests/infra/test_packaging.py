@@ -76,7 +76,7 @@ def test_a_release_has_every_artefact_that_the_template_names(tree, tmp_path, of
     keys = {key.removeprefix(f"{release.name}/") for key in release.files}
     named = {function["Code"]["S3Key"] for function in of_type("AWS::Lambda::Function").values()}
     for job in of_type("AWS::Glue::Job").values():
-        named |= {job["Command"]["ScriptLocation"], job["DefaultArguments"]["--extra-py-files"]}
+        named |= {job["Command"]["ScriptLocation"], job["DefaultArguments"]["--additional-python-modules"]}
     assert keys == {name.split("0123456789abcdef/")[1] for name in named}
 
 

@@ -18,7 +18,7 @@ def test_every_contract_has_its_glue_job_and_only_contracts_have_one(of_type):
     for name, job in jobs.items():
         release = f"s3://{PLACES.artifact_bucket}/0123456789abcdef"
         assert job["Command"]["ScriptLocation"] == f"{release}/{script_key(name)}"
-        assert job["DefaultArguments"]["--extra-py-files"] == f"{release}/{wheel_key()}"
+        assert job["DefaultArguments"]["--additional-python-modules"] == f"{release}/{wheel_key()}"
         assert job["DefaultArguments"]["--lake_bucket"] == PLACES.bucket
 
 

@@ -76,7 +76,7 @@ def test_extra_python_files_can_be_imported(client, run):
     client("s3").put_object(Bucket=BUCKET, Key="jobs/shipped-1-py3-none-any.whl", Body=wheel.getvalue())
     job, run_id = run(
         "import shipped; assert shipped.ANSWER == 42",
-        DefaultArguments={"--extra-py-files": f"s3://{BUCKET}/jobs/shipped-1-py3-none-any.whl"},
+        DefaultArguments={"--additional-python-modules": f"s3://{BUCKET}/jobs/shipped-1-py3-none-any.whl"},
     )
     assert finished(client, job, run_id)["JobRunState"] == "SUCCEEDED"
 

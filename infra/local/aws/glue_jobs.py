@@ -1,7 +1,8 @@
 """Glue jobs: a run is a real process of `.venv-glue`, with the job's own script, wheel and arguments.
 
-The process gets what Glue's would: the script from the artifact bucket, `--extra-py-files` on its
-path, all arguments, Spark configured by a properties file. It does not know that it is local.
+The process gets what Glue's would: the script from the artifact bucket, the wheels of
+`--additional-python-modules` on its path, all arguments, Spark configured by a properties file.
+It does not know that it is local.
 """
 
 from __future__ import annotations

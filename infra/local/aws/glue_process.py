@@ -49,9 +49,8 @@ class GlueProcess:
         folder.mkdir(parents=True)
         s3 = boto3.client("s3", **client_arguments(home))
         local = _download(s3, script, folder)
-        libraries = [
-            _download(s3, uri.strip(), folder) for uri in arguments.get("--extra-py-files", "").split(",") if uri
-        ]
+        wheels = arguments.get("--additional-python-modules", "").split(",")
+        libraries = [_download(s3, uri.strip(), folder) for uri in wheels if uri]
         properties = spark_properties.write(folder / "spark.properties", home.endpoint_url, arguments.get("--conf", ""))
         process = subprocess.Popen(
             [str(PYTHON), str(local), *_argv(arguments)],
