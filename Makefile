@@ -43,6 +43,9 @@ test: setup lint ## Every test, in its own environment (below 20 minutes on 2 co
 	$(PYTEST_LOCAL) tests/e2e
 
 test-fast: setup ## The quick tests of every environment (below 90 seconds)
-	@$(PYTEST_LOCAL) -q -m "not slow" $(LOCAL_TESTS)
+	@said="$$(mktemp)"
+	$(PYTEST_AIRFLOW) -q -m "not slow" tests/airflow >"$$said" 2>&1 & airflow=$$!
+	trap 'kill $$airflow 2>/dev/null || true; rm -f "$$said"' EXIT
+	$(PYTEST_LOCAL) -q -m "not slow" $(LOCAL_TESTS)
 	$(PYTEST_GLUE) -q -m "not slow" tests/glue
-	$(PYTEST_AIRFLOW) -q -m "not slow" tests/airflow
+	wait $$airflow && cat "$$said" || { cat "$$said"; exit 1; }
