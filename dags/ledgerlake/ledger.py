@@ -13,8 +13,6 @@ from ledgerlake.errors import ConservationError
 
 FATES = ("inserted", "updated", "unchanged", "superseded", "rejected", "parked")
 
-REJECTED_FILE = "A file that is rejected whole counts as one row, read and rejected."
-
 
 @dataclass(frozen=True)
 class LedgerEntry:
@@ -23,7 +21,8 @@ class LedgerEntry:
     Args:
         source_file: the raw key.
         landed_at: as in the manifest.
-        rows_read: as the reader counted them, apart from their fates.
+        rows_read: as the reader counted them, apart from their fates; a file that is rejected whole
+            counts as one row, read and rejected.
         released: rows parked by earlier batches that left the parking, whatever became of them;
             a row that is read again is counted as read, not as released.
         parked: rows that came into the parking now; those that stayed there are not counted.

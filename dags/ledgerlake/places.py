@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from urllib.parse import quote
 
 from ledgerlake.settings import Settings, lake_bucket
 
@@ -123,7 +122,3 @@ class Places:
 
     def uri(self, key: str) -> str:
         return f"s3://{self.bucket}/{key}"
-
-    def console_url(self, key: str) -> str:
-        """Where a person opens the object in the AWS console."""
-        return f"https://s3.console.aws.amazon.com/s3/object/{self.bucket}?region={self.region}&prefix={quote(key)}"

@@ -107,9 +107,6 @@ def test_a_lambda_is_given_its_bucket(monkeypatch):
     assert Places.of(DEV).bucket == "given"
 
 
-def test_an_object_is_named_for_machines_and_for_people():
+def test_an_object_is_named_by_its_uri():
     here = Places.of(DEV)
     assert here.uri("raw/orders/a b.csv") == f"s3://{here.bucket}/raw/orders/a b.csv"
-    assert here.console_url("raw/orders/a b+c.csv").endswith(
-        f"/object/{here.bucket}?region=us-east-1&prefix=raw/orders/a%20b%2Bc.csv"
-    )
