@@ -10,7 +10,7 @@ import pytest
 from ledgerlake.errors import ConservationError
 from ledgerlake_spark import stage
 
-sys.path.insert(0, str(Path(__file__).parent))
+sys.path.insert(0, str(Path(__file__).parents[1]))
 from shop import order, orders
 
 pytestmark = pytest.mark.slow

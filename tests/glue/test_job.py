@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parent))
+sys.path.insert(0, str(Path(__file__).parents[1]))
 from shop import ITEMS, item, items, order, orders, product, products
 
 FATES = ("rows_read", "released", "inserted", "updated", "unchanged", "superseded", "rejected", "parked")

@@ -1,0 +1,145 @@
+"""Spark, Delta and an S3 that are real: one session, one local S3, a fresh bucket for each test.
+
+The fixtures are taken into the `conftest.py` of every folder whose tests run Spark.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+import time
+import uuid
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from ledgerlake import batch, places
+from ledgerlake.archive import archive
+from ledgerlake.contracts import DATASETS
+from ledgerlake.settings import Settings
+from ledgerlake_spark import objects
+from ledgerlake_spark.job import run
+from ledgerlake_spark.tables import LakeTable
+
+ROOT = Path(__file__).parents[1]
+MINISTACK = ROOT / ".venv" / "bin" / "ministack"
+
+
+@pytest.fixture(scope="session")
+def s3_endpoint(tmp_path_factory):
+    """A local S3 on a free port, and the AWS environment that leads to it."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    quiet = {"BIND_HOST": "127.0.0.1", "IOT_MTLS_ENABLED": "0", "SFTP_ENABLED": "0"}
+    environ = {**os.environ, **quiet, "GATEWAY_PORT": str(port), "SERVICES": "s3"}
+    folder = tmp_path_factory.mktemp("aws")
+    with (folder / "log").open("w") as log:
+        server = subprocess.Popen([MINISTACK], env=environ, cwd=folder, stdout=log, stderr=log)
+        endpoint = f"http://127.0.0.1:{port}"
+        os.environ |= {
+            "AWS_ENDPOINT_URL": endpoint,
+            "AWS_ACCESS_KEY_ID": "test",
+            "AWS_SECRET_ACCESS_KEY": "test",
+            "AWS_DEFAULT_REGION": "us-east-1",
+            "AWS_EC2_METADATA_DISABLED": "true",
+        }
+        _wait_for(port, folder / "log")
+        yield endpoint
+        server.terminate()
+        server.wait()
+
+
+def _wait_for(port: int, log: Path) -> None:
+    for _ in range(300):
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) == 0:
+                return
+        time.sleep(0.1)
+    raise RuntimeError(f"the local S3 did not start: {log.read_text()[-2000:]}")
+
+
+@pytest.fixture(scope="session")
+def spark(s3_endpoint, tmp_path_factory):
+    """One session as a Glue job has it, with as little of Spark's overhead as can be."""
+    sys.path.insert(0, str(ROOT))
+    from infra.local import spark_properties
+
+    file = spark_properties.write(tmp_path_factory.mktemp("spark") / "properties", s3_endpoint)
+    file.write_text(file.read_text().replace("spark.sql.shuffle.partitions=2", "spark.sql.shuffle.partitions=1"))
+    os.environ["PYSPARK_SUBMIT_ARGS"] = f"--properties-file {file} pyspark-shell"
+    os.environ["PYSPARK_PYTHON"] = sys.executable
+    os.environ["SPARK_LOCAL_IP"] = "127.0.0.1"
+    from pyspark.sql import SparkSession
+
+    session = SparkSession.builder.appName("tests").getOrCreate()
+    session.sparkContext.setLogLevel("ERROR")
+    yield session
+    session.stop()
+
+
+class Lake:
+    """One lake in a bucket of its own, with its batches run as the orchestrator would."""
+
+    def __init__(self, spark, settings: Settings) -> None:
+        self.spark, self.settings = spark, settings
+        self.contracts = dict(DATASETS)  # a test may change a rule of one
+        self.s3 = objects.s3()
+        self.bucket = f"lake-{uuid.uuid4().hex[:12]}"
+        self.s3.create_bucket(Bucket=self.bucket)
+        self.s3.put_bucket_versioning(Bucket=self.bucket, VersioningConfiguration={"Status": "Enabled"})
+
+    def deliver(self, dataset: str, name: str, body: str | bytes) -> None:
+        body = body.encode() if isinstance(body, str) else body
+        self.s3.put_object(Bucket=self.bucket, Key=f"{places.raw_prefix(dataset)}{name}", Body=body)
+
+    def plan(self) -> batch.Batch:
+        planned = batch.plan(self.s3, self.bucket, self.settings).batch
+        assert planned is not None
+        return planned
+
+    def job(self, dataset: str, batch_id: str) -> dict:
+        return run(self.spark, self.contracts[dataset], batch_id, self.bucket)
+
+    def run(self, planned: batch.Batch | None = None) -> dict[str, dict]:
+        """One batch from plan to acknowledgement; the counts by dataset."""
+        planned = planned or self.plan()
+        counts = {name: self.job(name, planned.batch_id) for name in planned.datasets}
+        archive(self.s3, self.bucket, planned)
+        batch.close(self.s3, self.bucket, planned.batch_id)
+        return counts
+
+    def table(self, dataset: str) -> LakeTable:
+        return LakeTable(self.spark, DATASETS[dataset], f"s3://{self.bucket}/{places.table_prefix(dataset)}")
+
+    def rows(self, dataset: str, *columns: str) -> list[tuple]:
+        return sorted(tuple(row) for row in self.table(dataset).read().select(*columns).collect())
+
+    def parquet(self, prefix: str) -> list[dict]:
+        """The rows of all Parquet objects below a prefix."""
+        keys = [
+            entry["Key"] for entry in self.s3.list_objects_v2(Bucket=self.bucket, Prefix=prefix).get("Contents", [])
+        ]
+        bodies = [self.s3.get_object(Bucket=self.bucket, Key=key)["Body"].read() for key in keys]
+        return [row for body in bodies for row in pq.read_table(pa.BufferReader(body)).to_pylist()]
+
+    def rejected(self, dataset: str) -> list[tuple]:
+        """(file name, row, original, reasons) of every reject."""
+        found = self.parquet(places.rejected_prefix(dataset))
+        cut = [(r["source_file"].rpartition("/")[2], r["source_row"], r["original"], r["reasons"]) for r in found]
+        return sorted(cut, key=lambda row: (row[0], row[1] or 0))
+
+    def parked(self, dataset: str) -> list[dict]:
+        return self.parquet(places.parked_prefix(dataset))
+
+    def ledger(self) -> list[dict]:
+        return self.parquet(places.LEDGER)
+
+
+@pytest.fixture
+def lake(spark):
+    return Lake(spark, Settings(gate="any"))
