@@ -4,4 +4,4 @@ import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
-from spark_lake import lake, s3_endpoint, spark  # noqa: E402, F401
+from spark_lake import lake, s3_endpoint, spark  # noqa: F401
