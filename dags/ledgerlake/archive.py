@@ -18,9 +18,10 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from ledgerlake import places
 from ledgerlake.batch import Batch
+from ledgerlake.bodies import Body, Missing, StorageFailed, is_absent
 from ledgerlake.deliveries import Delivery
 from ledgerlake.errors import ArchiveError
-from ledgerlake.storage import is_absent
+from ledgerlake.storage import is_refused
 
 THREADS = 12
 LARGEST_COPY = 5 * 1024**3
@@ -34,11 +35,17 @@ Outcome = int | Exception | None
 
 @dataclass(frozen=True)
 class Archived:
-    """What became of one batch's deliveries. `size` is in bytes and counts those moved now."""
+    """What became of one batch's deliveries.
+
+    Args:
+        size: in bytes, of those moved now.
+        missing: raw keys of which somebody deleted the very version that the batch was planned with.
+    """
 
     moved: int
     already_there: int
     size: int
+    missing: tuple[str, ...] = ()
 
 
 def archive(s3: Any, bucket: str, batch: Batch, *, time_left: Callable[[], bool] = lambda: True) -> Archived:
@@ -57,7 +64,7 @@ def archive(s3: Any, bucket: str, batch: Batch, *, time_left: Callable[[], bool]
             return TimeoutError()
         try:
             return move(s3, bucket, delivery, batch.batch_id)
-        except (ArchiveError, BotoCoreError, ClientError) as error:
+        except (ArchiveError, Missing, StorageFailed, BotoCoreError, ClientError) as error:
             return error
 
     with ThreadPoolExecutor(THREADS) as pool:
@@ -65,7 +72,9 @@ def archive(s3: Any, bucket: str, batch: Batch, *, time_left: Callable[[], bool]
     _refuse_failures(batch, outcomes)
     _refuse_unfinished(batch, outcomes)
     sizes = [size for size in outcomes.values() if isinstance(size, int)]
-    return Archived(moved=len(sizes), already_there=len(outcomes) - len(sizes), size=sum(sizes))
+    missing = tuple(each.key for each, it in outcomes.items() if isinstance(it, Missing))
+    there = len(outcomes) - len(sizes) - len(missing)
+    return Archived(moved=len(sizes), already_there=there, size=sum(sizes), missing=missing)
 
 
 def move(s3: Any, bucket: str, delivery: Delivery, batch_id: str) -> int | None:
@@ -75,7 +84,8 @@ def move(s3: Any, bucket: str, delivery: Delivery, batch_id: str) -> int | None:
         Its size in bytes when it was copied now; None when its copy was there already.
 
     Raises:
-        ArchiveError: another object is at its place, the copy differs, or it is nowhere.
+        ArchiveError: another object is at its place, or the copy differs.
+        Missing: it is neither in `raw/` nor in the archive.
     """
     raw = _head(s3, bucket, delivery.key, delivery.version_id)
     copy = _head(s3, bucket, delivery.archive_key)
@@ -83,7 +93,7 @@ def move(s3: Any, bucket: str, delivery: Delivery, batch_id: str) -> int | None:
         _refuse_foreign(bucket, delivery, copy)
     if raw is None:
         if copy is None:
-            raise ArchiveError(
+            raise Missing(
                 f"version {delivery.version_id} of s3://{bucket}/{delivery.key} is gone",
                 expected=f"it, or its copy {delivery.archive_key}",
                 remedy="bring the version back",
@@ -120,7 +130,11 @@ def _copy(s3: Any, bucket: str, delivery: Delivery, raw: dict[str, Any], batch_i
     shape = s3.meta.service_model.operation_model("CopyObject").input_shape
     if "IfNoneMatch" in shape.members:  # older botocore than late 2025 does not know it
         extra["IfNoneMatch"] = "*"
-    s3.copy_object(CopySource=source, Bucket=bucket, Key=delivery.archive_key, **extra)
+    try:
+        s3.copy_object(CopySource=source, Bucket=bucket, Key=delivery.archive_key, **extra)
+    except ClientError as error:
+        if not is_refused(error):  # else our own copy is there, whose reply was lost; what is not ours is found next
+            raise
 
 
 def _metadata(delivery: Delivery, raw: dict[str, Any], batch_id: str) -> dict[str, str]:
@@ -135,10 +149,12 @@ def _verify_new(s3: Any, bucket: str, delivery: Delivery, raw: dict[str, Any]) -
     copy = _head(s3, bucket, delivery.archive_key)
     if copy is None:
         raise _differs(bucket, delivery, "the copy is not there")
+    if copy.get("Metadata", {}).get("version-id") != delivery.version_id:
+        _refuse_foreign(bucket, delivery, copy)
     try:
         _verify(s3, bucket, delivery, raw, copy)
     except ArchiveError:
-        if copy.get("Metadata", {}).get("version-id") == delivery.version_id and copy.get("VersionId"):
+        if copy.get("VersionId"):
             s3.delete_object(Bucket=bucket, Key=delivery.archive_key, VersionId=copy["VersionId"])
         raise
 
@@ -158,8 +174,8 @@ def _verify(s3: Any, bucket: str, delivery: Delivery, raw: dict[str, Any], copy:
         return
     if raw["ETag"] == copy["ETag"]:
         return
-    was = _sha256(s3, Bucket=bucket, Key=delivery.key, VersionId=delivery.version_id)
-    now = _sha256(s3, Bucket=bucket, Key=delivery.archive_key)
+    was = _sha256(s3, bucket, {"Key": delivery.key, "VersionId": delivery.version_id})
+    now = _sha256(s3, bucket, {"Key": delivery.archive_key})
     if was != now:
         raise _differs(bucket, delivery, f"its SHA-256 is {now} instead of {was}")
 
@@ -171,11 +187,9 @@ def _checksums(head: dict[str, Any]) -> dict[str, str]:
     return {name: text for name, text in head.items() if name.startswith("Checksum") and name != "ChecksumType"}
 
 
-def _sha256(s3: Any, **which: str) -> str:
-    digest = hashlib.sha256()
-    for chunk in s3.get_object(**which)["Body"].iter_chunks(1024 * 1024):
-        digest.update(chunk)
-    return digest.hexdigest()
+def _sha256(s3: Any, bucket: str, request: dict[str, str]) -> str:
+    with Body(s3, bucket, request) as body:
+        return hashlib.file_digest(body, "sha256").hexdigest()
 
 
 def _refuse_foreign(bucket: str, delivery: Delivery, copy: dict[str, Any]) -> None:
@@ -208,7 +222,11 @@ def _differs(bucket: str, delivery: Delivery, how: str) -> ArchiveError:
 
 
 def _refuse_failures(batch: Batch, outcomes: dict[Delivery, Outcome]) -> None:
-    failed = [(each, it) for each, it in outcomes.items() if isinstance(it, Exception) and not _is_unfinished(it)]
+    failed = [
+        (each, it)
+        for each, it in outcomes.items()
+        if isinstance(it, Exception) and not isinstance(it, Missing | TimeoutError)
+    ]
     if not failed:
         return
     first = ", ".join(f"{each.key} ({error})" for each, error in failed[:_NAMED_FAILURES])
@@ -221,14 +239,10 @@ def _refuse_failures(batch: Batch, outcomes: dict[Delivery, Outcome]) -> None:
 
 
 def _refuse_unfinished(batch: Batch, outcomes: dict[Delivery, Outcome]) -> None:
-    left = sum(map(_is_unfinished, outcomes.values()))
+    left = sum(isinstance(outcome, TimeoutError) for outcome in outcomes.values())
     if left:
         raise ArchiveError(
             f"time ran out: {len(outcomes) - left} of {len(outcomes)} deliveries of {batch.batch_id} are archived",
             expected="all of them",
             remedy=f"run {places.ARCHIVE_FUNCTION} again with the same batch_id; it goes on with the other {left}",
         )
-
-
-def _is_unfinished(outcome: Outcome) -> bool:
-    return isinstance(outcome, TimeoutError)

@@ -1,19 +1,51 @@
-"""The few ways in which the kernel touches S3 objects: JSON bodies and conditional writes."""
+"""The few ways in which the kernel touches S3 objects: JSON bodies and conditional writes.
+
+Any reply may be lost, although S3 did what was asked: a write that finds its own words is a write.
+"""
 
 from __future__ import annotations
 
 import json
 from typing import Any
 
+from botocore.config import Config
 from botocore.exceptions import ClientError
 
-_ABSENT = {"404", "NoSuchKey", "NoSuchVersion", "NotFound"}
-_CONDITION = {"412", "PreconditionFailed", "409", "ConditionalRequestConflict"}
+from ledgerlake.bodies import Body, Missing, is_absent, pause
+
+__all__ = [
+    "client_config",
+    "exists",
+    "get_json",
+    "get_json_and_etag",
+    "is_absent",
+    "is_refused",
+    "put_if_absent",
+    "put_if_unchanged",
+]
+
+_CONDITION = {"412", "PreconditionFailed"}
+_CONFLICT = {"409", "ConditionalRequestConflict"}
+_CONFLICTS = 4
 
 
-def is_absent(error: ClientError) -> bool:
-    """The object, or that version of it, is not there."""
-    return error.response["Error"]["Code"] in _ABSENT
+def client_config(connections: int = 10) -> Config:
+    """How our clients talk to S3: patient with its refusals, not with a silent connection.
+
+    Args:
+        connections: as many as threads will use the client.
+    """
+    return Config(
+        connect_timeout=5,
+        read_timeout=60,
+        retries={"mode": "standard", "total_max_attempts": 8},
+        max_pool_connections=connections,
+    )
+
+
+def is_refused(error: ClientError) -> bool:
+    """A conditional write found its condition not met, which may be its own work: the reply to it was lost."""
+    return error.response["Error"]["Code"] in _CONDITION
 
 
 def exists(s3: Any, bucket: str, prefix: str) -> bool:
@@ -28,30 +60,44 @@ def get_json(s3: Any, bucket: str, key: str) -> Any:
 
 
 def get_json_and_etag(s3: Any, bucket: str, key: str) -> tuple[Any, str] | None:
-    try:
-        answer = s3.get_object(Bucket=bucket, Key=key)
-    except ClientError as error:
-        if is_absent(error):
-            return None
-        raise
-    return json.loads(answer["Body"].read()), answer["ETag"]
+    found = _get(s3, bucket, key)
+    return found and (json.loads(found[0]), found[1])
 
 
 def put_if_absent(s3: Any, bucket: str, key: str, body: str) -> bool:
-    """Write the object unless it is there already; returns whether it was written."""
+    """Write the object unless it is there already; returns whether it is there as `body` says."""
     return _put(s3, Bucket=bucket, Key=key, Body=body.encode(), IfNoneMatch="*")
 
 
 def put_if_unchanged(s3: Any, bucket: str, key: str, body: str, etag: str) -> bool:
-    """Replace the object unless it has changed since `etag`; returns whether it was written."""
+    """Replace the object unless it has changed since `etag`; returns whether it is now as `body` says."""
     return _put(s3, Bucket=bucket, Key=key, Body=body.encode(), IfMatch=etag)
 
 
 def _put(s3: Any, **request: Any) -> bool:
+    for attempt in range(1, _CONFLICTS + 1):
+        try:
+            s3.put_object(**request, ContentType="application/json")
+        except ClientError as error:
+            if (
+                error.response["Error"]["Code"] in _CONFLICT
+            ):  # another write of this key was under way; S3 says nothing of its end
+                pause(attempt)
+                continue
+            if is_refused(error):  # somebody was quicker, or we were and never heard of it
+                found = _get(s3, request["Bucket"], request["Key"])
+                return found is not None and found[0] == request["Body"]
+            if is_absent(error):
+                return False
+            raise
+        return True
+    return False
+
+
+def _get(s3: Any, bucket: str, key: str) -> tuple[bytes, str] | None:
+    """The body and its ETag; None where there is no object."""
     try:
-        s3.put_object(**request, ContentType="application/json")
-    except ClientError as error:
-        if error.response["Error"]["Code"] in _CONDITION or is_absent(error):
-            return False
-        raise
-    return True
+        with Body(s3, bucket, {"Key": key}) as body:
+            return body.readall(), body.etag
+    except Missing:
+        return None

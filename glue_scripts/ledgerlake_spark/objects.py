@@ -8,38 +8,29 @@ from functools import cache
 from typing import Any, BinaryIO
 
 import boto3
-from botocore.exceptions import ClientError
 
+from ledgerlake.bodies import Body, Missing
 from ledgerlake.deliveries import Delivery
-from ledgerlake.storage import is_absent
+from ledgerlake.storage import client_config
 
-_IN_MEMORY = 64 * 1024 * 1024
+__all__ = ["Missing", "open_delivery", "s3"]
+
+_BUFFER = 1 << 20
 
 
 @cache
 def s3() -> Any:
     """One client for each Python worker."""
-    return boto3.client("s3")
-
-
-class Missing(Exception):
-    """The delivery's object is neither in `raw/` nor in the archive any more."""
+    return boto3.client("s3", config=client_config())
 
 
 def open_delivery(bucket: str, delivery: Delivery) -> BinaryIO:
     """The delivery's bytes, unzipped; from the archive when it has been moved there.
 
-    Raises:
+    Raises (also while it is read):
         Missing: somebody deleted it after the batch was planned.
+        StorageFailed: S3 does not give it. Unlike a damaged file it is no OSError, and fails the job.
     """
-    for request in ({"Key": delivery.key, "VersionId": delivery.version_id}, {"Key": delivery.archive_key}):
-        try:
-            body = s3().get_object(Bucket=bucket, **request)["Body"]
-        except ClientError as error:
-            if is_absent(error):
-                continue
-            raise
-        # Small objects come in one read: a dropped connection is then botocore's to retry.
-        plain = io.BytesIO(body.read()) if delivery.size <= _IN_MEMORY else io.BufferedReader(body, 1 << 20)
-        return gzip.open(plain) if delivery.key.endswith(".gz") else plain  # type: ignore[return-value]
-    raise Missing(delivery.key)
+    raw = {"Key": delivery.key, "VersionId": delivery.version_id}
+    plain = io.BufferedReader(Body(s3(), bucket, raw, {"Key": delivery.archive_key}), _BUFFER)
+    return gzip.open(plain) if delivery.key.endswith(".gz") else plain  # type: ignore[return-value]

@@ -1,9 +1,11 @@
 """ArchiveETLFiles moves, never loses: on a versioned bucket, through the handler."""
 
+from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 
 import boto3
 import pytest
+from botocore.exceptions import ClientError
 
 from ledgerlake import batch as batches
 from ledgerlake.deliveries import waiting
@@ -19,7 +21,8 @@ def deliver(s3, key, body=b"order_id\n1\n", **extra):
 
 
 def plan(s3):
-    return batches.plan(s3, BUCKET, Settings(gate="any")).batch
+    """What waits, as it is planned when nothing more can land in its second."""
+    return batches.plan(s3, BUCKET, Settings(gate="any"), datetime.now(UTC) + timedelta(seconds=5)).batch
 
 
 def bodies(s3, prefix):
@@ -54,6 +57,7 @@ def test_the_batch_is_moved_byte_for_byte(s3, archive_etl_files):
         "archived": 1,
         "already_there": 0,
         "bytes": len(body),
+        "missing": [],
     }
     (delivery,) = batch.deliveries
     assert bodies(s3, "archived/") == {delivery.archive_key: body}
@@ -150,6 +154,7 @@ def test_a_retry_finds_its_own_copies_and_goes_on(s3, archive_etl_files):
         "archived": 2,
         "already_there": 2,
         "bytes": 2,
+        "missing": [],
     }
     assert sorted(bodies(s3, "archived/").values()) == [b"a", b"b", b"c", b"d"]
     assert bodies(s3, "raw/") == {}
@@ -176,12 +181,53 @@ def test_a_foreign_object_at_the_place_is_never_overwritten(s3, archive_etl_file
     assert list(bodies(s3, "raw/")) == ["raw/orders/a.csv"]
 
 
-def test_a_delivery_that_is_nowhere_is_an_error_that_names_it(s3, archive_etl_files):
-    version = deliver(s3, "raw/orders/a.csv")
+def test_a_version_that_somebody_deleted_is_reported_and_the_others_are_moved(s3, archive_etl_files):
+    deliver(s3, "raw/orders/a.csv")
+    version = deliver(s3, "raw/orders/b.csv")
     batch = plan(s3)
-    s3.delete_object(Bucket=BUCKET, Key="raw/orders/a.csv", VersionId=version)
-    with pytest.raises(ArchiveError, match=r"raw/orders/a\.csv is gone"):
+    s3.delete_object(Bucket=BUCKET, Key="raw/orders/b.csv", VersionId=version)
+    answer = run(archive_etl_files, batch)
+    assert (answer["archived"], answer["already_there"], answer["missing"]) == (1, 0, ["raw/orders/b.csv"])
+    assert len(bodies(s3, "archived/")) == 1
+    again = run(archive_etl_files, batch)
+    assert (again["archived"], again["already_there"], again["missing"]) == (0, 1, ["raw/orders/b.csv"])
+
+
+def test_a_file_that_was_only_marked_as_deleted_after_the_plan_is_archived(s3, archive_etl_files):
+    deliver(s3, "raw/orders/a.csv", b"still there")
+    batch = plan(s3)
+    s3.delete_object(Bucket=BUCKET, Key="raw/orders/a.csv")
+    assert run(archive_etl_files, batch)["missing"] == []
+    assert list(bodies(s3, "archived/").values()) == [b"still there"]
+
+
+def test_a_copy_whose_reply_was_lost_is_found_and_verified(s3, archive_etl_files, monkeypatch):
+    deliver(s3, "raw/orders/a.csv")
+    batch = plan(s3)
+
+    def twice(client, copy, **request):
+        copy(**request)
+        raise ClientError({"Error": {"Code": "PreconditionFailed"}}, "CopyObject")  # as S3 answers the second try
+
+    client_whose_copies(monkeypatch, twice)
+    assert run(archive_etl_files, batch)["archived"] == 1
+    assert list(bodies(s3, "archived/").values()) == [b"order_id\n1\n"]
+    assert bodies(s3, "raw/") == {}
+
+
+def test_a_foreign_object_that_appears_while_copying_is_not_taken_for_the_copy(s3, archive_etl_files, monkeypatch):
+    deliver(s3, "raw/orders/a.csv")
+    batch = plan(s3)
+
+    def race(client, copy, *, Key, IfNoneMatch, **request):  # noqa: N803
+        client.put_object(Bucket=BUCKET, Key=Key, Body=b"order_id\n1\n", Metadata={"version-id": "another"})
+        assert IfNoneMatch == "*"  # which moto does not know
+        raise ClientError({"Error": {"Code": "PreconditionFailed"}}, "CopyObject")
+
+    client_whose_copies(monkeypatch, race)
+    with pytest.raises(ArchiveError, match="is another object"):
         run(archive_etl_files, batch)
+    assert list(bodies(s3, "raw/")) == ["raw/orders/a.csv"]
 
 
 @pytest.mark.slow

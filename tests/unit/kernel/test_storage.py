@@ -1,15 +1,19 @@
 from __future__ import annotations
 
+import io
+
 import pytest
 from botocore.exceptions import ClientError
 
+from ledgerlake.bodies import StorageFailed
 from ledgerlake.storage import exists, get_json, get_json_and_etag, put_if_absent, put_if_unchanged
 
 BUCKET = "lake"
+LOST_RACE = ("PreconditionFailed", "412", "ConditionalRequestConflict", "409")
 
 
 class Refusing:
-    """An S3 that answers every request with the error `code`."""
+    """An S3 that answers every request with the error `code`; of a lost race only the writes."""
 
     def __init__(self, code: str):
         self.code = code
@@ -18,6 +22,8 @@ class Refusing:
         raise ClientError({"Error": {"Code": self.code}}, "PutObject")
 
     def get_object(self, **_):
+        if self.code in LOST_RACE:
+            return {"Body": io.BytesIO(b"the winner's"), "ContentLength": 12, "ETag": "theirs"}
         raise ClientError({"Error": {"Code": self.code}}, "GetObject")
 
 
@@ -60,8 +66,9 @@ def test_a_prefix_exists_when_any_key_begins_with_it(s3):
     assert not exists(s3, BUCKET, "b")
 
 
-@pytest.mark.parametrize("code", ["PreconditionFailed", "412", "ConditionalRequestConflict", "409"])
-def test_every_word_of_s3_for_a_lost_race_is_understood(code):
+@pytest.mark.parametrize("code", LOST_RACE)
+def test_every_word_of_s3_for_a_lost_race_is_understood(code, monkeypatch):
+    monkeypatch.setattr("time.sleep", lambda _: None)
     assert not put_if_absent(Refusing(code), BUCKET, "a.json", "{}")
     assert not put_if_unchanged(Refusing(code), BUCKET, "a.json", "{}", "etag")
 
@@ -70,5 +77,49 @@ def test_every_word_of_s3_for_a_lost_race_is_understood(code):
 def test_a_failure_of_s3_is_no_answer(code):
     with pytest.raises(ClientError):
         put_if_absent(Refusing(code), BUCKET, "a.json", "{}")
-    with pytest.raises(ClientError):
+    with pytest.raises(StorageFailed, match=rf"s3://lake/a\.json .*{code}"):
         get_json(Refusing(code), BUCKET, "a.json")
+
+
+class Deaf:
+    """An S3 that does what it is asked for, and whose first replies are lost: the caller asks again."""
+
+    def __init__(self, s3):
+        self.s3 = s3
+
+    def put_object(self, **request):
+        self.s3.put_object(**request)
+        return self.s3.put_object(**request)
+
+    def __getattr__(self, name):
+        return getattr(self.s3, name)
+
+
+def test_a_write_whose_reply_was_lost_is_a_write(s3):
+    assert put_if_absent(Deaf(s3), BUCKET, "a.json", '{"n": 1}')
+    _, etag = get_json_and_etag(s3, BUCKET, "a.json")
+    assert put_if_unchanged(Deaf(s3), BUCKET, "a.json", '{"n": 2}', etag)
+    assert get_json(s3, BUCKET, "a.json") == {"n": 2}
+
+
+def test_a_write_that_was_replaced_since_is_none(s3):
+    put_if_absent(s3, BUCKET, "a.json", '{"n": 1}')
+    assert not put_if_absent(Deaf(s3), BUCKET, "a.json", '{"n": 2}')
+    assert not put_if_unchanged(Deaf(s3), BUCKET, "a.json", '{"n": 3}', '"another"')
+    assert get_json(s3, BUCKET, "a.json") == {"n": 1}
+
+
+def test_a_write_that_meets_another_is_tried_again(s3, monkeypatch):
+    pauses = []
+    monkeypatch.setattr("time.sleep", pauses.append)
+    answers = iter(["ConditionalRequestConflict", None])
+
+    class Busy(Deaf):
+        def put_object(self, **request):
+            if code := next(answers):
+                raise ClientError({"Error": {"Code": code}}, "PutObject")
+            return self.s3.put_object(**request)
+
+    assert put_if_absent(Busy(s3), BUCKET, "a.json", "{}")
+    assert len(pauses) == 1
+    assert get_json(s3, BUCKET, "a.json") == {}
