@@ -11,14 +11,16 @@ import subprocess
 import sys
 import time
 import uuid
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from ledgerlake import batch, places
+from ledgerlake import batch, by_date, places
 from ledgerlake.archive import archive
+from ledgerlake.by_date import Selection
 from ledgerlake.contracts import DATASETS
 from ledgerlake.settings import Settings
 from ledgerlake_spark import objects
@@ -98,7 +100,15 @@ class Lake:
         self.s3.put_object(Bucket=self.bucket, Key=f"{places.raw_prefix(dataset)}{name}", Body=body)
 
     def plan(self) -> batch.Batch:
-        planned = batch.plan(self.s3, self.bucket, self.settings).batch
+        planned = batch.plan(self.s3, self.bucket, self.settings, later()).batch
+        assert planned is not None
+        return planned
+
+    def plan_again(self, *days: str, dataset: str = "") -> batch.Batch:
+        """A batch of everything that is archived, or of the deliveries of these days."""
+        first, last = (date.fromisoformat(day) for day in (min(days), max(days))) if days else _ALWAYS
+        selection = Selection(first, last, (dataset,) if dataset else (), waiting=False)
+        planned = by_date.plan(self.s3, self.bucket, self.settings, selection, "test", later()).batch
         assert planned is not None
         return planned
 
@@ -138,6 +148,14 @@ class Lake:
 
     def ledger(self) -> list[dict]:
         return self.parquet(places.LEDGER)
+
+
+_ALWAYS = (datetime.now(UTC).date() - timedelta(days=300), datetime.now(UTC).date())
+
+
+def later() -> datetime:
+    """When everything that was delivered may be planned: two versions of one second cannot follow any more."""
+    return datetime.now(UTC) + timedelta(seconds=5)
 
 
 @pytest.fixture

@@ -8,8 +8,9 @@ failed run and the one that mends it leave what one clean run would have left.
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from typing import Any
 
@@ -17,8 +18,12 @@ from ledgerlake import places
 from ledgerlake.contracts import DATASETS
 from ledgerlake.deliveries import Delivery, Waiting, from_iso, iso, waiting
 from ledgerlake.errors import BatchNotFound, ManifestUnreadable
+from ledgerlake.quarantine import in_quarantine
 from ledgerlake.settings import Settings
 from ledgerlake.storage import exists, get_json, put_if_absent
+
+LIVE = f"airflow:{places.LIVE_DAG}"
+"""Who plans what the queue wakes for."""
 
 
 @dataclass(frozen=True)
@@ -34,6 +39,10 @@ class Batch:
     planned_at: str
     datasets: tuple[str, ...]
     deliveries: tuple[Delivery, ...]
+
+    def __post_init__(self) -> None:
+        if len({delivery.id for delivery in self.deliveries}) < len(self.deliveries):
+            raise ValueError(f"{self.batch_id} holds a delivery twice")
 
     def of(self, dataset: str) -> tuple[Delivery, ...]:
         return tuple(delivery for delivery in self.deliveries if delivery.dataset == dataset)
@@ -71,31 +80,57 @@ def settled(found: Waiting, settings: Settings, now: datetime) -> bool:
     return quiet or (now - min(landed)).total_seconds() >= settings.max_wait_seconds
 
 
-def plan(s3: Any, bucket: str, settings: Settings, now: datetime | None = None) -> Plan:
-    """Go on with the open batch, else make one of what waits, if the gate is open.
+def ripe(delivery: Delivery, now: datetime) -> bool:
+    """Whether no later version can land in the delivery's second any more.
+
+    S3 tells time in seconds: of two versions of one second the order is seen only while both wait.
+    (A second more for clocks that differ.)
+    """
+    return now >= from_iso(delivery.landed_at).replace(microsecond=0) + timedelta(seconds=2)
+
+
+def plan(s3: Any, bucket: str, settings: Settings, now: datetime | None = None, owner: str = LIVE) -> Plan:
+    """Go on with the oldest open batch, else make one of what waits, if the gate is open.
 
     Must be called under the lease: two planners could put one delivery into two batches.
+
+    Args:
+        owner: names who plans, for those who find the batch open.
     """
+    now = now or datetime.now(UTC)
     found = waiting(s3, bucket)
     for batch_id in open_batches(s3, bucket):
         batch = load(s3, bucket, batch_id)
         return Plan(batch, f"goes on with {batch_id}, which an earlier run left open", True, found.strays)
-    if not found.deliveries:
-        return Plan(None, "nothing waits in raw/", strays=found.strays)
+    held = in_quarantine(s3, bucket)
+    free = tuple(delivery for delivery in found.deliveries if delivery.id not in held)
+    deliveries = tuple(delivery for delivery in free if ripe(delivery, now))
+    if not deliveries:
+        return Plan(None, _why_nothing(found, held, free), strays=found.strays)
     loaded = loaded_tables(s3, bucket)
-    if missing := closed_by(found, settings, loaded):
+    if missing := closed_by(deliveries, settings, loaded):
         return Plan(None, f"the gate is closed: no delivery of {', '.join(missing)} has come", strays=found.strays)
-    batch = _new(found.deliveries, loaded, now or datetime.now(UTC))
-    put_if_absent(s3, bucket, places.manifest(batch.batch_id), json.dumps(batch.as_json(), indent=1))
-    put_if_absent(s3, bucket, places.open_batch(batch.batch_id), "{}")
+    batch = make(s3, bucket, deliveries, owner, loaded, now)
     return Plan(batch, f"{len(batch.deliveries)} deliveries", strays=found.strays)
 
 
-def closed_by(found: Waiting, settings: Settings, loaded: set[str]) -> list[str]:
+def make(s3: Any, bucket: str, deliveries: tuple[Delivery, ...], owner: str, loaded: set[str], now: datetime) -> Batch:
+    """Write the manifest of a new batch, and open it.
+
+    Args:
+        loaded: the datasets whose table exists; a job makes the table of another, even without a delivery.
+    """
+    batch = _new(deliveries, loaded, now)
+    put_if_absent(s3, bucket, places.manifest(batch.batch_id), json.dumps(batch.as_json(), indent=1))
+    put_if_absent(s3, bucket, places.open_batch(batch.batch_id), json.dumps({"owner": owner}))
+    return batch
+
+
+def closed_by(deliveries: Iterable[Delivery], settings: Settings, loaded: set[str]) -> list[str]:
     """The datasets that the gate waits for; none when it is open."""
     if settings.gate == "any":
         return []
-    there = {delivery.dataset for delivery in found.deliveries}
+    there = {delivery.dataset for delivery in deliveries}
     if settings.gate == "loaded":
         there |= loaded
     return [name for name in DATASETS if name not in there]
@@ -143,9 +178,21 @@ def open_batches(s3: Any, bucket: str) -> list[str]:
     return [key.removeprefix(places.OPEN_BATCHES).removesuffix(".json") for key in sorted(keys)]
 
 
+def owner_of(s3: Any, bucket: str, batch_id: str) -> str:
+    """Who has opened the batch; empty when it is not open."""
+    body = get_json(s3, bucket, places.open_batch(batch_id)) or {}
+    return str(body.get("owner", ""))
+
+
 def close(s3: Any, bucket: str, batch_id: str) -> None:
     """The batch is done; closing it again does nothing."""
     s3.delete_object(Bucket=bucket, Key=places.open_batch(batch_id))
+
+
+def _why_nothing(found: Waiting, held: frozenset[str], free: tuple[Delivery, ...]) -> str:
+    if free:
+        return f"{len(free)} deliveries landed this second; the next look takes them"
+    return "only deliveries of quarantined batches wait" if held and found.deliveries else "nothing waits in raw/"
 
 
 def _new(deliveries: tuple[Delivery, ...], loaded: set[str], now: datetime) -> Batch:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from ledgerlake import places
 from ledgerlake.contracts import DATASETS, Dataset
-from ledgerlake.ledger import FATES
+from ledgerlake.ledger import COUNTS
 
 LINEAGE = (
     ("_source_file", "string"),
@@ -59,7 +59,6 @@ def parquet_tables() -> tuple[Table, ...]:
 
 
 def ledger_table() -> Table:
-    counts = ("rows_read", "released", *FATES, "withdrawn")
     return Table(
         "ledger",
         "What became of every row of every delivery, one row per batch, dataset and delivery.",
@@ -67,7 +66,7 @@ def ledger_table() -> Table:
             ("batch_id", "string"),
             ("source_file", "string"),
             ("landed_at", "timestamp"),
-            *((name, "bigint") for name in counts),
+            *((name, "bigint") for name in COUNTS),
             ("finished_at", "timestamp"),
         ),
         places.LEDGER,

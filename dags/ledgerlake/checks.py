@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from ledgerlake.contracts import DATASETS, Dataset
 
 LIMIT = 20
+WHOLE_READING = "restored = 0 AND released = 0"
 
 
 @dataclass(frozen=True)
@@ -87,16 +88,28 @@ def _counts(datasets: tuple[Dataset, ...]) -> Iterable[str]:
     for dataset in datasets:
         for table, said in (
             (dataset.name, "inserted - withdrawn"),
-            (f"rejected_{dataset.name}", "rejected"),
-            (f"parked_{dataset.name}", "parked - released"),
+            (f"rejected_{dataset.name}", "CASE WHEN finished_at = read_at THEN rejected ELSE 0 END"),
+            (f"parked_{dataset.name}", "CASE WHEN finished_at >= read_at THEN parked - released ELSE 0 END"),
         ):
             yield (
                 f"SELECT '{dataset.name}' AS dataset, '{table}' AS offending, "
                 f"CAST(a.held AS varchar) || ' rows, but the ledger says ' || CAST(b.said AS varchar) AS detail "
                 f"FROM (SELECT count(*) AS held FROM {table}) a "
-                f"CROSS JOIN (SELECT coalesce(sum({said}), 0) AS said FROM ledger WHERE dataset = '{dataset.name}') b "
+                f"CROSS JOIN (SELECT coalesce(sum({said}), 0) AS said FROM {_entries(dataset)}) b "
                 f"WHERE a.held <> b.said"
             )
+
+
+def _entries(dataset: Dataset) -> str:
+    """The ledger's entries, each with the time of its delivery's last whole reading.
+
+    A delivery that is read again replaces its rejects and its parked rows, so what earlier entries
+    say of these is history. An entry without restored or released rows is a whole reading.
+    """
+    return (
+        "(SELECT *, max(CASE WHEN whole THEN finished_at END) OVER (PARTITION BY source_file, landed_at) AS read_at "
+        f"FROM (SELECT *, {WHOLE_READING} AS whole FROM ledger WHERE dataset = '{dataset.name}'))"
+    )
 
 
 def _empty(dataset: Dataset) -> str:

@@ -45,6 +45,14 @@ class VerdictError(LedgerlakeError):
     """What the MERGE did is not what the verdict said it would do."""
 
 
+class QualityError(LedgerlakeError):
+    """More rows of a batch were rejected than its contract allows; the batch is quarantined."""
+
+
+class SelectionError(LedgerlakeError):
+    """Dates or datasets were asked for that cannot be processed again."""
+
+
 class LeaseTaken(LedgerlakeError):
     """Somebody else is at work on the lake."""
 

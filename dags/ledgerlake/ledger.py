@@ -12,6 +12,7 @@ from typing import Any
 from ledgerlake.errors import ConservationError
 
 FATES = ("inserted", "updated", "unchanged", "superseded", "rejected", "parked")
+COUNTS = ("rows_read", "restored", "released", *FATES, "withdrawn")
 
 
 @dataclass(frozen=True)
@@ -23,10 +24,13 @@ class LedgerEntry:
         landed_at: as in the manifest.
         rows_read: as the reader counted them, apart from their fates; a file that is rejected whole
             counts as one row, read and rejected.
+        restored: so many of them are rows of an earlier delivery that were read again because the
+            row that hid them was withdrawn; the rest of that delivery was not read.
         released: rows parked by earlier batches that left the parking, whatever became of them;
             a row that is read again is counted as read, not as released.
         parked: rows that came into the parking now; those that stayed there are not counted.
-        withdrawn: rows taken back out of the table because they break a rule of today.
+        withdrawn: rows of the delivery taken out of the table, because by the rules of today they are
+            not valid, or because their parent was; a row that is parked again is withdrawn and read.
         finished_at: when the entry was written.
     """
 
@@ -35,6 +39,7 @@ class LedgerEntry:
     source_file: str
     landed_at: str
     rows_read: int = 0
+    restored: int = 0
     released: int = 0
     inserted: int = 0
     updated: int = 0
@@ -70,5 +75,4 @@ def refuse_imbalance(entries: list[LedgerEntry]) -> None:
 
 def totals(entries: list[LedgerEntry]) -> dict[str, int]:
     """The counts of all entries together, by column."""
-    names = ("rows_read", "released", *FATES, "withdrawn")
-    return {name: sum(getattr(entry, name) for entry in entries) for name in names}
+    return {name: sum(getattr(entry, name) for entry in entries) for name in COUNTS}

@@ -6,6 +6,7 @@ A `Places` belongs to one lake; its methods are pure, so that a retry finds what
 from __future__ import annotations
 
 import hashlib
+import re
 from dataclasses import dataclass
 
 from ledgerlake.settings import Settings, lake_bucket
@@ -19,14 +20,25 @@ WORKGROUP = "ecommerce"
 ARCHIVE_FUNCTION = "ArchiveETLFiles"
 STACK = "LedgerlakeDataPlane"
 LIVE_DAG = "ecommerce_lakehouse"
+BY_DATE_DAG = "ecommerce_lakehouse_by_date"
 
 RAW = "raw/"
 ARCHIVED = "archived/"
 LEDGER = "ledger/"
 BATCHES = "batches/"
 OPEN_BATCHES = "batches/open/"
+QUARANTINED = "batches/quarantined/"
+ACCEPTED = "batches/accepted/"
 LEASE = "control/lease.json"
 ATHENA_RESULTS = "athena-results/"
+
+DELIVERY_ID_LENGTH = 20
+
+_ARCHIVED_KEY = re.compile(
+    r"archived/(?P<folder>.+)/(?P<y>\d{4})(?P<mo>\d\d)(?P<d>\d\d)T(?P<h>\d\d)(?P<mi>\d\d)(?P<s>\d\d\.\d{6})Z"
+    r"-(?P<id>[0-9a-f]{20})/(?P<name>[^/]+)",
+    re.DOTALL,
+)
 
 
 def raw_prefix(dataset: str) -> str:
@@ -45,7 +57,21 @@ def open_batch(batch_id: str) -> str:
     return f"{OPEN_BATCHES}{batch_id}.json"
 
 
+def quarantined(batch_id: str) -> str:
+    return f"{QUARANTINED}{batch_id}.json"
+
+
+def accepted(batch_id: str) -> str:
+    return f"{ACCEPTED}{batch_id}.json"
+
+
+def publishing(dataset: str) -> str:
+    """There while a stage of the dataset is being published: whose it is."""
+    return f"control/publishing/{dataset}.json"
+
+
 def staging(batch_id: str, dataset: str) -> str:
+    """One folder below it for each attempt."""
     return f"staging/{batch_id}/{dataset}/"
 
 
@@ -54,8 +80,9 @@ def stage_summary(batch_id: str, dataset: str) -> str:
     return f"staging/{batch_id}/{dataset}.json"
 
 
-def ledger_part(dataset: str, batch_id: str) -> str:
-    return f"{LEDGER}dataset={dataset}/{batch_id}.parquet"
+def ledger_part(dataset: str, batch_id: str, attempt: str) -> str:
+    """A batch has one part for each attempt that was published: one, unless its rules changed meanwhile."""
+    return f"{LEDGER}dataset={dataset}/{batch_id}-{attempt}.parquet"
 
 
 def rejected_prefix(dataset: str) -> str:
@@ -78,7 +105,7 @@ def parked_part(dataset: str, delivery_id: str) -> str:
 
 def delivery_id(key: str, version_id: str) -> str:
     """Names one version of one object, in 20 characters that are safe in a key."""
-    return hashlib.sha256(f"{key}\n{version_id}".encode()).hexdigest()[:20]
+    return hashlib.sha256(f"{key}\n{version_id}".encode()).hexdigest()[:DELIVERY_ID_LENGTH]
 
 
 def archived(key: str, landed_at: str, version_id: str) -> str:
@@ -91,6 +118,15 @@ def archived(key: str, landed_at: str, version_id: str) -> str:
     folder, _, name = key.removeprefix(RAW).rpartition("/")
     stamp = landed_at.replace("-", "").replace(":", "")
     return f"{ARCHIVED}{folder}/{stamp}-{delivery_id(key, version_id)}/{name}"
+
+
+def archived_from(archive_key: str) -> tuple[str, str, str] | None:
+    """The inverse of `archived`: raw key, landed_at and delivery id; None for a key that it did not make."""
+    found = _ARCHIVED_KEY.fullmatch(archive_key)
+    if found is None:
+        return None
+    year, month, day, hour, minute, second = (found[name] for name in ("y", "mo", "d", "h", "mi", "s"))
+    return f"{RAW}{found['folder']}/{found['name']}", f"{year}-{month}-{day}T{hour}:{minute}:{second}Z", found["id"]
 
 
 @dataclass(frozen=True)

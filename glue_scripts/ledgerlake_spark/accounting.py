@@ -6,11 +6,12 @@ import json
 from collections import defaultdict
 from dataclasses import dataclass, field
 
-from pyspark.sql import DataFrame
+from pyspark.sql import DataFrame, Row
 from pyspark.sql import functions as F
 
 from ledgerlake_spark.arrivals import Arrivals
-from ledgerlake_spark.verdict import CLOSING
+from ledgerlake_spark.reading import MISSING_FILE
+from ledgerlake_spark.verdict import CLOSING, WITHDRAWN
 
 
 class Broken(Exception):
@@ -27,10 +28,19 @@ class Broken(Exception):
 
 @dataclass
 class Accounts:
-    """Ledger counts by delivery id, and the columns by raw key that no contract knows."""
+    """What `account` has counted.
+
+    Args:
+        counts: the ledger's, by delivery id.
+        unknown: by raw key, columns that the contract does not have.
+        missing: ids of the deliveries whose object is gone.
+        replaced: withdrawn rows whose place another takes.
+    """
 
     counts: dict[str, dict[str, int]] = field(default_factory=lambda: defaultdict(lambda: defaultdict(int)))
     unknown: dict[str, list[str]] = field(default_factory=dict)
+    missing: set[str] = field(default_factory=set)
+    replaced: int = 0
 
 
 def account(stage: DataFrame, arrivals: Arrivals) -> Accounts:
@@ -42,11 +52,17 @@ def account(stage: DataFrame, arrivals: Arrivals) -> Accounts:
     Raises:
         Broken: a file that is to be rejected whole has rows in the stage.
     """
-    grouped = stage.groupBy("_delivery_id", "_fate", F.col("_parked_in").isNotNull().alias("was_parked"))
-    counted = grouped.agg(F.count(F.lit(1)).alias("rows")).collect()
+    was_parked = F.col("_parked_in").isNotNull().alias("was_parked")
+    grouped = stage.groupBy("_delivery_id", "_fate", was_parked, F.expr("coalesce(_restored, false)").alias("restored"))
+    replaces = F.expr("count_if(_replaces)").alias("replaces")
+    counted = grouped.agg(F.count(F.lit(1)).alias("rows"), replaces).collect()
     closing = stage.where(F.col("_fate") == CLOSING)
     closed = closing.select("_delivery_id", "_source_file", "_rows_read", "_problem", "_unknown").collect()
-    staged = {row._delivery_id for row in counted if row._fate != CLOSING and not row.was_parked}
+    staged = {
+        row._delivery_id
+        for row in counted
+        if row._fate not in (CLOSING, WITHDRAWN) and not (row.was_parked or row.restored)
+    }
     _refuse_half_read({row._delivery_id: row._problem for row in closed if row._problem}, staged, arrivals)
 
     accounts = Accounts()
@@ -56,14 +72,24 @@ def account(stage: DataFrame, arrivals: Arrivals) -> Accounts:
         counts["rejected"] += 1 if row._problem else 0
         if columns := json.loads(row._unknown):
             accounts.unknown[row._source_file] = columns
+        if row._problem == MISSING_FILE:
+            accounts.missing.add(row._delivery_id)
     for row in counted:
-        if row._fate == CLOSING or (row.was_parked and row._fate == "parked"):
-            continue  # a row that stays in the parking is not news
-        counts = accounts.counts[row._delivery_id]
-        counts[row._fate] += row.rows
-        if row.was_parked:
-            counts["released"] += row.rows
+        _count(row, accounts)
     return accounts
+
+
+def _count(row: Row, accounts: Accounts) -> None:
+    if row._fate == CLOSING or (row.was_parked and row._fate == "parked"):
+        return  # a row that stays in the parking is not news
+    counts = accounts.counts[row._delivery_id]
+    counts[row._fate] += row.rows
+    accounts.replaced += row.replaces
+    if row.was_parked:
+        counts["released"] += row.rows
+    if row.restored:
+        counts["restored"] += row.rows
+        counts["rows_read"] += row.rows
 
 
 def _refuse_half_read(problems: dict[str, str], staged: set[str], arrivals: Arrivals) -> None:

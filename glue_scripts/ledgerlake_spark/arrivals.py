@@ -17,7 +17,7 @@ from ledgerlake.deliveries import Delivery
 
 @dataclass(frozen=True, order=True)
 class Arrival:
-    """One delivery, of this batch or of an earlier one that left rows in the parking."""
+    """One delivery, of this batch or of an earlier one that left rows in the parking or the table."""
 
     landed_at: str
     source_file: str
@@ -29,22 +29,41 @@ class Arrival:
 
 
 class Arrivals:
-    """All deliveries a job has rows of: `batch` of the manifest, `parked` of earlier batches."""
+    """All deliveries a job has rows of.
 
-    def __init__(self, batch: Iterable[Delivery], parked: Iterable[Arrival]) -> None:
-        self.batch = tuple(batch)
+    Args:
+        batch: the manifest's, which are read whole.
+        parked: of earlier batches, with rows in the parking.
+        hidden: of earlier batches, to be searched for rows that withdrawn ones have hidden.
+        withdrawn: whose rows are withdrawn.
+    """
+
+    def __init__(
+        self,
+        batch: Iterable[Delivery],
+        parked: Iterable[Arrival],
+        hidden: Iterable[Delivery] = (),
+        withdrawn: Iterable[Arrival] = (),
+    ) -> None:
+        self.batch, self.hidden = tuple(batch), tuple(hidden)
         mine = {Arrival.of(delivery) for delivery in self.batch}
         # A delivery that is read again brings its parked rows itself.
         self.parked = tuple(sorted(set(parked) - mine))
-        self.ordered = tuple(sorted(mine | set(self.parked)))
+        searched = {Arrival.of(delivery) for delivery in self.hidden}
+        self.ordered = tuple(sorted(mine | set(self.parked) | searched | set(withdrawn)))
 
     @cached_property
     def numbers(self) -> dict[str, int]:
         """Delivery id → number."""
         return {arrival.delivery_id: number for number, arrival in enumerate(self.ordered)}
 
-    def to_read(self) -> dict[int, Delivery]:
-        return {self.numbers[delivery.id]: delivery for delivery in self.batch}
+    @cached_property
+    def batch_ids(self) -> frozenset[str]:
+        return frozenset(delivery.id for delivery in self.batch)
+
+    def to_read(self, deliveries: Iterable[Delivery]) -> dict[int, Delivery]:
+        """Number → delivery."""
+        return {self.numbers[delivery.id]: delivery for delivery in deliveries}
 
     def frame(self, spark: SparkSession) -> DataFrame:
         """`_delivery`, `_delivery_id`, `_source_file`, `_landed_at`, one row each."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Sequence
+from functools import cache
 from hashlib import sha256
 from importlib.resources import files
 from importlib.resources.abc import Traversable
@@ -17,10 +18,12 @@ import ledgerlake_spark
 from ledgerlake import batch as batches
 from ledgerlake import places
 from ledgerlake.contracts import DATASETS, Dataset
-from ledgerlake.errors import VerdictError
 from ledgerlake.ledger import totals
+from ledgerlake.storage import get_json
 from ledgerlake_spark.objects import s3
-from ledgerlake_spark.publishing import publish
+from ledgerlake_spark.publishing import complete, is_published, publish
+from ledgerlake_spark.quality import refuse_dirt
+from ledgerlake_spark.session import prepare
 from ledgerlake_spark.stage import Stage, Summary
 from ledgerlake_spark.tables import LakeTable
 
@@ -40,7 +43,10 @@ def main(dataset: Dataset, argv: Sequence[str] | None = None) -> None:
 
 
 def run(spark: SparkSession, dataset: Dataset, batch_id: str, bucket: str) -> dict[str, Any]:
-    """Process the batch's deliveries of one dataset; a second run of the same batch changes nothing.
+    """Process the batch's deliveries of one dataset.
+
+    Run again for the same batch, it goes on where it stopped; when all was published it changes
+    nothing, unless code or contract have changed since: then the deliveries are processed again.
 
     Returns:
         The ledger's counts over all deliveries, and `unknown_columns` by raw key where there are any.
@@ -48,29 +54,40 @@ def run(spark: SparkSession, dataset: Dataset, batch_id: str, bucket: str) -> di
     Raises:
         LedgerlakeError: the batch is unknown, or a law would be broken.
     """
+    prepare(spark)
     batch = batches.load(s3(), bucket, batch_id)
     tables = {
         name: LakeTable(spark, DATASETS[name], f"s3://{bucket}/{places.table_prefix(name)}")
         for name in (dataset.name, *(reference.dataset for reference in dataset.references))
     }
-    tables[dataset.name].create_if_missing()
+    tables[dataset.name].prepare()
+    complete(spark, tables[dataset.name], bucket)
     stage = Stage(spark, dataset, batch_id, bucket)
-    summary = _still_good(stage.summary(), tables, dataset, batch_id)
-    resumed = summary is not None
-    if summary is None:
-        summary = stage.make(batch.of(dataset.name), tables, code_digest())
-    publish(stage, summary, batch, tables[dataset.name], resumed=resumed)
+    made_by = code_digest(dataset)
+    summary = stage.summary()
+    if summary is None or summary.made_by != made_by or not is_published(stage, summary):
+        if summary is None or not _still_good(summary, tables, made_by):
+            withdrew = _parents_withdrew(dataset, batch_id, bucket)
+            summary = stage.make(batch.of(dataset.name), tables, made_by, parents_withdrew=withdrew)
+        refuse_dirt(stage, summary)
+        publish(stage, summary, tables[dataset.name])
     counts: dict[str, Any] = totals(list(summary.entries))
     return counts | ({"unknown_columns": summary.unknown} if summary.unknown else {})
 
 
-def code_digest() -> str:
-    """Of the code and contracts that decide a row's fate: every module of the kernel and of this library."""
+def code_digest(dataset: Dataset) -> str:
+    """Of what decides a row's fate: the contract, and every module of the kernel and of this library."""
+    return sha256(_modules_digest() + repr(dataset).encode()).hexdigest()[:16]
+
+
+@cache
+def _modules_digest() -> bytes:
+    """Of the modules that this process runs, read once."""
     digest = sha256()
     for package in (ledgerlake, ledgerlake_spark):
         for path, body in sorted(_modules(files(package), package.__name__)):
             digest.update(path.encode() + b"\0" + body)
-    return digest.hexdigest()[:16]
+    return digest.digest()
 
 
 def _modules(folder: Traversable, path: str) -> list[tuple[str, bytes]]:
@@ -83,27 +100,17 @@ def _modules(folder: Traversable, path: str) -> list[tuple[str, bytes]]:
     return found
 
 
-def _still_good(
-    summary: Summary | None, tables: dict[str, LakeTable], dataset: Dataset, batch_id: str
-) -> Summary | None:
-    """The stage of an earlier try, if what it says is still what has to be done.
+def _still_good(summary: Summary, tables: dict[str, LakeTable], made_by: str) -> bool:
+    """Whether the stage of an earlier try, which has published nothing, says what is to be done now.
 
-    Once the batch's MERGE is committed its stage is the truth about it, whatever changed since.
-    Before, it is worth something only for the code and the tables that it was made with.
-
-    Raises:
-        VerdictError: the batch's commit did something else than its stage says.
+    It is worth something only for the code and the tables that it was made with.
     """
-    if summary is None:
-        return None
-    done = tables[dataset.name].committed(batch_id)
-    if done is None:
-        current = {name: table.version() for name, table in tables.items()}
-        return summary if (summary.made_by, summary.seen) == (code_digest(), current) else None
-    if done != summary.expected():
-        raise VerdictError(
-            f"{dataset.name}: the commit of {batch_id} did {done}",
-            expected=f"what its stage says, {summary.expected()}",
-            remedy=f"compare {places.staging(batch_id, dataset.name)} with DESCRIBE HISTORY of the table",
-        )
-    return summary
+    return (summary.made_by, summary.seen) == (made_by, {name: table.version() for name, table in tables.items()})
+
+
+def _parents_withdrew(dataset: Dataset, batch_id: str, bucket: str) -> bool:
+    """Whether this batch has taken rows out of a parent's table."""
+    summaries = (
+        get_json(s3(), bucket, places.stage_summary(batch_id, reference.dataset)) for reference in dataset.references
+    )
+    return any(summary and Summary.from_json(summary).total("withdrawn") for summary in summaries)

@@ -6,40 +6,87 @@ Each step may be repeated; a crash between two leaves what the next try complete
 from __future__ import annotations
 
 import io
+import json
 from datetime import UTC, datetime
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-from pyspark.sql import DataFrame
+from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
+from ledgerlake import batch as batches
 from ledgerlake import places
 from ledgerlake.batch import Batch
 from ledgerlake.catalogue import delta_columns, ledger_table, parked_table
 from ledgerlake.deliveries import from_iso
-from ledgerlake.errors import ConservationError
+from ledgerlake.errors import ConservationError, VerdictError
 from ledgerlake.ledger import LedgerEntry
+from ledgerlake.storage import exists, get_json
 from ledgerlake_spark.objects import s3
 from ledgerlake_spark.parts import remove, write_parked, write_rejected
 from ledgerlake_spark.stage import Stage, Summary
-from ledgerlake_spark.tables import LakeTable
-from ledgerlake_spark.verdict import CLOSING, WRITES
+from ledgerlake_spark.tables import DELETE, REPLACE, WRITE, LakeTable
+from ledgerlake_spark.verdict import CLOSING, WITHDRAWN, WRITES
 
 
-def publish(stage: Stage, summary: Summary, batch: Batch, table: LakeTable, *, resumed: bool) -> None:
+def publish(stage: Stage, summary: Summary, table: LakeTable) -> None:
     """Publish everything that the stage holds.
 
-    Args:
-        resumed: the stage was made by an earlier try, which may have published some of it.
+    A mark in `control/` says that it has begun; `complete` finishes what a dead job has begun.
 
     Raises:
         VerdictError: the MERGE did something else than the verdict says.
         ConservationError: other rows were written as rejected than were counted.
     """
+    mark = {"batch_id": stage.batch_id, "attempt": summary.attempt}
+    s3().put_object(Bucket=stage.bucket, Key=places.publishing(stage.dataset.name), Body=json.dumps(mark).encode())
+    _publish(stage, summary, table)
+
+
+def complete(spark: SparkSession, table: LakeTable, bucket: str) -> None:
+    """Finish the publication that an earlier job has begun, of whatever batch it was.
+
+    A verdict holds for the table as it was; so nothing may come between its steps. One whose MERGE
+    is not committed yet, and that the table has moved past, is dropped: its batch is still open.
+    """
+    dataset = table.dataset
+    mark = get_json(s3(), bucket, places.publishing(dataset.name))
+    if mark is None:
+        return
+    stage = Stage(spark, dataset, mark["batch_id"], bucket)
+    summary = stage.summary()
+    if summary is None or summary.attempt != mark["attempt"] or is_published(stage, summary):
+        _unmark(stage)
+        return
+    done = table.committed(summary.attempt)
+    if done is not None and done != summary.expected():
+        raise VerdictError(
+            f"{dataset.name}: the commit of {stage.batch_id} did {done}",
+            expected=f"what its stage says, {summary.expected()}",
+            remedy=f"compare {places.staging(stage.batch_id, dataset.name)} with DESCRIBE HISTORY of the table",
+        )
+    if done is not None or summary.seen[dataset.name] == table.version():
+        _publish(stage, summary, table)
+    else:
+        _unmark(stage)
+
+
+def is_published(stage: Stage, summary: Summary) -> bool:
+    """Whether everything of the stage has been published: the ledger's part comes last."""
+    return not summary.entries or exists(s3(), stage.bucket, _ledger_part(stage, summary))
+
+
+def _publish(stage: Stage, summary: Summary, table: LakeTable) -> None:
+    batch = batches.load(s3(), stage.bucket, stage.batch_id)
     _rejects(stage, summary, batch)
-    _merge(stage, summary, table, resumed)
-    _parking(stage, summary, batch)
+    _merge(stage, summary, table)
+    _parking(stage, summary)
     _ledger(stage, summary)
+    _unmark(stage)
+
+
+def _unmark(stage: Stage) -> None:
+    s3().delete_object(Bucket=stage.bucket, Key=places.publishing(stage.dataset.name))
 
 
 def _rejects(stage: Stage, summary: Summary, batch: Batch) -> None:
@@ -47,7 +94,7 @@ def _rejects(stage: Stage, summary: Summary, batch: Batch) -> None:
     expected = {entry.source_file: entry.rejected for entry in summary.entries if entry.rejected}
     written: dict[str, int] = {}
     if expected:
-        written = write_rejected(_rejected_rows(stage), stage.dataset, deliveries, stage.bucket)
+        written = write_rejected(_rejected_rows(stage, summary), stage.dataset, deliveries, stage.bucket)
     if sum(written.values()) != sum(expected.values()):
         raise ConservationError(
             f"{stage.dataset.name}: {sum(written.values())} rejects were written",
@@ -58,8 +105,8 @@ def _rejects(stage: Stage, summary: Summary, batch: Batch) -> None:
     remove([places.rejected_part(stage.dataset.name, delivery) for delivery in clean], stage.bucket)
 
 
-def _rejected_rows(stage: Stage) -> DataFrame:
-    rows = stage.rows("rejected", CLOSING).where("_fate = 'rejected' or _problem is not null")
+def _rejected_rows(stage: Stage, summary: Summary) -> DataFrame:
+    rows = stage.rows(summary.attempt, "rejected", CLOSING).where("_fate = 'rejected' or _problem is not null")
     return rows.select(
         "_delivery_id",
         F.lit(stage.batch_id).alias("batch_id"),
@@ -70,22 +117,28 @@ def _rejected_rows(stage: Stage) -> DataFrame:
     )
 
 
-def _merge(stage: Stage, summary: Summary, table: LakeTable, resumed: bool) -> None:
+def _merge(stage: Stage, summary: Summary, table: LakeTable) -> None:
     if not any(summary.expected().values()):
         return  # a MERGE without rows would still be a commit
-    if resumed and table.committed(stage.batch_id) is not None:
+    if table.committed(summary.attempt) is not None:
         return  # by an earlier try, which died after it
-    columns = [name for name, _ in delta_columns(stage.dataset)]
-    rows = stage.rows(*WRITES).withColumn("_batch_id", F.lit(stage.batch_id)).select(*columns)
-    table.merge(rows, stage.batch_id, summary.expected())
+    columns = [*(name for name, _ in delta_columns(stage.dataset)), "_action"]
+    written = stage.rows(summary.attempt, *WRITES)
+    written = written.withColumn("_action", F.expr(f"if(_replaces, '{REPLACE}', '{WRITE}')"))
+    rows = written.withColumn("_batch_id", F.lit(stage.batch_id)).select(*columns)
+    if summary.total("withdrawn"):
+        gone = stage.rows(summary.attempt, WITHDRAWN).withColumn("_batch_id", F.lit(stage.batch_id))
+        gone = gone.join(rows.where(f"_action = '{REPLACE}'"), list(stage.dataset.key), "left_anti")
+        rows = rows.unionByName(gone.withColumn("_action", F.lit(DELETE)).select(*columns))
+    table.merge(rows, stage.batch_id, summary.attempt, summary.expected())
 
 
-def _parking(stage: Stage, summary: Summary, batch: Batch) -> None:
-    touched = {delivery.id for delivery in batch.of(stage.dataset.name)} | set(summary.restored)
+def _parking(stage: Stage, summary: Summary) -> None:
+    touched = set(summary.parking)
     if not stage.dataset.references or not touched:
         return
     columns = [name for name, _ in parked_table(stage.dataset).columns if name not in ("_batch_id", "missing")]
-    rows = stage.rows("parked").select(
+    rows = stage.rows(summary.attempt, "parked").select(
         "_delivery_id",
         *columns,
         F.coalesce("_parked_in", F.lit(stage.batch_id)).alias("_batch_id"),
@@ -100,8 +153,11 @@ def _ledger(stage: Stage, summary: Summary) -> None:
         return
     body = io.BytesIO()
     pq.write_table(ledger_rows(summary.entries, datetime.now(UTC)), body, compression="zstd")
-    key = places.ledger_part(stage.dataset.name, stage.batch_id)
-    s3().put_object(Bucket=stage.bucket, Key=key, Body=body.getvalue())
+    s3().put_object(Bucket=stage.bucket, Key=_ledger_part(stage, summary), Body=body.getvalue())
+
+
+def _ledger_part(stage: Stage, summary: Summary) -> str:
+    return places.ledger_part(stage.dataset.name, stage.batch_id, summary.attempt)
 
 
 def ledger_rows(entries: tuple[LedgerEntry, ...], finished_at: datetime) -> pa.Table:

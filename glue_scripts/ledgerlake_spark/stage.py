@@ -1,15 +1,16 @@
 """The stage: a batch's verdict for one dataset, written once, from which everything is published.
 
-`staging/<batch>/<dataset>/` holds every row with its fate (partitioned by it), and a summary
-written last says that it is complete. A retry that finds a summary of the same code, contract and
-table versions goes on from the stage, so it publishes what the first try would have.
+`staging/<batch>/<dataset>/<attempt>/` holds every row with its fate (partitioned by it). A summary,
+written last, says which attempt is complete. A retry that finds a summary of the same code, contract
+and table versions goes on from that stage, so it publishes what the first try would have.
 """
 
 from __future__ import annotations
 
 import json
+import uuid
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from pyspark.sql import DataFrame, SparkSession
@@ -20,14 +21,14 @@ from ledgerlake.contracts import Dataset
 from ledgerlake.deliveries import Delivery
 from ledgerlake.ledger import LedgerEntry, refuse_imbalance
 from ledgerlake.storage import get_json
+from ledgerlake_spark import withdrawal as withdrawals
 from ledgerlake_spark.accounting import Accounts, Broken, account
 from ledgerlake_spark.arrivals import Arrivals
+from ledgerlake_spark.candidates import Candidates
 from ledgerlake_spark.objects import s3
-from ledgerlake_spark.parking import parked_arrivals, parked_rows
-from ledgerlake_spark.reading import read_deliveries
+from ledgerlake_spark.parking import parked_arrivals
 from ledgerlake_spark.tables import LakeTable
-from ledgerlake_spark.validation import validate
-from ledgerlake_spark.verdict import judge
+from ledgerlake_spark.withdrawal import Withdrawal
 
 
 @dataclass(frozen=True)
@@ -35,27 +36,39 @@ class Summary:
     """What a complete stage holds.
 
     Args:
+        attempt: whose rows it is about.
         made_by: digest of the code and contract that made it.
         seen: by table, the Delta version that the verdict was compared with.
         entries: the ledger's, one for each delivery that has rows in the stage.
-        restored: deliveries of earlier batches whose parked rows were candidates.
+        parking: deliveries whose part of the parking is written anew.
+        replaced: withdrawn rows whose place another row takes.
         unknown: by raw key, columns of the file that the contract does not have.
     """
 
+    attempt: str
     made_by: str
     seen: dict[str, int]
     entries: tuple[LedgerEntry, ...]
-    restored: tuple[str, ...]
+    parking: tuple[str, ...]
+    replaced: int
     unknown: dict[str, list[str]]
 
     @classmethod
     def from_json(cls, body: dict[str, Any]) -> Summary:
         entries = tuple(LedgerEntry(**entry) for entry in body["entries"])
-        return cls(body["made_by"], body["seen"], entries, tuple(body["restored"]), body["unknown"])
+        return replace(cls(**body), entries=entries, parking=tuple(body["parking"]))
+
+    def total(self, count: str) -> int:
+        """Of one of the ledger's counts."""
+        return sum(getattr(entry, count) for entry in self.entries)
 
     def expected(self) -> dict[str, int]:
-        """What the MERGE has to do."""
-        return {fate: sum(getattr(entry, fate) for entry in self.entries) for fate in ("inserted", "updated")}
+        """What the MERGE has to do. A row that takes a withdrawn one's place is an update to Delta."""
+        return {
+            "inserted": self.total("inserted") - self.replaced,
+            "updated": self.total("updated") + self.replaced,
+            "deleted": self.total("withdrawn") - self.replaced,
+        }
 
 
 class Stage:
@@ -63,7 +76,7 @@ class Stage:
 
     def __init__(self, spark: SparkSession, dataset: Dataset, batch_id: str, bucket: str) -> None:
         self.spark, self.dataset, self.batch_id, self.bucket = spark, dataset, batch_id, bucket
-        self.uri = f"s3://{bucket}/{places.staging(batch_id, dataset.name)}"
+        self._folder = f"s3://{bucket}/{places.staging(batch_id, dataset.name)}"
         self._summary_key = places.stage_summary(batch_id, dataset.name)
 
     def summary(self) -> Summary | None:
@@ -71,31 +84,70 @@ class Stage:
         body = get_json(s3(), self.bucket, self._summary_key)
         return Summary.from_json(body) if body else None
 
-    def rows(self, *fates: str) -> DataFrame:
-        """The staged rows of the given fates, with their lineage."""
-        return self.spark.read.parquet(self.uri).where(F.col("_fate").isin(*fates))
+    def rows(self, attempt: str, *fates: str) -> DataFrame:
+        """The staged rows of the given fates (all, if none is given), with their lineage."""
+        every = self.spark.read.parquet(f"{self._folder}{attempt}/")
+        return every.where(F.col("_fate").isin(*fates)) if fates else every
 
-    def make(self, deliveries: tuple[Delivery, ...], tables: Mapping[str, LakeTable], made_by: str) -> Summary:
+    def make(
+        self, deliveries: tuple[Delivery, ...], tables: Mapping[str, LakeTable], made_by: str, *, parents_withdrew: bool
+    ) -> Summary:
         """Read, validate and judge the deliveries and the parked rows; write the stage.
 
         Args:
             tables: of the dataset itself and of its parents, by name.
+            parents_withdrew: rows of a parent's table were withdrawn in this batch.
 
         Raises:
             ConservationError: a row would be accounted for nowhere. Nothing is published then.
         """
-        arrivals = Arrivals(deliveries, parked_arrivals(self.spark, self.dataset, self.bucket))
         seen = {name: table.version() for name, table in tables.items()}
+        parked = tuple(parked_arrivals(self.spark, self.dataset, self.bucket))
+        arrivals = Arrivals(deliveries, parked)
         broken: dict[int, str] = {}
-        accounts = Accounts()
+        attempt, accounts = self._attempt(arrivals, tables, broken, None)
+        withdrawal = self._withdrawal(attempt, accounts, arrivals, tables, parents_withdrew)
+        if withdrawal:
+            reasons = {arrivals.ordered[number].delivery_id: reason for number, reason in broken.items()}
+            arrivals = Arrivals(deliveries, parked, withdrawal.hidden, withdrawal.arrivals)
+            broken = {arrivals.numbers[delivery]: reason for delivery, reason in reasons.items()}
+            attempt, accounts = self._attempt(arrivals, tables, broken, withdrawal)
+        summary = self._summary(attempt, accounts, arrivals, made_by, seen)
+        refuse_imbalance(list(summary.entries))
+        body = json.dumps(asdict(summary), indent=1).encode()
+        s3().put_object(Bucket=self.bucket, Key=self._summary_key, Body=body)
+        return summary
+
+    def _attempt(
+        self, arrivals: Arrivals, tables: Mapping[str, LakeTable], broken: dict[int, str], withdrawal: Withdrawal | None
+    ) -> tuple[str, Accounts]:
+        """Write the rows of a new attempt, and count them."""
+        candidates = Candidates(self.spark, self.dataset, self.bucket, arrivals, withdrawal)
         while arrivals.ordered:
-            self._write(arrivals, tables, broken)
+            attempt = uuid.uuid4().hex[:8]
+            judged = candidates.judged(tables, broken)
+            judged.write.partitionBy("_fate").parquet(f"{self._folder}{attempt}/")
             try:
-                accounts = account(self.spark.read.parquet(self.uri), arrivals)
-                break
+                return attempt, account(self.rows(attempt), arrivals)
             except Broken as error:
                 # The reader had passed on rows before it met the fault: once more, without them.
                 broken |= error.files
+        return "", Accounts()
+
+    def _withdrawal(
+        self, attempt: str, accounts: Accounts, arrivals: Arrivals, tables: Mapping[str, LakeTable], parents: bool
+    ) -> Withdrawal | None:
+        own = tables[self.dataset.name]
+        opened = Arrivals((each for each in arrivals.batch if each.id not in accounts.missing), arrivals.parked)
+        if not (opened.batch or parents) or own.is_empty():
+            return None
+        keys = {ref.dataset: tables[ref.dataset].keys() for ref in self.dataset.references} if parents else None
+        staged = self.rows(attempt) if attempt else None
+        return withdrawals.find(self.dataset, staged, own.read(), opened, keys, self.bucket)
+
+    def _summary(
+        self, attempt: str, accounts: Accounts, arrivals: Arrivals, made_by: str, seen: dict[str, int]
+    ) -> Summary:
         entries = tuple(
             LedgerEntry(
                 batch_id=self.batch_id,
@@ -107,20 +159,5 @@ class Stage:
             for arrival in arrivals.ordered
             if arrival.delivery_id in accounts.counts
         )
-        refuse_imbalance(list(entries))
-        restored = tuple(arrival.delivery_id for arrival in arrivals.parked)
-        summary = Summary(made_by, seen, entries, restored, accounts.unknown)
-        body = json.dumps(asdict(summary), indent=1).encode()
-        s3().put_object(Bucket=self.bucket, Key=self._summary_key, Body=body)
-        return summary
-
-    def _write(self, arrivals: Arrivals, tables: Mapping[str, LakeTable], broken: Mapping[int, str]) -> None:
-        read = read_deliveries(self.spark, self.dataset, arrivals.to_read(), self.bucket, broken)
-        candidates = validate(read, self.dataset).withColumn("_parked_in", F.lit(None).cast("string"))
-        if arrivals.parked:
-            parked = parked_rows(self.spark, self.dataset, self.bucket, arrivals)
-            candidates = candidates.unionByName(parked, allowMissingColumns=True)
-        dated = candidates.join(F.broadcast(arrivals.frame(self.spark)), "_delivery")
-        parents = {reference.dataset: tables[reference.dataset].keys() for reference in self.dataset.references}
-        judged = judge(dated, tables[self.dataset.name].read(), parents, self.dataset)
-        judged.drop("_delivery").write.mode("overwrite").partitionBy("_fate").parquet(self.uri)
+        parking = tuple(sorted({arrival.delivery_id for arrival in arrivals.ordered} - accounts.missing))
+        return Summary(attempt, made_by, seen, entries, parking, accounts.replaced, accounts.unknown)

@@ -16,7 +16,10 @@ from pyspark.sql import DataFrame, SparkSession
 
 from ledgerlake.catalogue import delta_columns
 from ledgerlake.contracts import Dataset
-from ledgerlake.errors import VerdictError
+from ledgerlake.errors import ContractError, VerdictError
+
+WRITE, REPLACE, DELETE = "write", "replace", "delete"
+"""What a MERGE does with a row: by its version; in the place of a withdrawn one; only take that out."""
 
 _CONF = "spark.databricks.delta."
 _PROPERTIES = {
@@ -36,10 +39,38 @@ class LakeTable:
     def __init__(self, spark: SparkSession, dataset: Dataset, path: str) -> None:
         self.spark, self.dataset, self.path = spark, dataset, path.rstrip("/")  # Delta compares paths as text
 
-    def create_if_missing(self) -> None:
-        """Make the empty table from the contract; does nothing when it is there."""
-        if DeltaTable.isDeltaTable(self.spark, self.path):
+    def prepare(self) -> None:
+        """Make the empty table from the contract, or add the columns that the contract has gained.
+
+        Raises:
+            ContractError: the table has a column that the contract lacks or has of another type.
+        """
+        if not DeltaTable.isDeltaTable(self.spark, self.path):
+            self._create()
             return
+        there = {field.name: field.dataType.simpleString() for field in self.read().schema.fields}
+        wanted = dict(delta_columns(self.dataset))
+        self._refuse_other_columns(there, wanted)
+        if gained := [name for name in wanted if name not in there]:
+            docs = {column.name: column.doc for column in self.dataset.columns}
+            columns = ", ".join(f"`{name}` {wanted[name]} comment {_quoted(docs[name])}" for name in gained)
+            self.spark.sql(f"alter table delta.`{self.path}` add columns ({columns})")
+
+    def _refuse_other_columns(self, there: dict[str, str], wanted: dict[str, str]) -> None:
+        other = [f"{name} {kind}" for name, kind in there.items() if wanted.get(name) != kind]
+        required = [name for name in self.dataset.required if name not in there]
+        if other or required:
+            raise ContractError(
+                f"the table {self.dataset.name} has {', '.join(other) or 'rows without'} {', '.join(required)}".strip(),
+                expected="the columns of its contract; one that is added later must be optional",
+                remedy="keep the column in the contract as it was, and add a new, optional one beside it",
+            )
+
+    def is_empty(self) -> bool:
+        """Whether it has no row."""
+        return self.read().isEmpty()
+
+    def _create(self) -> None:
         docs = {column.name: column.doc for column in self.dataset.columns}
         builder = DeltaTable.createIfNotExists(self.spark).location(self.path).comment(self.dataset.doc)
         for name, kind in delta_columns(self.dataset):
@@ -59,36 +90,41 @@ class LakeTable:
         """Of the last commit."""
         return int(DeltaTable.forPath(self.spark, self.path).history(1).select("version").first()[0])
 
-    def committed(self, batch_id: str) -> dict[str, int] | None:
-        """What the batch's MERGE did, from the table's history; None when it has not happened."""
+    def committed(self, attempt: str) -> dict[str, int] | None:
+        """What the MERGE of that attempt did, from the table's history; None when it has not happened."""
         history = DeltaTable.forPath(self.spark, self.path).history()
         commits = history.where("userMetadata is not null").select("userMetadata", "operationMetrics")
         for row in commits.toLocalIterator():
-            if json.loads(row.userMetadata).get("batch_id") == batch_id:
+            if json.loads(row.userMetadata).get("attempt") == attempt:
                 return _counts(row.operationMetrics)
         return None
 
-    def merge(self, rows: DataFrame, batch_id: str, expected: dict[str, int]) -> None:
-        """Publish the verdict: rows to insert and rows to update, in one commit.
+    def merge(self, rows: DataFrame, batch_id: str, attempt: str, expected: dict[str, int]) -> None:
+        """Publish the verdict: rows to insert, to update and to take out, in one commit.
 
         Args:
-            rows: the table's columns; one row a key.
-            expected: `inserted` and `updated` rows, as the verdict counted them.
+            rows: the table's columns, and `_action`; one row a key.
+            expected: `inserted`, `updated` and `deleted` rows, as the verdict counted them.
 
         Raises:
             VerdictError: the commit did something else.
         """
         rows.createOrReplaceTempView("verdict")
         same_key = " and ".join(f"t.`{name}` = s.`{name}`" for name in self.dataset.key)
+        columns = [f"`{name}`" for name, _ in delta_columns(self.dataset)]
+        names, values = ", ".join(columns), ", ".join(f"s.{name}" for name in columns)
+        sets = ", ".join(f"t.{name} = s.{name}" for name in columns)
         version = "struct({0}._landed_at, {0}._source_file, {0}._source_row)"
-        with self._carrying(batch_id):
+        with self._carrying(batch_id, attempt):
             answer = self.spark.sql(f"""
                 merge into delta.`{self.path}` t using verdict s on {same_key}
-                when matched and {version.format("s")} >= {version.format("t")} then update set *
-                when not matched then insert *""").first()
+                when matched and s._action = '{DELETE}' and {version.format("s")} = {version.format("t")} then delete
+                when matched and (s._action = '{REPLACE}' or s._action = '{WRITE}'
+                    and {version.format("s")} >= {version.format("t")}) then update set {sets}
+                when not matched and s._action <> '{DELETE}' then insert ({names}) values ({values})""").first()
         # Delta leaves a transaction that it has already seen undone, and then answers nothing.
-        done = {"inserted": answer.num_inserted_rows, "updated": answer.num_updated_rows} if answer else None
-        self._refuse_other_than(expected, batch_id, done or self.committed(batch_id))
+        done = answer and {name: int(answer[f"num_{name}_rows"]) for name in ("inserted", "updated", "deleted")}
+        self._refuse_other_than(expected, batch_id, done or self.committed(attempt))
 
     def _refuse_other_than(self, expected: dict[str, int], batch_id: str, done: dict[str, int] | None) -> None:
         if done != expected:
@@ -100,11 +136,11 @@ class LakeTable:
             )
 
     @contextmanager
-    def _carrying(self, batch_id: str) -> Iterator[None]:
+    def _carrying(self, batch_id: str, attempt: str) -> Iterator[None]:
         names = {
-            f"{_CONF}write.txnAppId": f"ledgerlake/{batch_id}",
+            f"{_CONF}write.txnAppId": f"ledgerlake/{batch_id}/{attempt}",
             f"{_CONF}write.txnVersion": "1",
-            f"{_CONF}commitInfo.userMetadata": json.dumps({"batch_id": batch_id}),
+            f"{_CONF}commitInfo.userMetadata": json.dumps({"batch_id": batch_id, "attempt": attempt}),
         }
         for name, value in names.items():
             self.spark.conf.set(name, value)
@@ -119,4 +155,9 @@ def _counts(metrics: dict[str, str]) -> dict[str, int]:
     return {
         "inserted": int(metrics.get("numTargetRowsInserted", 0)),
         "updated": int(metrics.get("numTargetRowsUpdated", 0)),
+        "deleted": int(metrics.get("numTargetRowsDeleted", 0)),
     }
+
+
+def _quoted(text: str) -> str:
+    return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"

@@ -23,6 +23,7 @@ from ledgerlake.contracts import Dataset
 
 WRITES = ("inserted", "updated")
 CLOSING = "closing"
+WITHDRAWN = "withdrawn"
 _VERSION = ("_delivery", "_source_row")
 _TABLE_VERSION = ("_landed_at", "_source_file", "_source_row")
 
@@ -34,7 +35,7 @@ def judge(candidates: DataFrame, table: DataFrame, parents: dict[str, DataFrame]
         candidates: the contract's typed columns, `_delivery`, `_source_row`, `_reasons` (NULL when
             valid), `_rows_read` (NULL but in closing rows), and the lineage `_source_file` and
             `_landed_at` of the delivery.
-        table: the dataset's table as it stands.
+        table: the dataset's table as it stands, without the rows that are to be withdrawn.
         parents: by dataset name, their tables as this batch's jobs have left them.
 
     Returns:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from ledgerlake.errors import ConservationError
-from ledgerlake_spark import stage
+from ledgerlake_spark import candidates
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 from shop import order, orders
@@ -19,8 +19,8 @@ pytestmark = pytest.mark.slow
 def test_a_lost_row_stops_the_job_and_nothing_is_published(lake, monkeypatch):
     lake.deliver("orders", "day.csv", orders(order(1), order(2), order(3)))
     planned = lake.plan()
-    whole = stage.validate
-    monkeypatch.setattr(stage, "validate", lambda *given: whole(*given).where("order_id is null or order_id <> 2"))
+    whole = candidates.validate
+    monkeypatch.setattr(candidates, "validate", lambda *given: whole(*given).where("order_id is null or order_id <> 2"))
     with pytest.raises(ConservationError, match="3 rows were read"):
         lake.job("orders", planned.batch_id)
     assert lake.rows("orders", "order_id") == []

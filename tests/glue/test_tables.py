@@ -5,8 +5,10 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from pyspark.sql import functions as F
 
 from ledgerlake.errors import VerdictError
+from ledgerlake_spark.tables import WRITE
 
 MORNING = datetime(2025, 4, 1, 8, tzinfo=UTC)
 
@@ -18,38 +20,42 @@ def product(spark, number: int, name: str, landed: datetime):
         [(number, 1, "Home", name, "raw/products/a.csv", 1, landed, "batch")],
         "product_id bigint, department_id bigint, department string, product_name string, "
         "_source_file string, _source_row bigint, _landed_at timestamp, _batch_id string",
-    )
+    ).withColumn("_action", F.lit(WRITE))
+
+
+def done(inserted: int, updated: int, deleted: int = 0) -> dict[str, int]:
+    return {"inserted": inserted, "updated": updated, "deleted": deleted}
 
 
 @pytest.fixture
 def table(lake):
     made = lake.table("products")
-    made.create_if_missing()
+    made.prepare()
     return made
 
 
 def test_the_merge_never_replaces_a_newer_version_whatever_the_verdict_says(spark, table):
-    table.merge(product(spark, 1, "newer", MORNING), "b1", {"inserted": 1, "updated": 0})
+    table.merge(product(spark, 1, "newer", MORNING), "b1", "b1-1", done(1, 0))
     older = product(spark, 1, "older", MORNING - timedelta(hours=1))
     with pytest.raises(VerdictError, match="the MERGE of b2"):
-        table.merge(older, "b2", {"inserted": 0, "updated": 1})
+        table.merge(older, "b2", "b2-1", done(0, 1))
     assert [row.product_name for row in table.read().collect()] == ["newer"]
 
 
 def test_the_merge_of_a_batch_happens_once_however_often_it_is_tried(spark, table):
-    table.merge(product(spark, 1, "first", MORNING), "b1", {"inserted": 1, "updated": 0})
+    table.merge(product(spark, 1, "first", MORNING), "b1", "b1-1", done(1, 0))
     version = table.version()
-    table.merge(product(spark, 2, "second", MORNING), "b1", {"inserted": 1, "updated": 0})
+    table.merge(product(spark, 2, "second", MORNING), "b1", "b1-1", done(1, 0))
     assert table.version() == version
     assert [row.product_id for row in table.read().collect()] == [1]
 
 
 def test_what_a_batch_committed_is_found_again_in_the_history(spark, table):
-    assert table.committed("b1") is None
-    table.merge(product(spark, 1, "first", MORNING), "b1", {"inserted": 1, "updated": 0})
-    table.merge(product(spark, 1, "second", MORNING + timedelta(hours=1)), "b2", {"inserted": 0, "updated": 1})
-    assert table.committed("b1") == {"inserted": 1, "updated": 0}
-    assert table.committed("b2") == {"inserted": 0, "updated": 1}
+    assert table.committed("b1-1") is None
+    table.merge(product(spark, 1, "first", MORNING), "b1", "b1-1", done(1, 0))
+    table.merge(product(spark, 1, "second", MORNING + timedelta(hours=1)), "b2", "b2-1", done(0, 1))
+    assert table.committed("b1-1") == done(1, 0)
+    assert table.committed("b2-1") == done(0, 1)
 
 
 def test_a_table_is_made_from_its_contract_with_docs_and_partitions(spark, table):

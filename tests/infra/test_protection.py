@@ -31,7 +31,7 @@ def test_a_job_writes_what_is_its_own_and_nothing_else(may, dataset):
             places.stage_summary(BATCH, owner),
             places.rejected_part(owner, "a"),
             places.parked_part(owner, "a"),
-            places.ledger_part(owner, BATCH),
+            places.ledger_part(owner, BATCH, "1a2b3c4d"),
         ):
             assert may(part, "s3:PutObject", key) == (owner == dataset.name), key
             assert may(part, "s3:DeleteObject", key) == (owner == dataset.name), key

@@ -61,7 +61,7 @@ def test_athena_finds_the_ledger_of_a_dataset_where_its_job_writes_it(of_type):
     assert parameters["projection.enabled"] == "true"
     assert parameters["projection.dataset.values"].split(",") == list(DATASETS)
     folder = parameters["storage.location.template"].replace("${dataset}", "orders")
-    assert PLACES.uri(places.ledger_part("orders", "b")) == f"{folder}b.parquet"
+    assert PLACES.uri(places.ledger_part("orders", "b", "a1")) == f"{folder}b-a1.parquet"
 
 
 def test_the_crawler_registers_the_delta_tables_as_delta(of_type):

@@ -5,13 +5,13 @@ Adding a dataset is adding one file here and its name below, parents before chil
 
 from __future__ import annotations
 
-from ledgerlake.contracts.model import Column, Dataset, Reference, Rule, in_order
+from ledgerlake.contracts.model import Column, Dataset, QualityLimit, Reference, Rule, in_order
 from ledgerlake.contracts.order_items import ORDER_ITEMS
 from ledgerlake.contracts.orders import ORDERS
 from ledgerlake.contracts.products import PRODUCTS
 from ledgerlake.errors import ContractError
 
-__all__ = ["DATASETS", "Column", "Dataset", "Reference", "Rule", "dataset"]
+__all__ = ["DATASETS", "Column", "Dataset", "QualityLimit", "Reference", "Rule", "dataset"]
 
 DATASETS = in_order((PRODUCTS, ORDERS, ORDER_ITEMS))
 

@@ -2,43 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from dataclasses import dataclass
 
+from ledgerlake.contracts.columns import NAME, Column
 from ledgerlake.errors import ContractError
 
-TYPES = ("bigint", "int", "double", "boolean", "string", "date", "timestamp")
 PARTITION_TYPES = ("bigint", "int", "date")  # Athena does not partition by string
 FORMATS = (".csv", ".csv.gz")
-_NAME = re.compile(r"[a-z][a-z0-9_]*")
-
-
-@dataclass(frozen=True)
-class Column:
-    """One column of a table, found in deliveries under the same header name.
-
-    Args:
-        name: lower case, as Athena shows it; a leading underscore is reserved for lineage.
-        type: one of `TYPES`.
-        required: a row in which it is NULL is rejected.
-        doc: what the value means, with its unit.
-        sensitive: personal data that analysts do not see.
-    """
-
-    name: str
-    type: str
-    required: bool = False
-    doc: str = ""
-    sensitive: bool = False
-
-    def __post_init__(self) -> None:
-        if not _NAME.fullmatch(self.name):
-            raise ContractError(f"column name {self.name!r}", expected="lower case letters, digits and _")
-        if self.type not in TYPES:
-            raise ContractError(f"column {self.name} of type {self.type!r}", expected=f"one of {', '.join(TYPES)}")
-        if not self.doc:
-            raise ContractError(f"column {self.name} has no doc", expected="a sentence on what it means")
+DELIMITERS = (",", ";", "\t", "|")
 
 
 @dataclass(frozen=True)
@@ -56,7 +28,7 @@ class Rule:
     shows: tuple[str, ...]
 
     def __post_init__(self) -> None:
-        if not _NAME.fullmatch(self.name):
+        if not NAME.fullmatch(self.name):
             raise ContractError(f"rule name {self.name!r}", expected="lower case letters, digits and _")
         if not self.shows:
             raise ContractError(f"rule {self.name} shows no column", expected="the columns whose values explain it")
@@ -71,6 +43,26 @@ class Reference:
 
 
 @dataclass(frozen=True)
+class QualityLimit:
+    """How many of a batch's rows may be rejected before a person has to look.
+
+    A batch is quarantined when more than `reject_share` (0 to 1) of the rows read were rejected, and
+    at least `from_rows` of them: a handful of bad rows is an everyday matter, whatever their share.
+    """
+
+    reject_share: float = 0.5
+    from_rows: int = 100
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.reject_share <= 1 or self.from_rows < 1:
+            raise ContractError(f"{self}", expected="a share from 0 to 1, and at least one row")
+
+    def passed_by(self, rejected: int, rows_read: int) -> bool:
+        """Whether so many rejects are too many."""
+        return rejected >= self.from_rows and rejected > self.reject_share * rows_read
+
+
+@dataclass(frozen=True)
 class Dataset:
     """One dataset: its deliveries, its table, its Glue job, its checks.
 
@@ -82,8 +74,11 @@ class Dataset:
         partition_by: columns of the table's partitions; all required.
         references: parents that must be there before a row is.
         rules: beside required columns and types, which need no rule of their own.
-        null_words: texts that mean "no value", beside the empty and the blank field.
+        null_words: texts that mean "no value" in any column, in upper or lower case, beside the
+            empty and the blank field.
+        quality: when a batch of it has to be looked at by a person.
         formats: endings of the object keys that are read; another ending rejects the file.
+        delimiter: what stands between two fields.
     """
 
     name: str
@@ -97,6 +92,7 @@ class Dataset:
     null_words: tuple[str, ...] = ()
     formats: tuple[str, ...] = FORMATS
     delimiter: str = ","
+    quality: QualityLimit = QualityLimit()
 
     def __post_init__(self) -> None:
         self._refuse_double_names()
@@ -111,10 +107,7 @@ class Dataset:
                     f"{self.name} is partitioned by {column}, a {self.column(column).type}",
                     expected=f"one of {', '.join(PARTITION_TYPES)}",
                 )
-        if unknown := set(self.formats) - set(FORMATS):
-            raise ContractError(f"{self.name} accepts {sorted(unknown)}", expected=f"some of {', '.join(FORMATS)}")
-        if len(self.delimiter) != 1:
-            raise ContractError(f"{self.name} is delimited by {self.delimiter!r}", expected="one character")
+        self._refuse_format()
 
     @property
     def column_names(self) -> tuple[str, ...]:
@@ -130,6 +123,19 @@ class Dataset:
             if column.name == name:
                 return column
         raise ContractError(f"{self.name} has no column {name!r}", expected=", ".join(self.column_names))
+
+    def _refuse_format(self) -> None:
+        if unknown := set(self.formats) - set(FORMATS):
+            raise ContractError(f"{self.name} accepts {sorted(unknown)}", expected=f"some of {', '.join(FORMATS)}")
+        if self.delimiter not in DELIMITERS:
+            raise ContractError(
+                f"{self.name} is delimited by {self.delimiter!r}", expected=f"one of {', '.join(map(repr, DELIMITERS))}"
+            )
+        if odd := [word for word in self.null_words if word != word.strip() or not word]:
+            raise ContractError(
+                f"{self.name} has the null words {odd}",
+                expected="words without blanks around them",
+            )
 
     def _refuse_double_names(self) -> None:
         counts = Counter([*self.column_names, *(f"rule {rule.name}" for rule in self.rules)])

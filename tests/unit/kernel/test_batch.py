@@ -13,14 +13,20 @@ from ledgerlake.settings import Settings
 BUCKET = "lake"
 ALL = ("products", "orders", "order_items")
 NOON = datetime(2025, 4, 1, 12, tzinfo=UTC)
+FUTURE = datetime(2099, 4, 1, 12, tzinfo=UTC)
 
 
 def load_table(s3, dataset: str) -> None:
     s3.put_object(Bucket=BUCKET, Key=f"lakehouse-dwh/{dataset}/_delta_log/0.json", Body=b"{}")
 
 
+def later() -> datetime:
+    """When what was delivered this second may be planned."""
+    return datetime.now(UTC) + timedelta(seconds=5)
+
+
 def plan(s3, gate: str = "loaded") -> batch.Plan:
-    return batch.plan(s3, BUCKET, Settings(gate=gate))
+    return batch.plan(s3, BUCKET, Settings(gate=gate), later())
 
 
 @pytest.mark.parametrize(
@@ -119,22 +125,22 @@ def test_a_closed_gate_names_what_it_waits_for_and_writes_nothing(s3, deliver):
 
 def test_a_batch_is_named_by_the_time_of_its_plan_and_by_what_is_in_it(s3, deliver):
     deliver("raw/orders/a.csv")
-    one = batch.plan(s3, BUCKET, Settings(gate="any"), NOON).batch
+    one = batch.plan(s3, BUCKET, Settings(gate="any"), FUTURE).batch
     batch.close(s3, BUCKET, one.batch_id)
     deliver("raw/orders/b.csv")
-    other = batch.plan(s3, BUCKET, Settings(gate="any"), NOON).batch
-    assert one.batch_id.startswith("20250401T120000Z-")
-    assert one.planned_at == "2025-04-01T12:00:00.000000Z"
-    assert other.batch_id.startswith("20250401T120000Z-")
+    other = batch.plan(s3, BUCKET, Settings(gate="any"), FUTURE).batch
+    assert one.batch_id.startswith("20990401T120000Z-")
+    assert one.planned_at == "2099-04-01T12:00:00.000000Z"
+    assert other.batch_id.startswith("20990401T120000Z-")
     assert one.batch_id != other.batch_id
 
 
 def test_a_manifest_is_written_once(s3, deliver):
     deliver("raw/orders/a.csv")
-    made = batch.plan(s3, BUCKET, Settings(gate="any"), NOON).batch
+    made = batch.plan(s3, BUCKET, Settings(gate="any"), FUTURE).batch
     batch.close(s3, BUCKET, made.batch_id)
     load_table(s3, "products")  # a manifest written now would have other datasets
-    batch.plan(s3, BUCKET, Settings(gate="any"), NOON)
+    batch.plan(s3, BUCKET, Settings(gate="any"), FUTURE)
     versions = s3.list_object_versions(Bucket=BUCKET, Prefix=places.manifest(made.batch_id))["Versions"]
     assert len(versions) == 1
     assert batch.load(s3, BUCKET, made.batch_id) == made
@@ -142,12 +148,12 @@ def test_a_manifest_is_written_once(s3, deliver):
 
 def test_of_several_open_batches_the_oldest_goes_on(s3, deliver):
     deliver("raw/orders/a.csv")
-    made = batch.plan(s3, BUCKET, Settings(gate="any"), NOON).batch
-    s3.put_object(Bucket=BUCKET, Key=places.open_batch("20250501T000000Z-00000000"), Body=b"{}")
-    assert batch.open_batches(s3, BUCKET) == [made.batch_id, "20250501T000000Z-00000000"]
+    made = batch.plan(s3, BUCKET, Settings(gate="any"), FUTURE).batch
+    s3.put_object(Bucket=BUCKET, Key=places.open_batch("20990501T000000Z-00000000"), Body=b"{}")
+    assert batch.open_batches(s3, BUCKET) == [made.batch_id, "20990501T000000Z-00000000"]
     assert plan(s3).batch == made
     batch.close(s3, BUCKET, made.batch_id)
-    assert batch.open_batches(s3, BUCKET) == ["20250501T000000Z-00000000"]
+    assert batch.open_batches(s3, BUCKET) == ["20990501T000000Z-00000000"]
 
 
 def test_an_open_batch_goes_on_though_its_files_are_archived_and_the_gate_is_closed(s3, deliver):

@@ -72,4 +72,4 @@ def test_a_table_lies_where_the_jobs_write_it():
         assert where[name] == places.table_prefix(name)
         assert places.rejected_part(name, "id").startswith(where[f"rejected_{name}"])
         assert places.parked_part(name, "id").startswith(where[f"parked_{name}"])
-        assert places.ledger_part(name, "b").startswith(f"{where['ledger']}dataset={name}/")
+        assert places.ledger_part(name, "b", "a1").startswith(f"{where['ledger']}dataset={name}/")

@@ -36,7 +36,8 @@ def lake():
     ):
         db.execute(
             "INSERT INTO ledger BY NAME SELECT 'b' AS batch_id, ? AS dataset, ? AS rows_read, ? AS inserted, "
-            "? AS rejected, ? AS parked, 0 AS released, 0 AS withdrawn",
+            "? AS rejected, ? AS parked, 0 AS released, 0 AS withdrawn, 0 AS restored, 'f' AS source_file, "
+            "TIMESTAMP '2025-04-01 08:00:00' AS landed_at, TIMESTAMP '2025-04-01 09:00:00' AS finished_at",
             [dataset, read, inserted, rejected, parked],
         )
     return db
@@ -158,8 +159,23 @@ def test_rows_that_were_released_or_withdrawn_are_counted_no_more(lake):
     lake.execute("UPDATE ledger SET withdrawn = 1 WHERE dataset = 'orders'")
     lake.execute(
         "INSERT INTO ledger BY NAME SELECT 'c' AS batch_id, 'order_items' AS dataset, 0 AS rows_read, 1 AS released, "
-        "1 AS inserted, 0 AS rejected, 0 AS parked, 0 AS withdrawn"
+        "1 AS inserted, 0 AS rejected, 0 AS parked, 0 AS withdrawn, 0 AS restored, 'f' AS source_file, "
+        "TIMESTAMP '2025-04-01 08:00:00' AS landed_at, TIMESTAMP '2025-04-01 10:00:00' AS finished_at"
     )
+    assert offenders(lake, "counts_match_ledger") == []
+
+
+def test_of_a_delivery_that_was_read_again_only_the_last_reading_counts(lake):
+    """Read again, the two orders: the reject is valid now; and the items: the parked one still waits."""
+    lake.execute("DELETE FROM rejected_orders; INSERT INTO orders (order_id) VALUES (11)")
+    for dataset, unchanged, inserted, parked in (("orders", 1, 1, 0), ("order_items", 2, 0, 1)):
+        lake.execute(
+            "INSERT INTO ledger BY NAME SELECT 'c' AS batch_id, ? AS dataset, 2 AS rows_read, ? AS unchanged, "
+            "? AS inserted, ? AS parked, 0 AS rejected, 0 AS released, 0 AS withdrawn, 0 AS restored, "
+            "'f' AS source_file, TIMESTAMP '2025-04-01 08:00:00' AS landed_at, "
+            "TIMESTAMP '2025-04-01 10:00:00' AS finished_at",
+            [dataset, unchanged, inserted, parked],
+        )
     assert offenders(lake, "counts_match_ledger") == []
 
 

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from ledgerlake.catalogue import ledger_table
 from ledgerlake.errors import ConservationError
-from ledgerlake.ledger import FATES, LedgerEntry, refuse_imbalance, totals
+from ledgerlake.ledger import COUNTS, FATES, LedgerEntry, refuse_imbalance, totals
 
 counts = st.integers(0, 1000)
 
@@ -32,6 +32,7 @@ def test_an_entry_with_a_row_too_many_or_too_few_is_refused(fates, off, more):
 def test_totals_add_up_every_column():
     many = {
         "rows_read": 1,
+        "restored": 10,
         "released": 2,
         **{name: number for number, name in enumerate(FATES, start=3)},
         "withdrawn": 9,
@@ -67,4 +68,4 @@ def test_an_entry_has_the_columns_of_the_table_ledger():
 
 
 def test_totals_of_no_entry_are_zero():
-    assert totals([]) == dict.fromkeys(("rows_read", "released", *FATES, "withdrawn"), 0)
+    assert totals([]) == dict.fromkeys(COUNTS, 0)

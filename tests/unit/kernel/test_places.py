@@ -47,7 +47,7 @@ def test_what_belongs_to_a_dataset_lies_in_its_own_folder():
         places.rejected_prefix,
         places.parked_prefix,
         lambda dataset: places.staging("b", dataset),
-        lambda dataset: places.ledger_part(dataset, "b"),
+        lambda dataset: places.ledger_part(dataset, "b", "a1"),
         lambda dataset: places.stage_summary("b", dataset),
     ):
         orders, items = place("orders"), place("order_items")
@@ -62,7 +62,7 @@ def test_a_part_of_rejects_or_parking_lies_directly_in_its_folder():
 
 
 def test_the_ledger_is_partitioned_by_dataset():
-    assert places.ledger_part("orders", "b") == "ledger/dataset=orders/b.parquet"
+    assert places.ledger_part("orders", "b", "a1") == "ledger/dataset=orders/b-a1.parquet"
 
 
 def test_the_summary_of_a_stage_is_not_among_its_files():

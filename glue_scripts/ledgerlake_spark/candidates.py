@@ -1,0 +1,114 @@
+"""Candidates: every row that a batch may bring into a table, from wherever it comes, with its fate."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
+
+from ledgerlake import places
+from ledgerlake.contracts import Dataset
+from ledgerlake.storage import exists
+from ledgerlake_spark.arrivals import Arrivals
+from ledgerlake_spark.objects import s3
+from ledgerlake_spark.parking import parked_rows
+from ledgerlake_spark.reading import read_deliveries
+from ledgerlake_spark.tables import LakeTable
+from ledgerlake_spark.validation import validate
+from ledgerlake_spark.verdict import WITHDRAWN, judge
+from ledgerlake_spark.withdrawal import Withdrawal, older_versions
+
+_LINEAGE = ("_source_file", "_source_row", "_landed_at")
+
+
+class Candidates:
+    """The rows of the batch's deliveries, of the parking, and those that withdrawn rows have hidden."""
+
+    def __init__(
+        self, spark: SparkSession, dataset: Dataset, bucket: str, arrivals: Arrivals, withdrawal: Withdrawal | None
+    ) -> None:
+        self.spark, self.dataset, self.bucket = spark, dataset, bucket
+        self.arrivals, self.withdrawal = arrivals, withdrawal
+
+    def judged(self, tables: Mapping[str, LakeTable], broken: Mapping[int, str]) -> DataFrame:
+        """Every row of the stage with its `_fate`.
+
+        Args:
+            broken: files found unreadable in an earlier pass, by number; they are not opened.
+
+        Returns:
+            The contract's columns, lineage, `_delivery_id`, and what the steps on the way have found:
+            `_problem`, `_reasons`, `_rows_read`, `_unknown`, `_parked_in`, `_restored`, `_missing`,
+            `_replaces` (the row takes the place of a withdrawn one).
+        """
+        parents = {reference.dataset: tables[reference.dataset].keys() for reference in self.dataset.references}
+        table = tables[self.dataset.name].read()
+        rows = self._read(broken)
+        if self.withdrawal is None:
+            judged = judge(rows, table, parents, self.dataset).withColumn("_replaces", F.lit(False))
+            return judged.drop("_delivery", "_from_table")
+        keys = self.withdrawal.rows.select(*self.dataset.key)
+        rows = rows.unionByName(self._restored(broken), allowMissingColumns=True)
+        left = table.join(F.broadcast(keys), list(self.dataset.key), "left_anti").select(*table.columns)
+        judged = judge(rows, left, parents, self.dataset)
+        marked = judged.join(F.broadcast(keys.withColumn("_gap", F.lit(True))), list(self.dataset.key), "left")
+        marked = marked.withColumn("_replaces", F.expr("_fate = 'inserted' and _gap is not null"))
+        # An older version that stays hidden stays what it was; it is no news.
+        news = marked.where("not (_restored and _fate = 'superseded' and not _from_table)")
+        return (
+            news.select(*judged.columns, "_replaces")
+            .unionByName(self._withdrawn(), allowMissingColumns=True)
+            .drop("_delivery", "_from_table")
+        )
+
+    def _read(self, broken: Mapping[int, str]) -> DataFrame:
+        read = read_deliveries(
+            self.spark, self.dataset, self.arrivals.to_read(self.arrivals.batch), self.bucket, broken
+        )
+        candidates = validate(read, self.dataset).withColumn("_parked_in", F.lit(None).cast("string"))
+        if self.arrivals.parked:
+            parked = parked_rows(self.spark, self.dataset, self.bucket, self.arrivals)
+            candidates = candidates.unionByName(parked, allowMissingColumns=True)
+        plain = candidates.withColumn("_restored", F.lit(False)).withColumn("_from_table", F.lit(False))
+        return self._dated(plain)
+
+    def _restored(self, broken: Mapping[int, str]) -> DataFrame:
+        """Rows of the table that lost their parent, and the older versions of all withdrawn keys."""
+        assert self.withdrawal is not None
+        numbers = self.arrivals.frame(self.spark)
+        orphans = self.withdrawal.orphans.select(*self.dataset.column_names, *_LINEAGE).join(
+            F.broadcast(numbers), ["_source_file", "_landed_at"]
+        )
+        found = orphans.withColumn("_from_table", F.lit(True))
+        if self.withdrawal.hidden:
+            plan = self.arrivals.to_read(self.withdrawal.hidden)
+            read = validate(read_deliveries(self.spark, self.dataset, plan, self.bucket, broken), self.dataset)
+            older = older_versions(self._dated(read), self.withdrawal.rows, self._rejected(), self.dataset)
+            # Of a file that cannot be read by today's contract no row is brought back; that it is
+            # broken shows only at its end, in its closing row.
+            ends = self._dated(read).where("_rows_read is not null and _problem is not null").select("_delivery_id")
+            whole = older.join(F.broadcast(ends), "_delivery_id", "left_anti")
+            found = found.unionByName(whole.withColumn("_from_table", F.lit(False)), allowMissingColumns=True)
+        return found.withColumn("_restored", F.lit(True))
+
+    def _rejected(self) -> DataFrame | None:
+        """`_delivery_id` and `_source_row` of the rejects of the hidden deliveries."""
+        assert self.withdrawal is not None
+        parts = [places.rejected_part(self.dataset.name, delivery.id) for delivery in self.withdrawal.hidden]
+        there = [f"s3://{self.bucket}/{part}" for part in parts if exists(s3(), self.bucket, part)]
+        if not there:
+            return None
+        rows = self.spark.read.parquet(*there).where("source_row is not null")
+        name = F.regexp_extract(F.input_file_name(), r"([0-9a-f]{20})[.]parquet", 1)
+        return rows.select(name.alias("_delivery_id"), F.col("source_row").alias("_source_row"))
+
+    def _withdrawn(self) -> DataFrame:
+        assert self.withdrawal is not None
+        rows = self.withdrawal.rows.select(*self.dataset.column_names, *_LINEAGE)
+        numbers = self.arrivals.frame(self.spark).drop("_delivery")
+        named = rows.join(F.broadcast(numbers), ["_source_file", "_landed_at"])
+        return named.withColumn("_fate", F.lit(WITHDRAWN))
+
+    def _dated(self, rows: DataFrame) -> DataFrame:
+        return rows.join(F.broadcast(self.arrivals.frame(self.spark)), "_delivery")
