@@ -7,26 +7,29 @@ What makes a file unreadable is found here and is an error of that file alone.
 
 from __future__ import annotations
 
-import codecs
-import csv
-import io
+import gzip
 import itertools
 import re
+import zlib
 from collections.abc import Callable, Iterator, Sequence
+from functools import cached_property
 from typing import BinaryIO
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.csv as pa_csv
 
 from ledgerlake.contracts import Dataset
+from ledgerlake_spark.csv_header import BrokenFile, Header, Joined, read_header
+from ledgerlake_spark.originals import Quotes, judge_quotes
+from ledgerlake_spark.shown import shown
 
-BLOCK = 4 << 20
-_HEADER_LIMIT = 1 << 20
-_LINE_BREAK = re.compile(rb"\r\n|\r|\n")
+__all__ = ["BLOCK", "BrokenFile", "Rows"]
 
+BLOCK = 16 << 20
+"""Bytes that Arrow parses at once. A row that is longer cannot be read; Athena shows none above 32 MB."""
 
-class BrokenFile(Exception):
-    """The file as a whole cannot be read. The text begins with a rule name, then says what was seen."""
+TORN = "broken_quotes: text follows a closing quote, in a row of several lines; is a quote missing or too much?"
 
 
 class Rows:
@@ -52,67 +55,71 @@ class Rows:
         self._bad: list[tuple[int, str]] = []  # rows of the wrong width that are not passed on yet
 
     def __iter__(self) -> Iterator[pa.RecordBatch]:
+        # An OSError of the network is no fault of the file: it passes, and the job is tried again.
         try:
             yield from self._batches()
-        except (pa.ArrowInvalid, UnicodeDecodeError) as error:
-            raise BrokenFile(_what_is_wrong(error)) from error
-        except (EOFError, OSError) as error:
+        except pa.ArrowInvalid as error:
+            raise BrokenFile(self._what_is_wrong(str(error))) from error
+        except (EOFError, gzip.BadGzipFile, zlib.error) as error:
             raise BrokenFile(f"unreadable_file: {error} (after row {self.count})") from error
 
     def _batches(self) -> Iterator[pa.RecordBatch]:
-        stream = self.open_stream()
-        start = _read_header(stream)
-        header = _names(start, self.dataset)
-        if not header:
+        header = read_header(self.open_stream(), self.dataset.delimiter)
+        if not header.names:
             return
         positions = self._positions(header)
-        if not _has_rows(start):
-            return  # Arrow refuses a header without rows; for us it is ordinary
-        batch = None
-        for batch in self._parse(_Joined(start, stream), header):
-            yield from self._numbered(batch, positions)
+        if header.rest is None:
+            return  # Arrow refuses a file without rows; for us it is ordinary
+        for batch in self._parse(header.rest, len(header.names)):
+            yield from self._numbered(batch, positions, quoted=header.rest.quotes > 0)
         yield from self._bad_rows()
-        if batch is not None and batch.num_rows and _has_line_break(batch.slice(batch.num_rows - 1)):
+        if header.rest.quotes % 2 or "_quotes" in self.__dict__:
             self._refuse_open_quote()
 
-    def _parse(self, stream: _Joined, header: list[str]) -> pa_csv.CSVStreamingReader:
+    def _parse(self, stream: Joined, columns: int) -> pa_csv.CSVStreamingReader:
+        names = [str(number) for number in range(columns)]  # those of the header may be doubled
         return pa_csv.open_csv(
             pa.PythonFile(stream, mode="r"),
-            read_options=pa_csv.ReadOptions(block_size=BLOCK, use_threads=False),
+            read_options=pa_csv.ReadOptions(block_size=BLOCK, use_threads=False, column_names=names),
             parse_options=pa_csv.ParseOptions(
                 delimiter=self.dataset.delimiter,
                 newlines_in_values=True,
                 invalid_row_handler=self._remember,
             ),
             convert_options=pa_csv.ConvertOptions(
-                column_types={name: pa.string() for name in header}, strings_can_be_null=False
+                column_types=dict.fromkeys(names, pa.string()), strings_can_be_null=False
             ),
         )
 
-    def _positions(self, header: list[str]) -> dict[str, int]:
+    def _positions(self, header: Header) -> dict[str, int]:
         """Where each column of the contract is in the file."""
-        names = [_plain(name) for name in header]
+        names = [_plain(name) for name in header.names]
         wanted = self.dataset.column_names
         if doubled := [name for name in wanted if names.count(name) > 1]:
             raise BrokenFile(f"doubled_column: the header has {', '.join(doubled)} more than once")
         if missing := [name for name in self.dataset.required if name not in names]:
-            raise BrokenFile(f"missing_column: no {', '.join(missing)} in the header {','.join(header)[:500]}")
-        self.unknown = [name for name in header if _plain(name) not in wanted]
+            seen = shown(",".join(header.names), 500)
+            raise BrokenFile(f"missing_column: no {', '.join(missing)} in the header {seen}")
+        strange = (n for n, name in enumerate(names) if name not in wanted)
+        self.unknown = [shown(header.names[n].strip()) or f"(column {n + 1}, without a name)" for n in strange]
         return {name: names.index(name) for name in wanted if name in names}
 
     def _remember(self, row: pa_csv.InvalidRow) -> str:
-        problem = f"wrong_width: {row.actual_columns} fields, expected {row.expected_columns}"
-        self._bad.append((row.number - 1, problem))  # Arrow counts the header as row 1
+        self._bad.append((row.number, f"wrong_width: {row.actual_columns} fields, expected {row.expected_columns}"))
         return "skip"
 
-    def _numbered(self, batch: pa.RecordBatch, positions: dict[str, int]) -> Iterator[pa.RecordBatch]:
+    def _numbered(self, batch: pa.RecordBatch, positions: dict[str, int], *, quoted: bool) -> Iterator[pa.RecordBatch]:
         """Number the good rows around the bad ones, of which the parser has told before the batch came."""
-        numbers = self._next_numbers(batch.num_rows)
+        numbers = pa.array(self._next_numbers(batch.num_rows), pa.int64())
         columns = [
             batch.column(positions[name]) if name in positions else pa.nulls(batch.num_rows, pa.string())
             for name in self.dataset.column_names
         ]
-        yield _record_batch(self.dataset, columns, pa.array(numbers, pa.int64()), pa.nulls(batch.num_rows, pa.string()))
+        problems = pa.nulls(batch.num_rows, pa.string())
+        if quoted and _has_line_breaks(batch):
+            torn = pc.is_in(numbers, value_set=pa.array(sorted(self._quotes.torn), pa.int64()))
+            problems = pc.if_else(torn, pa.scalar(TORN), pa.scalar(None, pa.string()))
+        yield _record_batch(self.dataset, columns, numbers, problems)
         passed = [entry for entry in self._bad if entry[0] <= self.count]
         self._bad = [entry for entry in self._bad if entry[0] > self.count]
         yield from self._problems(passed)
@@ -131,77 +138,40 @@ class Rows:
         self.count += len(self._bad)
         yield from self._problems(self._bad)
 
-    def _refuse_open_quote(self) -> None:
-        """A quote that is never closed makes the rest of the file one field, which Arrow takes as it is."""
-        csv.field_size_limit(1 << 30)
-        with io.TextIOWrapper(self.open_stream(), encoding="utf-8-sig", newline="") as text:
-            try:
-                for _ in csv.reader(text, delimiter=self.dataset.delimiter, strict=True):
-                    pass
-            except csv.Error as error:
-                if "unexpected end of data" in str(error):
-                    raise BrokenFile(f"unclosed_quote: a quote opened in row {self.count} is never closed") from error
-
     def _problems(self, bad: list[tuple[int, str]]) -> Iterator[pa.RecordBatch]:
         if bad:
             texts = [pa.nulls(len(bad), pa.string()) for _ in self.dataset.columns]
             numbers, problems = zip(*bad, strict=True)
             yield _record_batch(self.dataset, texts, pa.array(numbers, pa.int64()), pa.array(problems, pa.string()))
 
+    @cached_property
+    def _quotes(self) -> Quotes:
+        """Read the file once more, for what Arrow does not tell of its quotes."""
+        return judge_quotes(self.open_stream(), self.dataset.delimiter)
 
-def _read_header(stream: BinaryIO) -> bytes:
-    """The beginning of the file, as far as the end of its first line that is not blank."""
-    start = b""
-    while len(start) < _HEADER_LIMIT and not _has_rows(start):
-        block = stream.read(1 << 16)
-        if not block:
-            break
-        start += block
-    return start
+    def _refuse_open_quote(self) -> None:
+        """A quote that is never closed makes the rest of the file one field, which Arrow takes as it is."""
+        if self._quotes.open is not None:
+            raise BrokenFile(f"unclosed_quote: a quote opened in row {self._quotes.open} is never closed")
 
-
-def _names(start: bytes, dataset: Dataset) -> list[str]:
-    """The header's names as written; none for a file without a header."""
-    lines = _lines(start)
-    return next(csv.reader([lines[0].decode()], delimiter=dataset.delimiter)) if lines else []
-
-
-def _has_rows(start: bytes) -> bool:
-    """Whether anything but blank lines follows the header."""
-    return len(_lines(start)) > 1
-
-
-def _lines(start: bytes) -> list[bytes]:
-    return [line for line in _LINE_BREAK.split(start.removeprefix(codecs.BOM_UTF8)) if line.strip()]
-
-
-def _has_line_break(row: pa.RecordBatch) -> bool:
-    return any("\n" in (value or "") for values in row.to_pydict().values() for value in values)
-
-
-class _Joined(io.RawIOBase):
-    """Bytes that were already read, then the rest of their stream."""
-
-    def __init__(self, start: bytes, rest: BinaryIO) -> None:
-        self.start, self.rest = io.BytesIO(start), rest
-
-    def readable(self) -> bool:
-        return True
-
-    def read(self, size: int = -1) -> bytes:
-        return self.start.read(size) or self.rest.read(size)
+    def _what_is_wrong(self, error: str) -> str:
+        if "straddling" in error:
+            self._refuse_open_quote()
+            return f"row_too_long: a row after row {self.count} is longer than {BLOCK >> 20} MB"
+        text = " ".join(error.split())
+        # The handler of rows of the wrong width leaves only those to Arrow that it cannot even decode.
+        if place := re.search(r"Row #(\d+): (CSV conversion error to string: invalid UTF8|Expected \d+ columns)", text):
+            return f"wrong_encoding: row {place[1]} has bytes that are not UTF-8; expected UTF-8"
+        return f"unreadable_file: {shown(text, 500)}"
 
 
 def _plain(name: str) -> str:
-    return name.strip().lower()
+    return name.strip().strip("\ufeff").strip().lower()
+
+
+def _has_line_breaks(batch: pa.RecordBatch) -> bool:
+    return any(pc.any(pc.match_substring_regex(column, "[\r\n]")).as_py() for column in batch.columns)
 
 
 def _record_batch(dataset: Dataset, texts: list[pa.Array], numbers: pa.Array, problems: pa.Array) -> pa.RecordBatch:
     return pa.RecordBatch.from_arrays([*texts, numbers, problems], [*dataset.column_names, "_source_row", "_problem"])
-
-
-def _what_is_wrong(error: Exception) -> str:
-    text = " ".join(str(error).split())
-    if "UTF8" in text or isinstance(error, UnicodeDecodeError):
-        return f"wrong_encoding: {text}; expected UTF-8"
-    return f"unreadable_file: {text}"

@@ -33,4 +33,4 @@ def open_delivery(bucket: str, delivery: Delivery) -> BinaryIO:
     """
     raw = {"Key": delivery.key, "VersionId": delivery.version_id}
     plain = io.BufferedReader(Body(s3(), bucket, raw, {"Key": delivery.archive_key}), _BUFFER)
-    return gzip.open(plain) if delivery.key.endswith(".gz") else plain  # type: ignore[return-value]
+    return gzip.open(plain) if delivery.key.lower().endswith(".gz") else plain  # type: ignore[return-value]

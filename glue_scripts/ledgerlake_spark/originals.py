@@ -5,10 +5,16 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from typing import BinaryIO
 
+from ledgerlake_spark.csv_header import read_header
 
-def originals(stream: BinaryIO, rows: Iterable[int]) -> dict[int, str]:
+_LONGEST = 1 << 26
+"""Characters of a field: what a quote that is never closed swallows must not fill the memory."""
+
+
+def originals(stream: BinaryIO, rows: Iterable[int], delimiter: str = ",") -> dict[int, str]:
     """The text of the given rows exactly as delivered, without the line break that ends them.
 
     Args:
@@ -18,7 +24,7 @@ def originals(stream: BinaryIO, rows: Iterable[int]) -> dict[int, str]:
     wanted = set(rows)
     last = max(wanted, default=0)
     found: dict[int, str] = {}
-    for number, text in enumerate(_records(stream)):
+    for number, text in enumerate(_records(stream, delimiter), 1):
         if number in wanted:
             found[number] = text
         if number >= last:
@@ -26,19 +32,58 @@ def originals(stream: BinaryIO, rows: Iterable[int]) -> dict[int, str]:
     return found
 
 
-def _records(stream: BinaryIO) -> Iterator[str]:
-    """The records of a file as text, header first; blank lines do not count, as in `Rows`."""
+@dataclass(frozen=True)
+class Quotes:
+    """What is wrong with the quotes of a file.
+
+    Args:
+        torn: rows over several lines in which text follows a closing quote. Most likely the
+            quote was never meant to be open across those lines, and the row is several rows.
+        open: the row in which a quote was opened that is never closed; None when there is none.
+    """
+
+    torn: frozenset[int]
+    open: int | None
+
+
+def judge_quotes(stream: BinaryIO, delimiter: str) -> Quotes:
+    """Look at every row of a file that goes over several lines."""
+    torn, number, text = set(), 0, ""
+    try:
+        for number, text in enumerate(_records(stream, delimiter), 1):
+            if ("\n" in text or "\r" in text) and _strictly(text, delimiter):
+                torn.add(number)
+    except csv.Error:  # a field longer than any that is meant
+        return Quotes(frozenset(torn), number + 1)
+    is_open = "unexpected end" in _strictly(text, delimiter)
+    return Quotes(frozenset(torn), number if is_open else None)
+
+
+def _strictly(record: str, delimiter: str) -> str:
+    try:
+        list(csv.reader(io.StringIO(record, newline=""), delimiter=delimiter, strict=True))
+    except csv.Error as error:
+        return str(error)
+    return ""
+
+
+def _records(stream: BinaryIO, delimiter: str) -> Iterator[str]:
+    """The records after the header as text; empty lines do not count, as in `Rows`."""
+    rest = read_header(stream, delimiter).rest
+    if rest is None:
+        return
     taken: list[str] = []
 
     def lines() -> Iterator[str]:
-        for line in io.TextIOWrapper(stream, encoding="utf-8-sig", newline=""):
+        # Bytes that are not UTF-8 are the reader's to refuse; the quotes around them can be judged.
+        raw = io.BufferedReader(rest, 1 << 20)
+        for line in io.TextIOWrapper(raw, encoding="utf-8", errors="replace", newline=""):
             taken.append(line)
             yield line
 
-    # csv.reader asks for another line exactly when a quoted field goes on in it. What it makes of
-    # the fields does not matter here, so the delimiter does not either.
-    csv.field_size_limit(1 << 30)
-    for _ in csv.reader(lines()):
+    # csv.reader asks for another line exactly when a quoted field goes on in it.
+    csv.field_size_limit(_LONGEST)
+    for _ in csv.reader(lines(), delimiter=delimiter):
         text = "".join(taken).rstrip("\r\n")
         taken.clear()
         if text:

@@ -52,7 +52,7 @@ def write_rejected(
         texts: dict[int, str] = {}
         if numbers:
             with open_delivery(bucket, known[delivery_id]) as stream:
-                texts = originals(stream, numbers)
+                texts = originals(stream, numbers, dataset.delimiter)
         original = pa.array([texts.get(number) for number in rows["source_row"].to_pylist()], pa.string())
         return rows.append_column("original", original).select(_REJECTED.names).cast(_REJECTED)
 

@@ -1,48 +1,87 @@
-"""How the text of a field becomes a value: one Spark SQL expression per column type.
+r"""How the text of a field becomes a value: one Spark SQL expression per column type.
 
 Each gives NULL for text that is no such value (`try_cast`, so that the same expression means the
 same on Spark 4); `validation` tells that NULL from a field that was empty.
+
+Spark's own casts accept more than a value: '2025' as a date, '12:30' as a timestamp of today,
+'1.5d' as a double, NUL bytes around an integer. The patterns keep those out. They end in `\z`,
+because `$` also matches before a line break.
 """
 
 from __future__ import annotations
 
+import re
+
 from ledgerlake.contracts import Column, Dataset
+from ledgerlake_spark.shown import literal
 
-_DATE = r"[0-9]{4}-[0-9]{2}-[0-9]{2}"
+_BLANKS = r"' \t\r\n\f\u000b\u00a0\u2007\u202f\u3000\ufeff'"
+_DATE = r"(?!0000)[0-9]{4}-[0-9]{2}-[0-9]{2}"  # there is no year 0
 _TIME = r"[0-9]{2}:[0-9]{2}(:[0-9]{2}([.][0-9]{1,9})?)?"
-_ZONE = r"(Z|[+-][0-9]{2}:[0-9]{2})?"
-_BLANKS = r"' \t\r\n\u00a0'"
-
-# Spark's own casts accept more than a value: '2025' as a date, '12:30' as a timestamp of today,
-# '1.5d' as a double. The patterns keep those out.
+_ZONE = r"(Z|[+-][0-9]{2}(:?[0-9]{2})?)?"
 _PATTERNS = {
-    "date": rf"^{_DATE}([T ]00:00(:00([.]0+)?)?Z?)?$",
-    "timestamp": rf"^{_DATE}([T ]{_TIME}{_ZONE})?$",
-    "double": r"^[+-]?([0-9]+[.]?[0-9]*|[.][0-9]+)([eE][+-]?[0-9]+)?$",
+    "date": rf"\A{_DATE}([T ]00:00(:00([.]0+)?)?Z?)?\z",
+    "timestamp": rf"\A{_DATE}([T ]{_TIME}{_ZONE})?\z",
 }
+# A zone may move the first and last hours into years that no other engine knows.
+_FIRST, _LAST = "timestamp'0001-01-01 00:00:00Z'", "timestamp'9999-12-31 23:59:59.999999Z'"
 
 
 def text_of(column: Column, dataset: Dataset) -> str:
     """SQL for the field without surrounding blanks, NULL where the contract sees no value in it."""
     trimmed = f"btrim(`{column.name}`, {_BLANKS})"
-    words = ", ".join(f"'{word.lower()}'" for word in ("", *dataset.null_words))
+    words = ", ".join(literal(word.lower()) for word in ("", *dataset.null_words))
     return f"if(lower({trimmed}) in ({words}), null, {'`' + column.name + '`' if column.type == 'string' else trimmed})"
 
 
 def value_of(column: Column, text: str) -> str:
     """SQL for the value of `text` (a SQL expression), NULL where it is none of the column's type."""
-    if column.type == "string":
-        return text
     if column.type in ("bigint", "int"):
-        # Spreadsheets write 17850 as 17850.0.
-        whole = f"regexp_extract({text}, '^([+-]?[0-9]+)[.]0*$', 1)"
-        return f"coalesce(try_cast({text} as {column.type}), try_cast({whole} as {column.type}))"
+        return _integer(column, text)
+    if column.type == "double":
+        return _double(column, text)
     if column.type == "boolean":
         return (
             f"case when lower({text}) in ('1', '1.0', 'true') then true "
             f"when lower({text}) in ('0', '0.0', 'false') then false end"
         )
-    cast = f"if({text} rlike r'{_PATTERNS[column.type]}', try_cast({text} as {column.type}), null)"
-    if column.type == "double":
-        return f"nullif(nullif({cast}, double('Infinity')), double('-Infinity'))"
-    return cast
+    if column.type == "date":
+        return f"if({text} rlike r'{_PATTERNS['date']}', try_cast({text} as date), null)"
+    return _timestamp(text) if column.type == "timestamp" else text
+
+
+def _integer(column: Column, text: str) -> str:
+    """Digits; or, as spreadsheets write 17850, `17850.0`.
+
+    No exponent: in the `1.23457E+15` that a spreadsheet makes of a long number digits are lost.
+    """
+    mark, thousands = re.escape(column.decimal), re.escape(column.thousands)
+    digits = rf"[0-9]+|[0-9]{{1,3}}(?:{thousands}[0-9]{{3}})+" if thousands else "[0-9]+"
+    pattern = literal(rf"\A([+-]?(?:{digits}))(?:{mark}0*)?\z")
+    whole = _without(column.thousands, f"regexp_extract({text}, {pattern}, 1)")
+    # Most fields are plain digits, for which the cast alone is enough, and much faster than a pattern.
+    plain = f"if(ascii({text}) between 43 and 57 and ascii(right({text}, 1)) between 48 and 57, {text}, null)"
+    return f"coalesce(try_cast({plain} as {column.type}), try_cast({whole} as {column.type}))"
+
+
+def _double(column: Column, text: str) -> str:
+    """Finite only: NaN breaks every comparison of a rule, and no amount is infinite. `-0` is 0."""
+    mark, thousands = re.escape(column.decimal), re.escape(column.thousands)
+    digits = rf"(?:[0-9]+|[0-9]{{1,3}}(?:{thousands}[0-9]{{3}})+)" if thousands else "[0-9]+"
+    pattern = literal(rf"\A[+-]?({digits}(?:{mark}[0-9]*)?|{mark}[0-9]+)([eE][+-]?[0-9]+)?\z")
+    number = _without(column.thousands, text)
+    number = number if column.decimal == "." else f"replace({number}, {literal(column.decimal)}, '.')"
+    cast = f"if({text} rlike {pattern}, try_cast({number} as double), null)"
+    return f"nullif(nullif({cast}, double('Infinity')), double('-Infinity')) + 0D"
+
+
+def _timestamp(text: str) -> str:
+    # Spark wants seconds before a zone: 08:00Z is written as 08:00:00Z for it.
+    whole = f"if(substr({text}, 17, 1) in ('Z', '+', '-'), overlay({text} placing ':00' from 17 for 0), {text})"
+    cast = f"try_cast({whole} as timestamp)"
+    inside = f"left({text}, 4) not in ('0001', '9999') or {cast} between {_FIRST} and {_LAST}"
+    return f"if({text} rlike r'{_PATTERNS['timestamp']}' and ({inside}), {cast}, null)"
+
+
+def _without(thousands: str, text: str) -> str:
+    return f"replace({text}, {literal(thousands)}, '')" if thousands else text

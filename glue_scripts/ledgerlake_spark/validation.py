@@ -8,10 +8,8 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from ledgerlake.contracts import Dataset
+from ledgerlake_spark.shown import shown_sql
 from ledgerlake_spark.typing_rules import text_of, value_of
-
-SHOWN = 200
-"""So many characters of an offending value are shown in a reason; the original text keeps them all."""
 
 _BITS = 62  # of a bigint that are safe to use as flags
 
@@ -60,13 +58,13 @@ def _tests(dataset: Dataset) -> list[_Test]:
             tests.append(
                 _Test(
                     f"{text} is not null and `{column.name}` is null",
-                    f"concat('not_{column.type}: {column.name}=', left({text}, {SHOWN}))",
+                    f"concat('not_{column.type}: {column.name}=', {shown_sql(text)})",
                 )
             )
     for rule in dataset.rules:
         # A row whose columns could not be read is told that, not also what follows from it.
         known = " and ".join(f"({_known(dataset, name)})" for name in rule.shows)
-        shown = ", ', ', ".join(f"'{name}=', coalesce(left(_text_{name}, {SHOWN}), '')" for name in rule.shows)
+        shown = ", ', ', ".join(f"'{name}=', coalesce({shown_sql(f'_text_{name}')}, '')" for name in rule.shows)
         tests.append(
             _Test(
                 f"_problem is null and {known} and not coalesce(({rule.predicate}), false)",

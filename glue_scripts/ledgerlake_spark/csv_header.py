@@ -1,0 +1,126 @@
+"""The beginning of a delivered file: is it CSV text at all, and which columns does it name?"""
+
+from __future__ import annotations
+
+import codecs
+import csv
+import io
+import re
+from dataclasses import dataclass
+from typing import BinaryIO
+
+_STEP = 1 << 16
+_LIMIT = 1 << 20
+_LINE_BREAK = re.compile(rb"\r\n|\r|\n")
+_TEXT = "expected CSV text in UTF-8"
+_FOREIGN = {
+    codecs.BOM_UTF16_LE: f"wrong_encoding: the file begins as UTF-16 does; {_TEXT}",
+    codecs.BOM_UTF16_BE: f"wrong_encoding: the file begins as UTF-16 does; {_TEXT}",
+    b"\x1f\x8b": f"not_text: the content is gzip (a name without .gz, or zipped twice); {_TEXT}",
+    b"PK\x03\x04": f"not_text: the content is a zip archive or a spreadsheet; {_TEXT}",
+    b"PAR1": f"not_text: the content is Parquet; {_TEXT}",
+}
+
+
+class BrokenFile(Exception):
+    """The file as a whole cannot be read. The text begins with a rule name, then says what was seen."""
+
+
+@dataclass(frozen=True)
+class Header:
+    """The names in a file's first record that is not blank, as written, and the bytes after it.
+
+    `names` is empty for a file that is empty or blank; `rest` is None when nothing follows.
+    """
+
+    names: list[str]
+    rest: Joined | None
+
+
+def read_header(stream: BinaryIO, delimiter: str) -> Header:
+    """Take the header off the beginning of `stream`.
+
+    Raises:
+        BrokenFile: it is no text, not UTF-8, has an open quote, or does not end within 1 MB.
+    """
+    start, ended = b"", False
+    while True:
+        block = stream.read(_STEP)
+        start, ended = start + block, not block
+        _refuse_foreign(start)
+        record, end = _first_record(start, delimiter, ended)
+        if record or ended:
+            break
+        if len(start) > _LIMIT:
+            raise BrokenFile(f"unreadable_file: no line ends in the first MB that is not blank; {_TEXT}")
+    behind = start[end:] or stream.read(_STEP)
+    return Header(_names(record, delimiter), Joined(behind, stream) if behind else None)
+
+
+class Joined(io.RawIOBase):
+    """Bytes that were already read, then the rest of their stream; counts the quotes that pass."""
+
+    def __init__(self, start: bytes, rest: BinaryIO) -> None:
+        self.start, self.rest = io.BytesIO(start), rest
+        self.quotes = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def read(self, size: int = -1) -> bytes:
+        block = self.start.read(size) or self.rest.read(size)
+        self.quotes += block.count(b'"')
+        return block
+
+    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
+        block = self.read(len(buffer))
+        buffer[: len(block)] = block
+        return len(block)
+
+
+def _refuse_foreign(start: bytes) -> None:
+    for magic, problem in _FOREIGN.items():
+        if start.startswith(magic):
+            raise BrokenFile(problem)
+
+
+def _first_record(start: bytes, delimiter: str, ended: bool) -> tuple[bytes, int]:
+    """The first record that is not blank, and where it ends; an empty one when it is not all there yet."""
+    begin = len(codecs.BOM_UTF8) if start.startswith(codecs.BOM_UTF8) else 0
+    for line_break in _LINE_BREAK.finditer(start):
+        end = line_break.end()
+        if not start[begin:end].strip():
+            begin = end
+        elif not _is_open(start[begin:end], delimiter):
+            return start[begin : line_break.start()], end
+    rest = start[begin:] if ended else b""
+    return (rest if rest.strip() else b""), len(start)
+
+
+def _is_open(record: bytes, delimiter: str) -> bool:
+    """Whether a quote is open at the end of the record, so that it goes on in the next line."""
+    if record.count(b'"') % 2 == 0:
+        return False
+    try:
+        next(csv.reader(io.StringIO(_decoded(record), newline=""), delimiter=delimiter, strict=True))
+    except csv.Error as error:
+        return "unexpected end of data" in str(error)
+    return False
+
+
+def _names(record: bytes, delimiter: str) -> list[str]:
+    if not record:
+        return []
+    if _is_open(record, delimiter):
+        raise BrokenFile("unclosed_quote: a quote opened in the header is never closed")
+    if b"\0" in record:
+        raise BrokenFile(f"wrong_encoding: NUL bytes in the header, as UTF-16 has them; {_TEXT}")
+    csv.field_size_limit(_LIMIT * 2)
+    return next(csv.reader(io.StringIO(_decoded(record), newline=""), delimiter=delimiter))
+
+
+def _decoded(record: bytes) -> str:
+    try:
+        return record.decode()
+    except UnicodeDecodeError as error:
+        raise BrokenFile(f"wrong_encoding: {error} (in the header); {_TEXT}") from error

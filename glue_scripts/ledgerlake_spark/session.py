@@ -1,0 +1,27 @@
+"""What a job needs of its Spark session, wherever it runs: without it a value of a file could stop the job."""
+
+from __future__ import annotations
+
+from pyspark.sql import SparkSession
+
+_SETTINGS = {
+    # Days before 1582-10-15: written and read as they are. Spark's default refuses the whole batch,
+    # because versions before 3.0 counted those days in another calendar. No such version wrote here.
+    "spark.sql.parquet.datetimeRebaseModeInWrite": "CORRECTED",
+    "spark.sql.parquet.datetimeRebaseModeInRead": "CORRECTED",
+    "spark.sql.parquet.int96RebaseModeInWrite": "CORRECTED",
+    "spark.sql.parquet.int96RebaseModeInRead": "CORRECTED",
+    # Spark's default for timestamps is INT96, which other readers turn into nanoseconds: there the
+    # years before 1678 and after 2261 come out wrong.
+    "spark.sql.parquet.outputTimestampType": "TIMESTAMP_MICROS",
+    # A timestamp without a zone is UTC.
+    "spark.sql.session.timeZone": "UTC",
+    # A rule that divides by zero is NULL, and so broken, for that row; it is not the end of the job.
+    "spark.sql.ansi.enabled": "false",
+}
+
+
+def prepare(spark: SparkSession) -> None:
+    """Make the session read and write values as the contracts mean them."""
+    for name, value in _SETTINGS.items():
+        spark.conf.set(name, value)
