@@ -91,14 +91,14 @@ def _unmark(stage: Stage) -> None:
 
 def _rejects(stage: Stage, summary: Summary, batch: Batch) -> None:
     deliveries = batch.of(stage.dataset.name)
-    expected = {entry.source_file: entry.rejected for entry in summary.entries if entry.rejected}
+    expected = summary.total("rejected")
     written: dict[str, int] = {}
     if expected:
         written = write_rejected(_rejected_rows(stage, summary), stage.dataset, deliveries, stage.bucket)
-    if sum(written.values()) != sum(expected.values()):
+    if sum(written.values()) != expected:
         raise ConservationError(
             f"{stage.dataset.name}: {sum(written.values())} rejects were written",
-            expected=f"{sum(expected.values())}, as the ledger counts them",
+            expected=f"{expected}, as the ledger counts them",
             remedy="let the run try again",
         )
     clean = [delivery.id for delivery in deliveries if delivery.id not in written]
