@@ -40,7 +40,7 @@ def publish(stage: Stage, summary: Summary, table: LakeTable) -> None:
     """
     mark = {"batch_id": stage.batch_id, "attempt": summary.attempt}
     s3().put_object(Bucket=stage.bucket, Key=places.publishing(stage.dataset.name), Body=json.dumps(mark).encode())
-    _publish(stage, summary, table)
+    _publish(stage, summary, table, merged=False)
 
 
 def complete(spark: SparkSession, table: LakeTable, bucket: str) -> None:
@@ -66,7 +66,7 @@ def complete(spark: SparkSession, table: LakeTable, bucket: str) -> None:
             remedy=f"compare {places.staging(stage.batch_id, dataset.name)} with DESCRIBE HISTORY of the table",
         )
     if done is not None or summary.seen[dataset.name] == table.version():
-        _publish(stage, summary, table)
+        _publish(stage, summary, table, merged=done is not None)
     else:
         _unmark(stage)
 
@@ -76,10 +76,11 @@ def is_published(stage: Stage, summary: Summary) -> bool:
     return not summary.entries or exists(s3(), stage.bucket, _ledger_part(stage, summary))
 
 
-def _publish(stage: Stage, summary: Summary, table: LakeTable) -> None:
+def _publish(stage: Stage, summary: Summary, table: LakeTable, *, merged: bool) -> None:
     batch = batches.load(s3(), stage.bucket, stage.batch_id)
     _rejects(stage, summary, batch)
-    _merge(stage, summary, table)
+    if not merged and any(summary.expected().values()):  # a MERGE without rows would still be a commit
+        _merge(stage, summary, table)
     _parking(stage, summary)
     _ledger(stage, summary)
     _unmark(stage)
@@ -118,10 +119,6 @@ def _rejected_rows(stage: Stage, summary: Summary) -> DataFrame:
 
 
 def _merge(stage: Stage, summary: Summary, table: LakeTable) -> None:
-    if not any(summary.expected().values()):
-        return  # a MERGE without rows would still be a commit
-    if table.committed(summary.attempt) is not None:
-        return  # by an earlier try, which died after it
     columns = [*(name for name, _ in delta_columns(stage.dataset)), "_action"]
     written = stage.rows(summary.attempt, *WRITES)
     written = written.withColumn("_action", F.expr(f"if(_replaces, '{REPLACE}', '{WRITE}')"))
