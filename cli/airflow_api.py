@@ -1,20 +1,20 @@
-"""The little of Airflow's REST API (v2) that the command needs: runs, their tasks, why one failed."""
+"""The little of Airflow's REST API (v2) that the command needs: runs, their tasks, why one failed, backfills."""
 
 from __future__ import annotations
 
 import re
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, date, datetime, time
 from typing import Any
 from urllib.parse import quote
 
-import requests
-
+from cli.airflow_transport import Refused, Transport
 from cli.failures import NotUp
-from infra.local.home import Home
 from ledgerlake import places
 
-_TIMEOUT = 15
+_PAGE = 100
 _LAMBDA_ERROR = re.compile(r'"errorMessage": "(?P<message>(?:[^"\\]|\\.)*)"(?:.*"errorType": "(?P<kind>\w+)")?')
 
 
@@ -30,71 +30,128 @@ class Task:
 
 @dataclass(frozen=True)
 class Run:
-    """One run of the DAG, with its tasks. `ended` is None while it is active."""
+    """One run of a DAG, with its tasks.
+
+    Args:
+        ended: None while it is active (and old in a run that is cleared: see `state`).
+        day: the date that a by-date run is for.
+    """
 
     run_id: str
     state: str
     ended: datetime | None
     tasks: tuple[Task, ...] = ()
+    dag_id: str = places.LIVE_DAG
+    day: date | None = None
+
+    @property
+    def active(self) -> bool:
+        return self.state not in ("success", "failed")
+
+
+@dataclass(frozen=True)
+class Backfill:
+    """One backfill of the by-date DAG; Airflow lets one at a time be active."""
+
+    backfill_id: int
+    first: date
+    last: date
+    created_at: datetime
+    active: bool
+    paused: bool = False
 
 
 class Airflow:
-    """A session with the API server of a local lake."""
+    """What we ask of Airflow, whichever way leads there."""
 
-    def __init__(self, home: Home) -> None:
-        self._url = home.airflow_url
-        self._login = home.airflow_login()
-        self._http = requests.Session()
+    def __init__(self, transport: Transport) -> None:
+        self._transport = transport
+        self.name = transport.name
 
-    def latest_runs(self, limit: int = 5) -> list[Run]:
-        """The newest runs of the live DAG, newest first; tasks are read for the first two only."""
-        path = f"/dags/{places.LIVE_DAG}/dagRuns"
-        found = self._get(path, order_by="-run_after", limit=str(limit))["dag_runs"]
-        return [_run(each, self._tasks(each["dag_run_id"]) if index < 2 else ()) for index, each in enumerate(found)]
+    def latest_runs(self, dag_id: str = places.LIVE_DAG, limit: int = 5) -> list[Run]:
+        """The newest runs of a DAG, newest first; tasks are read for those at work and the first two only."""
+        found = self._runs(dag_id, order_by="-run_after", limit=limit)
+        wanted = [each["dag_run_id"] for index, each in enumerate(found) if index < 2 or _is_active(each)]
+        tasks = self._tasks(dag_id, wanted)
+        return [_run(each, tasks[each["dag_run_id"]]) for each in found]
 
-    def why(self, run_id: str, task: Task) -> str:
-        """The last error in the task's log, in one line; empty where there is none to be had."""
-        path = f"/dags/{places.LIVE_DAG}/dagRuns/{quote(run_id)}/taskInstances/{task.task_id}/logs/{task.try_number}"
+    def runs_of_days(self, first: date, last: date) -> dict[date, Run]:
+        """The by-date DAG's run of each day, where there is one; tasks are read unless it has succeeded."""
+        bodies = self._runs(
+            places.BY_DATE_DAG,
+            order_by="logical_date",
+            logical_date_gte=_midnight(first),
+            logical_date_lte=_midnight(last),
+        )
+        wanted = [each["dag_run_id"] for each in bodies if each["state"] != "success"]
+        tasks = self._tasks(places.BY_DATE_DAG, wanted)
+        runs = [_run(each, tasks[each["dag_run_id"]]) for each in bodies if _is_of_a_day(each)]
+        return {run.day: run for run in runs if run.day}
+
+    def why(self, run: Run, task: Task) -> str:
+        """The last error in the task's log, in one line; empty where there is none to be had (as on MWAA)."""
+        path = f"/dags/{run.dag_id}/dagRuns/{quote(run.run_id)}/taskInstances/{task.task_id}/logs/{task.try_number}"
         try:
             return last_error(self._get(path, full_content="true").get("content") or [])
-        except (NotUp, requests.RequestException):
+        except (NotUp, Refused):
             return ""
 
-    def _tasks(self, run_id: str) -> tuple[Task, ...]:
-        path = f"/dags/{places.LIVE_DAG}/dagRuns/{quote(run_id)}/taskInstances"
-        found = self._get(path)["task_instances"]
-        return tuple(
-            Task(each["task_id"], each["state"], max(1, each["try_number"]), each.get("end_date") or "")
-            for each in found
-        )
+    def is_paused(self, dag_id: str) -> bool:
+        return bool(self._get(f"/dags/{dag_id}")["is_paused"])
 
-    def _get(self, path: str, **params: str) -> dict[str, Any]:
-        try:
-            answer = self._ask(path, params)
-            if answer.status_code == requests.codes.unauthorized:
-                self._log_in()
-                answer = self._ask(path, params)
-        except requests.ConnectionError as error:
-            raise NotUp(f"Airflow does not answer at {self._url}", remedy="ledgerlake up") from error
-        if not answer.ok:
-            raise NotUp(
-                f"Airflow answered {answer.status_code} to {path}: {answer.text[:200]}", remedy="ledgerlake status"
-            )
-        body: dict[str, Any] = answer.json()
-        return body
+    def unpause(self, dag_id: str) -> None:
+        self._transport.send("PATCH", f"/dags/{dag_id}", body={"is_paused": False})
 
-    def _ask(self, path: str, params: dict[str, str]) -> requests.Response:
-        headers = {"Accept": "application/json"}
-        return self._http.get(f"{self._url}/api/v2{path}", params=params, headers=headers, timeout=_TIMEOUT)
+    def active_backfill(self) -> Backfill | None:
+        """The backfill of the by-date DAG that is not over."""
+        found = self._get("/backfills", dag_id=places.BY_DATE_DAG, order_by="-id", limit=_PAGE)["backfills"]
+        return next((backfill for backfill in map(_backfill, found) if backfill.active), None)
 
-    def _log_in(self) -> None:
-        user, password = self._login
-        answer = self._http.post(
-            f"{self._url}/auth/token", json={"username": user, "password": password}, timeout=_TIMEOUT
-        )
-        if not answer.ok:
-            raise NotUp(f"Airflow refused the login of {user}: {answer.status_code}", remedy="ledgerlake up")
-        self._http.headers["Authorization"] = f"Bearer {answer.json()['access_token']}"
+    def start_backfill(self, first: date, last: date, conf: Mapping[str, Any], max_active: int) -> Backfill:
+        """Have the days processed again, each by a run; runs that are there already are cleared.
+
+        Raises:
+            Refused: another backfill is active (status 409), or the days are none that the DAG runs for.
+        """
+        body = {
+            "dag_id": places.BY_DATE_DAG,
+            "from_date": _midnight(first),
+            "to_date": _midnight(last),
+            "reprocess_behavior": "completed",
+            "max_active_runs": max_active,
+            "dag_run_conf": dict(conf),
+        }
+        return _backfill(self._transport.send("POST", "/backfills", body=body))
+
+    def cancel_backfill(self, backfill: Backfill) -> None:
+        """No further run of it begins; those at work end by themselves."""
+        self._transport.send("PUT", f"/backfills/{backfill.backfill_id}/cancel")
+
+    def _runs(self, dag_id: str, limit: int | None = None, **params: Any) -> list[dict[str, Any]]:
+        """Up to `limit` runs as Airflow describes them; all, page by page, if none is given."""
+        found: list[dict[str, Any]] = []
+        while True:
+            page = self._get(f"/dags/{dag_id}/dagRuns", limit=limit or _PAGE, offset=len(found), **params)["dag_runs"]
+            found += page
+            if limit or len(page) < _PAGE:
+                return found
+
+    def _tasks(self, dag_id: str, run_ids: Sequence[str]) -> defaultdict[str, tuple[Task, ...]]:
+        """The tasks of those runs, by run; one request for a hundred tasks, whatever their runs."""
+        found: defaultdict[str, tuple[Task, ...]] = defaultdict(tuple)
+        offset = 0
+        while run_ids:
+            body = {"dag_ids": [dag_id], "dag_run_ids": list(run_ids), "page_limit": _PAGE, "page_offset": offset}
+            page = self._transport.send("POST", "/dags/~/dagRuns/~/taskInstances/list", body=body)["task_instances"]
+            for each in page:
+                found[each["dag_run_id"]] += (_task(each),)
+            offset += len(page)
+            if len(page) < _PAGE:
+                break
+        return found
+
+    def _get(self, path: str, **params: Any) -> dict[str, Any]:
+        return self._transport.send("GET", path, params=params)
 
 
 def last_error(content: list[Any]) -> str:
@@ -116,6 +173,35 @@ def _one_line(kind: str, message: str) -> str:
     return " ".join(f"{kind}: {message}".split())
 
 
+def _midnight(day: date) -> str:
+    return datetime.combine(day, time(), UTC).isoformat()
+
+
+def _is_active(body: dict[str, Any]) -> bool:
+    return body["state"] not in ("success", "failed")
+
+
+def _is_of_a_day(body: dict[str, Any]) -> bool:
+    """A run that somebody started by hand has the moment of its start for a date."""
+    when = _time(body.get("logical_date"))
+    return when is not None and when.timetz().replace(tzinfo=None) == time()
+
+
+def _task(body: dict[str, Any]) -> Task:
+    return Task(body["task_id"], body["state"], max(1, body["try_number"] or 1), body.get("end_date") or "")
+
+
 def _run(body: dict[str, Any], tasks: tuple[Task, ...]) -> Run:
-    ended = body.get("end_date")
-    return Run(body["dag_run_id"], body["state"], datetime.fromisoformat(ended) if ended else None, tasks)
+    when = _time(body.get("logical_date"))
+    dag_id = body.get("dag_id", places.LIVE_DAG)
+    return Run(body["dag_run_id"], body["state"], _time(body.get("end_date")), tasks, dag_id, when and when.date())
+
+
+def _backfill(body: dict[str, Any]) -> Backfill:
+    first, last, created = (datetime.fromisoformat(body[name]) for name in ("from_date", "to_date", "created_at"))
+    active = body.get("completed_at") is None
+    return Backfill(body["id"], first.date(), last.date(), created, active, bool(body.get("is_paused")))
+
+
+def _time(text: str | None) -> datetime | None:
+    return datetime.fromisoformat(text).astimezone(UTC) if text else None

@@ -13,7 +13,7 @@ from botocore.config import Config
 from cli.failures import NotUp
 from infra.local.home import Home, listening
 from ledgerlake.places import Places
-from ledgerlake.settings import ENVIRONMENTS, Settings, from_environment
+from ledgerlake.settings import ENVIRONMENTS, Settings, from_environment, mwaa_environment
 
 _CONFIG = Config(retries={"mode": "standard", "max_attempts": 4}, connect_timeout=5, read_timeout=60)
 
@@ -24,11 +24,13 @@ class Connection:
 
     Args:
         home: of a local lake; None for one in a real account.
+        mwaa_environment: the name of the account's Airflow.
     """
 
     settings: Settings
     session: boto3.Session
     home: Home | None = None
+    mwaa_environment: str = ""
 
     @property
     def endpoint_url(self) -> str | None:
@@ -55,22 +57,30 @@ class Connection:
         return self.client("s3")
 
 
-def connect(environment: str) -> Connection:
-    """The lake of `environment`, one of `settings.ENVIRONMENTS`.
+@dataclass(frozen=True)
+class Choice:
+    """What the global options say: which lake, and under what name its Airflow is found on MWAA."""
+
+    environment: str = ENVIRONMENTS[0]
+    mwaa_environment: str | None = None
+
+
+def connect(choice: Choice) -> Connection:
+    """The lake that was chosen.
 
     Raises:
         NotUp: the local lake does not run.
     """
-    return _local() if environment == "local" else _account(environment)
+    return _local() if choice.environment == "local" else _account(choice)
 
 
 def of(ctx: typer.Context) -> Connection:
-    """The connection that the global option `--env` asks for."""
-    return connect(environment(ctx))
+    """The connection that the global options ask for."""
+    return connect(ctx.obj or Choice())
 
 
 def environment(ctx: typer.Context) -> str:
-    return str(ctx.obj or ENVIRONMENTS[0])
+    return (ctx.obj or Choice()).environment
 
 
 def _local() -> Connection:
@@ -86,9 +96,10 @@ def _local() -> Connection:
     return Connection(from_environment(variables), session, home)
 
 
-def _account(environment: str) -> Connection:
+def _account(choice: Choice) -> Connection:
     session = boto3.Session()
-    settings = from_environment({"LEDGERLAKE_ENVIRONMENT": environment})
+    settings = from_environment({"LEDGERLAKE_ENVIRONMENT": choice.environment})
     region = session.region_name or settings.region
     account = session.client("sts", region_name=region, config=_CONFIG).get_caller_identity()["Account"]
-    return Connection(replace(settings, account=account, region=region), session)
+    airflow = choice.mwaa_environment or mwaa_environment(choice.environment)
+    return Connection(replace(settings, account=account, region=region), session, mwaa_environment=airflow)

@@ -86,7 +86,7 @@ def run(
     wake(lake)
     stdout.print("The pipeline was told to look.")
     if wait:
-        _wait(lake, timeout)
+        wait_here(lake, timeout)
 
 
 def wake(lake: Connection) -> None:
@@ -102,10 +102,11 @@ def wait(ctx: typer.Context, timeout: TimeoutOption = 1800) -> None:
 
     Example: ledgerlake wait --timeout 600
     """
-    _wait(connection.of(ctx), timeout)
+    wait_here(connection.of(ctx), timeout)
 
 
-def _wait(lake: Connection, timeout: float) -> None:
+def wait_here(lake: Connection, timeout: float) -> None:
+    """Wait with a display on stderr; Ctrl-C ends the waiting, not the work."""
     try:
         wait_for(lake, timeout=timeout, console=stderr)
     except KeyboardInterrupt:

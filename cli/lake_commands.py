@@ -7,11 +7,15 @@ from typing import Annotated
 import typer
 
 from cli import connection
+from cli.airflow_api import Airflow
+from cli.dead_letters import DeadLetters
 from cli.failures import Mistyped, NotUp, stderr
+from cli.lease_commands import describe
+from cli.look import Look, progress
 from cli.showing import Format, FormatOption, Rows, show, stdout
-from cli.waiting import look_at
+from cli.waiting import airflow_of, look_at
 from infra.local.home import Home
-from ledgerlake import lease, places
+from ledgerlake import places
 
 
 def up(
@@ -68,23 +72,40 @@ def _components() -> list[tuple[str, str]]:
 
 
 def _state(lake: connection.Connection) -> list[tuple[str, str]]:
-    look = look_at(lake, None)
-    held = lease.show(lake.s3, lake.bucket)
-    queue = lake.client("sqs").get_queue_attributes(QueueUrl=lake.places.queue_url, AttributeNames=["All"])[
-        "Attributes"
-    ]
+    airflow = airflow_of(lake)
+    look = look_at(lake, airflow)
     files = ", ".join(f"{count} of {name}" for name, count in look.waits.items())
     rows = [
         ("waiting in raw/", files or "nothing"),
         ("open batches", ", ".join(look.open_batches) or "none"),
-        ("lease", (held and held.holder) or "free"),
-        (places.QUEUE, f"{queue['ApproximateNumberOfMessages']} messages, "
-         f"{queue['ApproximateNumberOfMessagesNotVisible']} being worked on"),
-    ]  # fmt: skip
+        ("in quarantine", ", ".join(look.quarantined) or "none"),
+        ("lease", describe(lake, airflow)),
+        (places.QUEUE, _messages(lake)),
+        (places.DEAD_LETTER_QUEUE, f"{DeadLetters.of(lake).count()} messages"),
+    ]
     if look.waits and look.gate_waits_for:
         rows.append(("the gate waits for", ", ".join(look.gate_waits_for)))
-    if lake.home:
-        rows.append(("Airflow", lake.home.airflow_url))
+    rows += _airflow(airflow, look)
+    return rows
+
+
+def _messages(lake: connection.Connection) -> str:
+    queue = lake.client("sqs").get_queue_attributes(QueueUrl=lake.places.queue_url, AttributeNames=["All"])
+    found = queue["Attributes"]
+    return (
+        f"{found['ApproximateNumberOfMessages']} messages, "
+        f"{found['ApproximateNumberOfMessagesNotVisible']} being worked on"
+    )
+
+
+def _airflow(airflow: Airflow | None, look: Look) -> list[tuple[str, str]]:
+    """Where it is, and what its by-date runs do; a failed one is named until its day is done."""
+    if airflow is None:
+        return [("Airflow", "cannot be asked")]
+    rows = [("Airflow", airflow.name)]
+    for run in reversed(look.by_date):
+        if run.active or run.state == "failed":
+            rows.append((f"by date {run.day or run.run_id}", progress(run) if run.active else "failed"))
     return rows
 
 

@@ -2,30 +2,75 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Annotated
 
 import typer
 
 from cli import connection
+from cli.airflow_api import Airflow
+from cli.connection import Connection
 from cli.failures import Failed
+from cli.look import at_work
 from cli.showing import Format, FormatOption, Rows, show, stdout
+from cli.waiting import airflow_of
 from ledgerlake import lease as leases
+from ledgerlake import places
+from ledgerlake.deliveries import from_iso
+from ledgerlake.lease import Lease
 
 lease = typer.Typer(help="Who is at work on the lake: runs take turns by one lease.", no_args_is_help=True)
+_RUNS = 50
+_FREE = "free"
 
 
 @lease.command("show")
 def show_lease(ctx: typer.Context, style: FormatOption = Format.TABLE) -> None:
-    """Who holds the lease, since when, until when.
+    """Who holds the lease, since when, until when, and whether that run is still there.
 
     Example: ledgerlake lease show
     """
     lake = connection.of(ctx)
     held = leases.show(lake.s3, lake.bucket)
-    free = held is None or held.is_free(datetime.now(UTC))
-    row = ["free", None, None] if free or held is None else [held.holder, held.since, held.expires_at]
-    show(Rows(("holder", "since", "expires_at"), [row]), style)
+    if held is None or not held.holder:
+        row = [_FREE, None, None, "the next run takes it"]
+    else:
+        row = [held.holder, held.since, held.expires_at, state(held, datetime.now(UTC), airflow_of(lake))]
+    show(Rows(("holder", "since", "expires_at", "state"), [row]), style)
+
+
+def describe(lake: Connection, airflow: Airflow | None) -> str:
+    """The lease in one line."""
+    held = leases.show(lake.s3, lake.bucket)
+    if held is None or not held.holder:
+        return _FREE
+    return f"{held.holder} since {held.since}: {state(held, datetime.now(UTC), airflow)}"
+
+
+def state(held: Lease, now: datetime, airflow: Airflow | None) -> str:
+    """Whether the lease is in use, or stale: expired, or left behind by a run that has ended."""
+    left = from_iso(held.expires_at) - now
+    if left <= timedelta():
+        return f"stale: expired {_long(-left)} ago; the next run takes it over"
+    if airflow is not None and _has_ended(held.holder, airflow):
+        return f"stale: that run has ended; expires in {_long(left)}, or: ledgerlake lease release"
+    return f"expires in {_long(left)}, unless it is renewed"
+
+
+def _has_ended(holder: str, airflow: Airflow) -> bool:
+    """Whether Airflow knows that the holder is no longer at work; of others it cannot say."""
+    dag, _, run_id = holder.partition("/")
+    if dag == f"airflow:{places.LIVE_DAG}":
+        return not any(map(at_work, airflow.latest_runs()))
+    if dag == f"airflow:{places.BY_DATE_DAG}" and run_id:
+        runs = {run.run_id: run for run in airflow.latest_runs(places.BY_DATE_DAG, _RUNS)}
+        return run_id in runs and not runs[run_id].active
+    return False
+
+
+def _long(time: timedelta) -> str:
+    seconds = int(time.total_seconds())
+    return f"{seconds} s" if seconds < 120 else f"{seconds // 60} min"
 
 
 @lease.command("release")

@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum
+from typing import Any
 
 from cli.airflow_api import Run, Task
+from ledgerlake.deliveries import from_iso
 
 SENSOR = "wait_for_deliveries"
-_SIGNS = {"success": "✓", "failed": "✗", "upstream_failed": "·", "skipped": "↷", "running": "▶", "deferred": "▶"}
+_SIGNS = {
+    "success": "✓",
+    "failed": "✗",
+    "upstream_failed": "·",
+    "skipped": "↷",
+    "running": "▶",
+    "deferred": "▶",
+    "up_for_reschedule": "⏸",
+    "up_for_retry": "↻",
+}
 
 
 class Verdict(Enum):
@@ -26,16 +38,24 @@ class Look:
     """The lake at one moment.
 
     Args:
-        waits: deliveries in `raw/`, by dataset; strays are not among them.
+        waits: deliveries in `raw/`, by dataset; strays are not among them, nor those in quarantine.
         open_batches: planned and not acknowledged.
         gate_waits_for: datasets without which what waits cannot be processed.
-        runs: newest first; None where Airflow cannot be asked.
+        runs: of the live DAG, newest first; None where Airflow cannot be asked.
+        by_date: runs of the by-date DAG, newest first; without those that a paused DAG lets nobody begin.
+        quarantined: `why` and `since`, by batch.
     """
 
     waits: dict[str, int]
     open_batches: tuple[str, ...]
     gate_waits_for: tuple[str, ...] = ()
     runs: tuple[Run, ...] | None = None
+    by_date: tuple[Run, ...] = ()
+    quarantined: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+
+    def quarantined_since(self, since: datetime) -> list[str]:
+        """The batches that were set aside since then, oldest first."""
+        return [batch_id for batch_id, body in self.quarantined.items() if from_iso(str(body["since"])) >= since]
 
 
 def judge(look: Look, since: datetime) -> Verdict:
@@ -47,7 +67,7 @@ def judge(look: Look, since: datetime) -> Verdict:
     runs = look.runs or ()
     if failed_run(look, since):
         return Verdict.FAILED
-    if any(_at_work(run) for run in runs) or look.open_batches:
+    if any(map(at_work, runs)) or any(run.active for run in look.by_date) or look.open_batches:
         return Verdict.BUSY
     if not look.waits:
         return Verdict.IDLE
@@ -55,7 +75,10 @@ def judge(look: Look, since: datetime) -> Verdict:
 
 
 def failed_run(look: Look, since: datetime) -> Run | None:
-    """The run that failed since then, unless a newer one has succeeded where it stopped."""
+    """The run that failed since then, unless a newer one of the live DAG has succeeded where it stopped."""
+    for run in look.by_date:  # a day has one run; when it is tried again it is no longer failed
+        if run.state == "failed" and run.ended and run.ended >= since:
+            return run
     for run in look.runs or ():
         if run.state == "success" and run.ended and run.ended >= since and not look.open_batches:
             return None
@@ -64,9 +87,9 @@ def failed_run(look: Look, since: datetime) -> Run | None:
     return None
 
 
-def _at_work(run: Run) -> bool:
-    """The run is beyond its sensor: some other task has begun, or the sensor has just ended."""
-    if run.ended is not None:
+def at_work(run: Run) -> bool:
+    """A run of the live DAG is beyond its sensor: some other task has begun, or the sensor has just ended."""
+    if not run.active:
         return False
     states = {task.task_id: task.state for task in run.tasks}
     sensor_done = states.get(SENSOR) in ("success", "skipped")
@@ -80,12 +103,36 @@ def describe(look: Look) -> list[str]:
     lines += [f"open batch: {name}" for name in look.open_batches]
     if look.gate_waits_for and look.waits:
         lines.append(f"the gate waits for: {', '.join(look.gate_waits_for)}")
-    active = next((run for run in look.runs or () if _at_work(run)), None)
+    lines += [f"in quarantine: {name}" for name in look.quarantined]
+    active = next((run for run in look.runs or () if at_work(run)), None)
     if active:
-        tasks = sorted(active.tasks, key=lambda task: (task.ended or "~", task.task_id))
-        shown = [f"{_SIGNS.get(task.state, '…')} {task.task_id}" for task in tasks if task.state]
-        lines.append(f"run {active.run_id}: {'  '.join(shown)}")
+        lines.append(f"run {active.run_id}: {'  '.join(_signs(active))}")
+    lines += [f"by date {run.day or run.run_id}: {_by_date(run)}" for run in reversed(look.by_date) if run.active]
     return lines
+
+
+def _signs(run: Run) -> list[str]:
+    tasks = sorted(run.tasks, key=lambda task: (task.ended or "~", task.task_id))
+    return [f"{_SIGNS.get(task.state, '…')} {task.task_id}" for task in tasks if task.state]
+
+
+def _by_date(run: Run) -> str:
+    return progress(run) if run.state == "queued" else "  ".join(_signs(run)) or progress(run)
+
+
+def progress(run: Run) -> str:
+    """What an active run is doing, in a few words."""
+    if run.state == "queued":
+        return "queued"
+    by_state: dict[str | None, list[str]] = {}
+    for task in run.tasks:
+        by_state.setdefault(task.state, []).append(task.task_id)
+    if "up_for_reschedule" in by_state:
+        return "waits for its turn"
+    for states, words in ((("running", "deferred"), "at work"), (("up_for_retry",), "will try again")):
+        if tasks := [name for state in states for name in by_state.get(state, [])]:
+            return f"{words}: {', '.join(sorted(tasks))}"
+    return "between two tasks" if "success" in by_state else "begins"
 
 
 def first_failure(tasks: tuple[Task, ...]) -> Task | None:

@@ -9,7 +9,18 @@ import typer
 from botocore.exceptions import BotoCoreError, ClientError
 from typer.core import TyperGroup
 
-from cli import delivery_commands, demo, lake_commands, log_commands, query_commands, sample_commands
+from cli import (
+    backfill_commands,
+    delivery_commands,
+    demo,
+    lake_commands,
+    log_commands,
+    quarantine_commands,
+    query_commands,
+    sample_commands,
+)
+from cli.connection import Choice
+from cli.dead_letter_commands import dead_letters
 from cli.failures import EXIT_CODES, INTERRUPTED, explain, stderr, tell
 from cli.lease_commands import lease
 from ledgerlake import __version__
@@ -60,14 +71,18 @@ def choose_lake(
     env: Annotated[
         Environment, typer.Option("--env", help="local, or a real account by AWS's usual credentials.")
     ] = Environment.LOCAL,
+    mwaa_environment: Annotated[
+        str | None,
+        typer.Option("--mwaa-environment", metavar="NAME", help="Its Airflow, if not called ledgerlake-<env>."),
+    ] = None,
     _version: Annotated[
         bool, typer.Option("--version", is_eager=True, callback=_print_version, help="Print the version.")
     ] = False,
 ) -> None:
-    ctx.obj = env.value
+    ctx.obj = Choice(env.value, mwaa_environment)
 
 
-_LAKE, _FLOW, _DATA = "The lake", "Deliveries", "What it holds"
+_LAKE, _FLOW, _TROUBLE, _DATA = "The lake", "Deliveries", "When something is wrong", "What it holds"
 app.command(rich_help_panel=_LAKE)(demo.demo)
 app.command(rich_help_panel=_LAKE)(lake_commands.up)
 app.command(rich_help_panel=_LAKE)(lake_commands.down)
@@ -76,8 +91,12 @@ app.command(rich_help_panel=_FLOW)(sample_commands.sample)
 app.command(rich_help_panel=_FLOW)(delivery_commands.deliver)
 app.command(rich_help_panel=_FLOW)(delivery_commands.run)
 app.command(rich_help_panel=_FLOW)(delivery_commands.wait)
-app.command(rich_help_panel=_FLOW)(log_commands.logs)
-app.add_typer(lease, name="lease", rich_help_panel=_FLOW)
+app.command(rich_help_panel=_FLOW)(backfill_commands.backfill)
+app.command(rich_help_panel=_TROUBLE)(log_commands.logs)
+app.command(rich_help_panel=_TROUBLE)(quarantine_commands.quarantined)
+app.command(rich_help_panel=_TROUBLE)(quarantine_commands.accept)
+app.add_typer(dead_letters, name="dead-letters", rich_help_panel=_TROUBLE)
+app.add_typer(lease, name="lease", rich_help_panel=_TROUBLE)
 app.command(rich_help_panel=_DATA)(query_commands.query)
 app.command(rich_help_panel=_DATA)(query_commands.ledger)
 app.command(rich_help_panel=_DATA)(query_commands.rejects)

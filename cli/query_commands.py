@@ -16,9 +16,8 @@ from cli.failures import Mistyped
 from cli.showing import Format, FormatOption, Rows, show
 from ledgerlake import places
 from ledgerlake.contracts import DATASETS
-from ledgerlake.ledger import FATES
+from ledgerlake.ledger import COUNTS
 
-COUNTS = ("rows_read", "released", *FATES, "withdrawn")
 _BATCH_ID = re.compile(r"[0-9A-Za-z-]+")
 
 

@@ -6,47 +6,74 @@ import time
 from collections import Counter
 from datetime import UTC, datetime
 
-import requests
+from botocore.exceptions import BotoCoreError, ClientError
 from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
-from cli.airflow_api import Airflow
+from cli.airflow_api import Airflow, Run
+from cli.airflow_transport import LocalAirflow, ManagedAirflow, Refused
 from cli.connection import Connection
 from cli.failures import Failed, GateClosed, NotUp, TimedOut
 from cli.look import Look, Verdict, describe, failed_run, first_failure, judge
-from ledgerlake import batch
+from ledgerlake import batch, places, quarantine
 from ledgerlake.deliveries import waiting
 
 _POLL_SECONDS = 2
+_BY_DATE_RUNS = 20
+_UNKNOWN = 404
+_LOOK = "ledgerlake run --wait"
 
 
 def look_at(lake: Connection, airflow: Airflow | None) -> Look:
     """Ask S3 and Airflow."""
     runs = tuple(airflow.latest_runs()) if airflow else None  # first: a batch opens before its run is seen ended
-    found = waiting(lake.s3, lake.bucket)
+    by_date = by_date_runs(airflow) if airflow else ()
+    set_aside = quarantine.quarantined(lake.s3, lake.bucket)
+    held = quarantine.in_quarantine(lake.s3, lake.bucket) if set_aside else frozenset()
+    found = [delivery for delivery in waiting(lake.s3, lake.bucket).deliveries if delivery.id not in held]
     closed: list[str] = []
-    if found.deliveries:
+    if found:
         closed = batch.closed_by(found, lake.settings, batch.loaded_tables(lake.s3, lake.bucket))
     return Look(
-        waits=dict(Counter(delivery.dataset for delivery in found.deliveries)),
+        waits=dict(Counter(delivery.dataset for delivery in found)),
         open_batches=tuple(batch.open_batches(lake.s3, lake.bucket)),
         gate_waits_for=tuple(closed),
         runs=runs,
+        by_date=by_date,
+        quarantined=set_aside,
     )
 
 
-def airflow_of(lake: Connection, console: Console) -> Airflow | None:
-    """Airflow's API, or None (and a word about it) where it cannot be asked."""
-    if lake.home is None:
-        console.print("Access to Airflow is not configured for a real account yet: judging by S3 alone,")
-        console.print("so a failed run is not seen here; it is told by SNS.")
-        return None
-    airflow = Airflow(lake.home)
+def by_date_runs(airflow: Airflow) -> tuple[Run, ...]:
+    """The newest runs of the by-date DAG; without those that are queued while it is paused: nobody begins them."""
     try:
-        airflow.latest_runs(1)
-    except (NotUp, requests.RequestException):
-        console.print("Airflow does not run: judging by S3 alone. To start it: ledgerlake up")
+        runs = airflow.latest_runs(places.BY_DATE_DAG, _BY_DATE_RUNS)
+        if any(run.state == "queued" for run in runs) and airflow.is_paused(places.BY_DATE_DAG):
+            runs = [run for run in runs if run.state != "queued"]
+    except Refused as error:
+        if error.status == _UNKNOWN:  # a lake of an earlier release, or one that has only just begun
+            return ()
+        raise
+    return tuple(runs)
+
+
+def airflow_at(lake: Connection) -> Airflow:
+    """Airflow's API, unasked: that of the local lake, or that of the account's MWAA environment."""
+    if lake.home is not None:
+        return Airflow(LocalAirflow(lake.home))
+    return Airflow(ManagedAirflow(lake.client("mwaa"), lake.mwaa_environment))
+
+
+def airflow_of(lake: Connection, console: Console | None = None) -> Airflow | None:
+    """Airflow's API, or None (and a word about it) where it cannot be asked."""
+    airflow = airflow_at(lake)
+    try:
+        airflow.latest_runs(limit=1)
+    except (NotUp, Refused, ClientError, BotoCoreError) as error:
+        if console is not None:
+            console.print(f"Airflow cannot be asked: {error}", markup=False)
+            console.print("Judging by S3 alone: a run that fails is not seen here; it is told by SNS.")
         return None
     return airflow
 
@@ -55,14 +82,14 @@ def wait(lake: Connection, *, timeout: float, console: Console) -> None:
     """Return when nothing waits and nothing is at work.
 
     Raises:
-        Failed: a run failed meanwhile; says where, why and how to go on.
+        Failed: a run failed meanwhile, or a batch was quarantined; says where, why and how to go on.
         GateClosed: what waits cannot be processed until something else is delivered.
         TimedOut: after `timeout` seconds.
     """
     airflow = airflow_of(lake, console)
     since = datetime.now(UTC)
     until = time.monotonic() + timeout
-    with _Display(console) as display:
+    with Display(console) as display:
         while True:
             look = look_at(lake, airflow)
             display.show(describe(look))
@@ -72,6 +99,8 @@ def wait(lake: Connection, *, timeout: float, console: Console) -> None:
             if time.monotonic() > until:
                 raise _timed_out(look, timeout)
             time.sleep(_POLL_SECONDS)
+    if aside := look.quarantined_since(since):
+        raise quarantined(look, aside[-1])
     if verdict is Verdict.FAILED:
         raise _failed(look, since, airflow)
     if verdict is Verdict.GATE_CLOSED:
@@ -80,18 +109,33 @@ def wait(lake: Connection, *, timeout: float, console: Console) -> None:
         raise GateClosed(f"the gate is closed: no delivery of {missing} has come", remedy=remedy)
 
 
+def quarantined(look: Look, batch_id: str) -> Failed:
+    """What a person is told of a batch that was set aside."""
+    return Failed(
+        f"batch {batch_id} is in quarantine: {look.quarantined[batch_id]['why']}",
+        expected="fewer rejected rows; nothing of the batch is in the tables, and its files wait in raw/",
+        remedy=f"ledgerlake quarantined; to let it through as it is: ledgerlake accept {batch_id}",
+    )
+
+
 def _failed(look: Look, since: datetime, airflow: Airflow | None) -> Failed:
     run = failed_run(look, since)
     assert run is not None
     task = first_failure(run.tasks)
     if task is None or airflow is None:
         return Failed(f"run {run.run_id} failed", remedy="ledgerlake logs")
-    reason = airflow.why(run.run_id, task) or "its log gives no reason"
+    again = f"ledgerlake backfill --from {run.day} --to {run.day}" if run.dag_id == places.BY_DATE_DAG else _LOOK
     return Failed(
-        f"run {run.run_id} failed in {task.task_id}: {reason}",
+        f"run {run.run_id} failed in {task.task_id}: {reason(airflow, run)}",
         expected="every task to succeed; nothing is lost, the next run goes on where this one stopped",
-        remedy="mend the cause (ledgerlake logs shows the jobs), then: ledgerlake run --wait",
+        remedy=f"mend the cause (ledgerlake logs shows the jobs), then: {again}",
     )
+
+
+def reason(airflow: Airflow, run: Run) -> str:
+    """Why the run failed, as the log of the task says that failed first."""
+    task = first_failure(run.tasks)
+    return (task and airflow.why(run, task)) or f"see its log in {airflow.name}"
 
 
 def _timed_out(look: Look, timeout: float) -> TimedOut:
@@ -102,7 +146,7 @@ def _timed_out(look: Look, timeout: float) -> TimedOut:
     )
 
 
-class _Display:
+class Display:
     """One live region on a terminal; elsewhere a line whenever something changed."""
 
     def __init__(self, console: Console) -> None:
@@ -110,7 +154,7 @@ class _Display:
         self._live = Live(console=console, transient=True, refresh_per_second=4) if console.is_terminal else None
         self._shown: list[str] = []
 
-    def __enter__(self) -> _Display:
+    def __enter__(self) -> Display:
         if self._live:
             self._live.start()
         return self

@@ -95,7 +95,7 @@ def plan(s3: Any, bucket: str, settings: Settings, now: datetime | None = None, 
     Must be called under the lease: two planners could put one delivery into two batches.
 
     Args:
-        owner: names who plans, for those who find the batch open.
+        owner: names who plans, for those who find the batch open, or look for its figures later.
     """
     now = now or datetime.now(UTC)
     found = waiting(s3, bucket)
@@ -121,7 +121,8 @@ def make(s3: Any, bucket: str, deliveries: tuple[Delivery, ...], owner: str, loa
         loaded: the datasets whose table exists; a job makes the table of another, even without a delivery.
     """
     batch = _new(deliveries, loaded, now)
-    put_if_absent(s3, bucket, places.manifest(batch.batch_id), json.dumps(batch.as_json(), indent=1))
+    manifest = {**batch.as_json(), "owner": owner}
+    put_if_absent(s3, bucket, places.manifest(batch.batch_id), json.dumps(manifest, indent=1))
     put_if_absent(s3, bucket, places.open_batch(batch.batch_id), json.dumps({"owner": owner}))
     return batch
 

@@ -105,7 +105,7 @@ def from_environment(environ: Mapping[str, str] | None = None) -> Settings:
     return Settings(**values)  # type: ignore[arg-type]
 
 
-_NOT_SETTINGS = {"home", "bucket"}  # read by `state_folder` and `lake_bucket`
+_NOT_SETTINGS = {"home", "bucket", "mwaa_environment"}  # each has a function of its own below
 
 
 @cache
@@ -123,3 +123,8 @@ def lake_bucket(environ: Mapping[str, str] | None = None) -> str | None:
     """`LEDGERLAKE_BUCKET`, as Lambdas are given it; None where it follows from the settings."""
     environ = os.environ if environ is None else environ
     return environ.get("LEDGERLAKE_BUCKET") or environ.get("AIRFLOW__LEDGERLAKE__BUCKET")
+
+
+def mwaa_environment(environment: str) -> str:
+    """`LEDGERLAKE_MWAA_ENVIRONMENT`: what the Airflow of `environment` is called on MWAA."""
+    return os.environ.get("LEDGERLAKE_MWAA_ENVIRONMENT") or f"ledgerlake-{environment}"

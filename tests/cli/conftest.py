@@ -6,6 +6,7 @@ from typing import Any
 
 import boto3
 import pytest
+from botocore.awsrequest import AWSResponse
 from moto import mock_aws
 from typer.testing import CliRunner
 
@@ -13,6 +14,7 @@ from cli import connection
 from cli.main import app
 from ledgerlake import places
 from ledgerlake.settings import from_environment
+from tests.cli.managed_airflow import NAME, ManagedAirflow, Raw
 
 
 class Athena:
@@ -41,14 +43,29 @@ class Athena:
             yield {"ResultSet": {"ResultSetMetadata": {"ColumnInfo": columns}, "Rows": data}}
 
 
+def unknown_action(**_):
+    error = {"Code": "InvalidAction", "Message": "The action StartMessageMoveTask is not valid for this endpoint."}
+    parsed = {"Error": error, "ResponseMetadata": {"HTTPStatusCode": 400}}
+    return AWSResponse("https://sqs", 400, {}, Raw()), parsed
+
+
 @dataclass(frozen=True)
 class Lake(connection.Connection):
-    """A connection with a made-up Athena; the other services are moto's."""
+    """A connection with a made-up Athena and Airflow; the other services are moto's."""
 
     athena: Athena = field(default_factory=Athena)
+    airflow: ManagedAirflow = field(default_factory=ManagedAirflow)
+    mwaa_environment: str = NAME
 
     def client(self, service: str) -> Any:
-        return self.athena if service == "athena" else super().client(service)
+        if service == "mwaa":
+            return self.airflow.client(self.session)
+        if service == "athena":
+            return self.athena
+        client = super().client(service)
+        if service == "sqs":  # as the local AWS answers; moto would end the test
+            client.meta.events.register("before-call.sqs.StartMessageMoveTask", unknown_action)
+        return client
 
 
 @pytest.fixture
@@ -60,7 +77,8 @@ def lake(monkeypatch):
         made = Lake(from_environment({"LEDGERLAKE_ACCOUNT": "123456789012"}), session)
         made.s3.create_bucket(Bucket=made.bucket)
         made.s3.put_bucket_versioning(Bucket=made.bucket, VersioningConfiguration={"Status": "Enabled"})
-        made.client("sqs").create_queue(QueueName=places.QUEUE)
+        for name in (places.QUEUE, places.DEAD_LETTER_QUEUE):
+            made.client("sqs").create_queue(QueueName=name)
         monkeypatch.setattr(connection, "connect", lambda environment: made)
         yield made
 

@@ -18,8 +18,8 @@ def failed(when):
     return Run("r8", "failed", when, (Task("orders_etl", "failed", ended="2"), Task("acknowledge", "upstream_failed")))
 
 
-def look(waits=None, batches=(), gate=(), runs=(SENSING,)):
-    return Look(waits or {}, tuple(batches), tuple(gate), runs)
+def look(waits=None, batches=(), gate=(), runs=(SENSING,), by_date=()):
+    return Look(waits or {}, tuple(batches), tuple(gate), runs, tuple(by_date))
 
 
 @pytest.mark.parametrize(
@@ -39,6 +39,11 @@ def look(waits=None, batches=(), gate=(), runs=(SENSING,)):
         (look({"orders": 1}, ["b"], runs=(SENSING, failed(EARLIER))), Verdict.BUSY),
         (look(runs=(SENSING, Run("r9", "success", LATER), failed(LATER))), Verdict.IDLE),
         (look(batches=["b"], runs=(SENSING, Run("r9", "success", LATER), failed(LATER))), Verdict.FAILED),
+        (look(by_date=[Run("d", "queued", EARLIER)]), Verdict.BUSY),
+        (look(by_date=[Run("d", "running", None)], gate=["products"]), Verdict.BUSY),
+        (look(by_date=[Run("d", "success", LATER)]), Verdict.IDLE),
+        (look(by_date=[Run("d", "failed", LATER)]), Verdict.FAILED),
+        (look(by_date=[Run("d", "failed", EARLIER)]), Verdict.IDLE),
     ],
 )
 def test_judge(seen, verdict):

@@ -12,6 +12,7 @@ from ledgerlake.by_date import Selection
 from ledgerlake.deliveries import Delivery
 from ledgerlake.errors import BatchNotFound, SelectionError
 from ledgerlake.settings import Settings
+from ledgerlake.storage import get_json
 
 BUCKET = "lake"
 FIRST, SECOND = date(2025, 4, 1), date(2025, 4, 2)
@@ -98,6 +99,14 @@ def test_a_retried_plan_goes_on_with_the_batch_of_its_own_run_and_with_no_other(
     other = plan(s3, Selection(SECOND, SECOND), "two")
     assert [each.key for each in other.batch.deliveries] == ["raw/orders/2025-04-02.csv"]
     assert batch.owner_of(s3, BUCKET, other.batch.batch_id) == "two"
+
+
+def test_a_manifest_says_who_planned_it_also_when_the_batch_is_closed(s3, deliver):
+    deliver("raw/orders/2025-04-01.csv")
+    made = plan(s3, Selection(FIRST, FIRST), "one").batch
+    batch.close(s3, BUCKET, made.batch_id)
+    assert get_json(s3, BUCKET, places.manifest(made.batch_id))["owner"] == "one"
+    assert batch.load(s3, BUCKET, made.batch_id) == made
 
 
 def test_a_day_without_deliveries_is_an_ordinary_outcome(s3):

@@ -1,0 +1,181 @@
+"""How a request reaches Airflow's REST API (v2): by HTTP on this machine, by AWS's own API on MWAA."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any, Protocol
+
+import requests
+from botocore.exceptions import ClientError
+
+from cli.failures import Failed, NotUp
+from infra.local.home import Home
+
+LONGEST_PATH = 64
+"""Characters that MWAA takes as a path."""
+_TIMEOUT = 30
+_ANSWERED = ("RestApiClientException", "RestApiServerException")
+"""MWAA's names for an error that is Airflow's own answer."""
+_ABSENT = "ResourceNotFoundException"
+
+
+class Refused(Failed):
+    """Airflow answered with an error.
+
+    Args:
+        status: of HTTP.
+        detail: Airflow's own words.
+    """
+
+    def __init__(self, seen: str, *, status: int = 0, detail: str = "", expected: str = "", remedy: str = "") -> None:
+        super().__init__(seen, expected=expected, remedy=remedy)
+        self.status, self.detail = status, detail
+
+
+class Transport(Protocol):
+    """One way to Airflow."""
+
+    name: str
+    """Which Airflow, in words for people."""
+
+    def send(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Mapping[str, Any] | None = None,
+        body: Mapping[str, Any] | None = None,
+    ) -> dict[str, Any]:
+        """The JSON that Airflow answers; `path` is below `/api/v2`.
+
+        Raises:
+            NotUp: nobody answers.
+            Refused: Airflow answered with an error.
+        """
+
+
+class LocalAirflow:
+    """The API server of a local lake, with its login."""
+
+    def __init__(self, home: Home) -> None:
+        self._url = home.airflow_url
+        self._login = home.airflow_login()
+        self._http = requests.Session()
+        self.name = f"Airflow at {self._url}"
+
+    def send(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Mapping[str, Any] | None = None,
+        body: Mapping[str, Any] | None = None,
+    ) -> dict[str, Any]:
+        try:
+            answer = self._ask(method, path, params, body)
+            if answer.status_code == HTTPStatus.UNAUTHORIZED:
+                self._log_in()
+                answer = self._ask(method, path, params, body)
+        except requests.RequestException as error:
+            raise NotUp(f"{self.name} does not answer", remedy="ledgerlake up") from error
+        if not answer.ok:
+            raise _refused(answer.status_code, method, path, _json(answer))
+        return _json(answer)
+
+    def _ask(
+        self, method: str, path: str, params: Mapping[str, Any] | None, body: Mapping[str, Any] | None
+    ) -> requests.Response:
+        return self._http.request(
+            method,
+            f"{self._url}/api/v2{path}",
+            params=params,
+            json=body,
+            headers={"Accept": "application/json"},
+            timeout=_TIMEOUT,
+        )
+
+    def _log_in(self) -> None:
+        user, password = self._login
+        answer = self._http.post(
+            f"{self._url}/auth/token", json={"username": user, "password": password}, timeout=_TIMEOUT
+        )
+        if not answer.ok:
+            raise NotUp(f"Airflow refused the login of {user}: {answer.status_code}", remedy="ledgerlake up")
+        self._http.headers["Authorization"] = f"Bearer {answer.json()['access_token']}"
+
+
+class ManagedAirflow:
+    """An environment of MWAA, through `InvokeRestApi`: AWS's credentials are the login.
+
+    Args:
+        mwaa: a boto3 client of that service.
+        environment: its name.
+    """
+
+    def __init__(self, mwaa: Any, environment: str) -> None:
+        self._mwaa, self._environment = mwaa, environment
+        self.name = f"the MWAA environment {environment}"
+
+    def send(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Mapping[str, Any] | None = None,
+        body: Mapping[str, Any] | None = None,
+    ) -> dict[str, Any]:
+        if len(path) > LONGEST_PATH:
+            raise Refused(f"{path} is longer than MWAA takes", expected=f"at most {LONGEST_PATH} characters")
+        given: dict[str, Any] = {"QueryParameters": dict(params)} if params else {}
+        given |= {"Body": dict(body)} if body is not None else {}
+        try:
+            answer = self._mwaa.invoke_rest_api(Name=self._environment, Path=path, Method=method, **given)
+        except ClientError as error:
+            raise self._explained(error, method, path) from error
+        return _as_dict(answer.get("RestApiResponse"))
+
+    def _explained(self, error: ClientError, method: str, path: str) -> Exception:
+        answer: Mapping[str, Any] = error.response
+        code = answer["Error"]["Code"]
+        if code in _ANSWERED:
+            status = int(answer.get("RestApiStatusCode") or HTTPStatus.INTERNAL_SERVER_ERROR)
+            return _refused(status, method, path, _as_dict(answer.get("RestApiResponse")))
+        if code == _ABSENT:
+            return NotUp(
+                f"there is no MWAA environment {self._environment}",
+                expected="the name of one in this account and region",
+                remedy="ledgerlake --mwaa-environment NAME …, or set LEDGERLAKE_MWAA_ENVIRONMENT",
+            )
+        return error
+
+
+def _refused(status: int, method: str, path: str, answer: dict[str, Any]) -> Refused:
+    said = answer.get("detail") or answer.get("message") or answer
+    detail = said if isinstance(said, str) else json.dumps(said)
+    return Refused(
+        f"Airflow answered {status} to {method} {path}: {' '.join(detail.split())[:300]}",
+        status=status,
+        detail=detail,
+        remedy="ledgerlake status",
+    )
+
+
+def _json(answer: requests.Response) -> dict[str, Any]:
+    if not answer.content:
+        return {}
+    try:
+        return _as_dict(answer.json())
+    except ValueError:
+        return {"detail": answer.text[:300]}
+
+
+def _as_dict(found: Any) -> dict[str, Any]:
+    """MWAA hands on JSON as it came, or as a text with JSON in it."""
+    if isinstance(found, str):
+        try:
+            found = json.loads(found)
+        except ValueError:
+            return {"detail": found}
+    return found if isinstance(found, dict) else {}

@@ -1,0 +1,57 @@
+"""`quarantined` and `accept`: batches that a person has to look at before they go on."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from cli import connection
+from cli.connection import Connection
+from cli.delivery_commands import TimeoutOption, wait_here, wake
+from cli.failures import Mistyped
+from cli.showing import Format, FormatOption, Rows, show, stdout
+from ledgerlake import batch as batches
+from ledgerlake import quarantine
+from ledgerlake.errors import BatchNotFound
+
+_COLUMNS = ("batch", "since", "deliveries", "why")
+
+
+def quarantined(ctx: typer.Context, style: FormatOption = Format.TABLE) -> None:
+    """The batches in quarantine: since when, and why.
+
+    More of their rows were rejected than the contract allows. Nothing of them is in the tables; their
+    files wait in raw/, and no other batch takes them.
+
+    Example: ledgerlake quarantined
+    """
+    lake = connection.of(ctx)
+    found = quarantine.quarantined(lake.s3, lake.bucket)
+    rows = [[name, body["since"], _deliveries(lake, name), body["why"]] for name, body in found.items()]
+    show(Rows(_COLUMNS, rows), style)
+
+
+def _deliveries(lake: Connection, batch_id: str) -> int:
+    return len(batches.load(lake.s3, lake.bucket, batch_id).deliveries)
+
+
+def accept(
+    ctx: typer.Context,
+    batch: Annotated[str, typer.Argument(help="Its id, as `ledgerlake quarantined` lists it.", metavar="BATCH")],
+    wait: Annotated[bool, typer.Option("--wait", help="Then wait until the lake has come to rest.")] = False,
+    timeout: TimeoutOption = 1800,
+) -> None:
+    """Let a quarantined batch through as it is: its good rows are loaded, its bad ones rejected.
+
+    Example: ledgerlake accept 20250402T080000Z-1a2b3c4d --wait
+    """
+    lake = connection.of(ctx)
+    try:
+        quarantine.accept(lake.s3, lake.bucket, batch)
+    except BatchNotFound as error:
+        raise Mistyped(error.seen, expected=error.expected, remedy="ledgerlake quarantined") from error
+    wake(lake)
+    stdout.print(f"Batch {batch} is accepted; the pipeline was told to go on with it.")
+    if wait:
+        wait_here(lake, timeout)
