@@ -1,0 +1,48 @@
+"""The moments at which a process is killed, by name. Every lasting change is a request, so these are requests."""
+
+from __future__ import annotations
+
+from victims import Boundary
+
+_SUMMARY = {"request": "PUT staging/", "ends": "/order_items.json"}
+_TABLE = "PUT lakehouse-dwh/order_items/"
+_COMMIT = f"{_TABLE}_delta_log/00000000000000000002.json"
+
+PLANNING = {
+    "before the manifest": Boundary("plan", "before", "PUT batches/"),
+    "after the manifest, before the batch is open": Boundary("plan", "after", "PUT batches/"),
+    "after the plan": Boundary("plan", "after", "PUT batches/open/"),
+}
+
+ARCHIVING = {
+    "before the first copy": Boundary("archive", "before", "COPY archived/"),
+    "after a copy, before its delete": Boundary("archive", "after", "COPY archived/"),
+    "half-way through the copies": Boundary("archive", "before", "COPY archived/", nth=4),
+    "after one of many is moved": Boundary("archive", "after", "DELETE raw/"),
+    "before the last delete": Boundary("archive", "before", "DELETE raw/", nth=6),
+    "after the archive, before the acknowledgement": Boundary("archive", "after", "DELETE raw/", nth=6),
+    "while acknowledging, before the batch is closed": Boundary("acknowledge", "before", "DELETE batches/open/"),
+    "after the acknowledgement": Boundary("acknowledge", "after", "DELETE batches/open/"),
+}
+
+JOB = {
+    "while the rows are being staged": Boundary("order_items", "before", "PUT staging/", nth=6),
+    "after the rows of the stage, before its summary": Boundary("order_items", "before", **_SUMMARY),
+    "after the stage": Boundary("order_items", "after", **_SUMMARY),
+    "after the mark that publishing has begun": Boundary("order_items", "after", "PUT control/publishing/"),
+    "half-way through the rejects": Boundary("order_items", "before", "PUT rejected/", nth=3),
+    "after the rejects, before the table is touched": Boundary("order_items", "before", f"{_TABLE}date="),
+    "after the table's new files, before their commit": Boundary("order_items", "before", _COMMIT),
+    "after the commit of the MERGE": Boundary("order_items", "after", _COMMIT),
+    "half-way through the parking": Boundary("order_items", "before", "PUT parked/", nth=3),
+    "after the parking, before the ledger": Boundary("order_items", "before", "PUT ledger/"),
+    "after the ledger, before the mark is taken away": Boundary("order_items", "after", "PUT ledger/"),
+    "after the ledger and its mark": Boundary("order_items", "after", "DELETE control/publishing/"),
+}
+
+FIRST_BATCH = {
+    "before the table is made": Boundary("products", "before", "PUT lakehouse-dwh/products/_delta_log/"),
+    "after the table is made": Boundary(
+        "products", "after", "PUT lakehouse-dwh/products/_delta_log/00000000000000000000.json"
+    ),
+}

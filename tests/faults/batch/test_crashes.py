@@ -1,0 +1,231 @@
+"""Crash anywhere: a process is really killed at a boundary, the next try completes, and nothing shows it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from between import Between, Request
+from boundaries import ARCHIVING, FIRST_BATCH, JOB, PLANNING
+from pictures import picture
+from shop import item, items, order, orders, product, products
+from spark_lake import Lake, later
+from templates import copy_of, prepared
+from victims import Boundary, kill_at, start, wait
+
+from ledgerlake import batch
+from ledgerlake.archive import archive
+from ledgerlake.batch import Batch
+from ledgerlake.deliveries import waiting
+from ledgerlake.settings import Settings
+
+SETTINGS = Settings(gate="any")
+
+
+@dataclass
+class Scene:
+    """A lake just before the job of `order_items` in its second batch, and what becomes of it undisturbed."""
+
+    lake: Lake
+    batch_id: str
+    undisturbed: dict[str, Any]
+
+    def again(self) -> tuple[Lake, Batch]:
+        """The same lake once more."""
+        copy = copy_of(self.lake)
+        return copy, batch.load(copy.s3, copy.bucket, self.batch_id)
+
+
+@pytest.fixture(scope="module")
+def scene(spark):
+    lake = Lake(spark, SETTINGS)
+    planned = prepared(lake)
+    for name in ("products", "orders"):
+        lake.job(name, planned.batch_id)
+    found = Scene(lake, planned.batch_id, {})
+    copy, planned = found.again()
+    finish(copy, planned)
+    found.undisturbed = picture(copy)
+    return found
+
+
+@pytest.fixture
+def kill(s3_endpoint, tmp_path):
+    """`kill(lake, boundary, batch_id)` runs a step in a process of its own and kills it at the boundary."""
+    return lambda lake, boundary, batch_id: kill_at(boundary, s3_endpoint, lake.bucket, batch_id, tmp_path)
+
+
+def finish(lake: Lake, planned: Batch) -> None:
+    """What is left of the batch: the job of `order_items`, archive, acknowledge."""
+    only = Batch(planned.batch_id, planned.planned_at, ("order_items",), planned.deliveries)
+    lake.run(only)
+
+
+def test_the_second_batch_gives_every_step_something_to_do(scene):
+    """Else a crash at a boundary would prove nothing."""
+    entries = "".join(entry for entry in scene.undisturbed["ledger"] if "order_items" in entry and "batch 1" in entry)
+    for fate in ("restored", "released", "inserted", "updated", "unchanged", "superseded", "rejected", "parked"):
+        assert any(f'"{fate}": {number}' in entries for number in (1, 2)), fate
+    assert '"withdrawn": 1' in entries
+    assert len(scene.undisturbed["rejected order_items"]) == 4
+    assert len(scene.undisturbed["parked order_items"]) == 4
+
+
+@pytest.mark.parametrize("boundary", JOB.values(), ids=JOB)
+def test_a_job_that_is_killed_is_completed_by_the_next_try(scene, kill, boundary):
+    lake, planned = scene.again()
+    kill(lake, boundary, planned.batch_id)
+    finish(lake, planned)
+    assert picture(lake) == scene.undisturbed
+
+
+def test_a_job_that_is_killed_twice_is_completed_by_the_third_try(scene, kill):
+    lake, planned = scene.again()
+    kill(lake, JOB["after the commit of the MERGE"], planned.batch_id)
+    kill(lake, JOB["half-way through the parking"], planned.batch_id)
+    finish(lake, planned)
+    assert picture(lake) == scene.undisturbed
+
+
+@pytest.mark.long
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ("while the rows are being staged", "after the stage"),
+        ("after the stage", "half-way through the rejects"),
+        ("half-way through the rejects", "half-way through the rejects"),
+        ("after the table's new files, before their commit", "after the commit of the MERGE"),
+        ("half-way through the parking", "after the ledger, before the mark is taken away"),
+    ],
+)
+def test_two_kills_wherever_they_fall_are_made_good(scene, kill, first, second):
+    lake, planned = scene.again()
+    kill(lake, JOB[first], planned.batch_id)
+    kill(lake, JOB[second], planned.batch_id)
+    finish(lake, planned)
+    assert picture(lake) == scene.undisturbed
+
+
+@pytest.mark.parametrize(
+    ("name", "first"),
+    [
+        ("after the commit of the MERGE", "the killed one"),
+        ("after the stage", "the other one"),
+        pytest.param("after the mark that publishing has begun", "the killed one", marks=pytest.mark.long),
+        pytest.param("half-way through the rejects", "the killed one", marks=pytest.mark.long),
+        pytest.param("half-way through the parking", "the killed one", marks=pytest.mark.long),
+    ],
+)
+def test_another_batch_may_run_before_the_killed_one_goes_on(scene, kill, name, first):
+    """What has begun to be published is completed first, by whoever comes; what has not, waits its turn."""
+    killed, planned = scene.again()
+    kill(killed, JOB[name], planned.batch_id)
+    finish(killed, another(killed))
+    finish(killed, planned)
+
+    calm, planned = scene.again()
+    other = another(calm)
+    for each in (planned, other) if first == "the killed one" else (other, planned):
+        finish(calm, each)
+    assert picture(killed) == picture(calm)
+
+
+def another(lake: Lake) -> Batch:
+    """A later batch that touches the same keys and the same parking, planned beside the open one."""
+    known = {
+        each.id
+        for name in batch.open_batches(lake.s3, lake.bucket)
+        for each in batch.load(lake.s3, lake.bucket, name).deliveries
+    }
+    lake.deliver(
+        "order_items", "2025-04-09.csv", items(item(100, 10), item(120, 10), item(105, 11), item(111, 97), "z")
+    )
+    new = tuple(each for each in waiting(lake.s3, lake.bucket).deliveries if each.key.endswith("2025-04-09.csv"))
+    assert not known & {each.id for each in new}
+    return batch.make(lake.s3, lake.bucket, new, "another", {"products", "orders", "order_items"}, later())
+
+
+@pytest.mark.parametrize("boundary", FIRST_BATCH.values(), ids=FIRST_BATCH)
+@pytest.mark.long
+def test_the_job_of_a_first_batch_that_is_killed_is_completed_by_the_next_try(spark, kill, boundary):
+    def first_batch() -> tuple[Lake, Batch]:
+        lake = Lake(spark, SETTINGS)
+        lake.deliver("products", "a.csv", products(product(1), product(2), "x"))
+        return lake, lake.plan()
+
+    killed, planned = first_batch()
+    kill(killed, boundary, planned.batch_id)
+    killed.run(planned)
+    calm, planned = first_batch()
+    calm.run(planned)
+    assert picture(killed) == picture(calm)
+
+
+@pytest.mark.long
+@pytest.mark.timeout(3600)
+def test_whatever_the_job_writes_it_may_be_killed_before_it(scene, s3_endpoint, tmp_path, kill):
+    """Every request that changes something outside the stage, and every tenth inside."""
+    lake, planned = scene.again()
+    with Between(s3_endpoint) as gate:
+        assert "rows_read" in wait(
+            start("order_items", gate.endpoint, lake.bucket, planned.batch_id, tmp_path), tmp_path
+        )
+        writes = [
+            number
+            for number, request in enumerate(filter(_changes, gate.requests), 1)
+            if not str(request).startswith(("PUT staging", "COPY staging", "POST")) or number % 10 == 0
+        ]
+    for number in writes:
+        lake, planned = scene.again()
+        kill(lake, _NthChange("order_items", "before", "", number), planned.batch_id)
+        finish(lake, planned)
+        assert picture(lake) == scene.undisturbed, f"killed before change {number}"
+
+
+def _changes(request: Request) -> bool:
+    return request.method not in ("GET", "HEAD")
+
+
+class _NthChange(Boundary):
+    def matches(self, request: Request) -> bool:
+        return _changes(request)
+
+
+@pytest.fixture(scope="module")
+def without_jobs(s3_endpoint):
+    """What becomes of a lake whose jobs have nothing to do, undisturbed."""
+    lake = waiting_lake()
+    for step in ("plan", "archive", "acknowledge"):
+        go_on(lake, step)
+    return picture(lake)
+
+
+def waiting_lake() -> Lake:
+    lake = Lake(None, SETTINGS)
+    for name in "abc":
+        lake.deliver("products", f"{name}.csv", products(product(1)))
+        lake.deliver("orders", f"{name} é+.csv", orders(order(1)))
+    return lake
+
+
+def go_on(lake: Lake, step: str) -> None:
+    if step == "plan":
+        lake.plan()
+    for batch_id in batch.open_batches(lake.s3, lake.bucket):
+        if step == "archive":
+            archive(lake.s3, lake.bucket, batch.load(lake.s3, lake.bucket, batch_id))
+        if step == "acknowledge":
+            batch.close(lake.s3, lake.bucket, batch_id)
+
+
+@pytest.mark.parametrize("boundary", [*PLANNING.values(), *ARCHIVING.values()], ids=[*PLANNING, *ARCHIVING])
+def test_a_plan_or_an_archive_that_is_killed_is_completed_by_the_next_try(kill, boundary, without_jobs):
+    lake = waiting_lake()
+    steps = ["plan", "archive", "acknowledge"]
+    for step in steps[: steps.index(boundary.step)]:
+        go_on(lake, step)
+    kill(lake, boundary, next(iter(batch.open_batches(lake.s3, lake.bucket)), ""))
+    for step in steps[steps.index(boundary.step) :]:
+        go_on(lake, step)
+    assert picture(lake) == without_jobs

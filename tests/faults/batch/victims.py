@@ -1,0 +1,123 @@
+"""Processes that a test may kill: each does one step of a batch, by the product's own entry point."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from between import Between, Fate, Request
+
+from ledgerlake.contracts import DATASETS
+
+ROOT = Path(__file__).parents[3]
+
+_STEPS = {
+    "plan": """
+import boto3, sys
+from datetime import UTC, datetime, timedelta
+from ledgerlake import batch
+from ledgerlake.settings import Settings
+later = datetime.now(UTC) + timedelta(seconds=5)
+batch.plan(boto3.client("s3"), sys.argv[1], Settings(gate="any"), later)
+""",
+    "archive": """
+import importlib.util, sys
+from types import SimpleNamespace
+spec = importlib.util.spec_from_file_location("handler", "lambdas/archive_etl_files/handler.py")
+handler = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(handler)
+context = SimpleNamespace(get_remaining_time_in_millis=lambda: 900_000)
+handler.handler({"batch_id": sys.argv[2]}, context)
+""",
+    "acknowledge": """
+import boto3, sys
+from ledgerlake import batch
+batch.close(boto3.client("s3"), sys.argv[1], sys.argv[2])
+""",
+}
+
+
+@dataclass(frozen=True)
+class Boundary:
+    """A moment in a batch at which a process may die: before or after S3 does the nth request of a kind.
+
+    Args:
+        step: `plan`, `archive`, `acknowledge`, or the dataset whose job is meant.
+        when: `before` or `after`.
+        request: how the request begins, `PUT control/publishing/` (COPY is a PUT of what S3 has already).
+    """
+
+    step: str
+    when: str
+    request: str
+    nth: int = 1
+    ends: str = ""
+
+    def matches(self, request: Request) -> bool:
+        said = str(request)
+        return said.startswith(self.request) and said.endswith(self.ends)
+
+    def decide(self) -> Callable[[Request], Fate]:
+        """The fates of a process's requests: all pass, but one."""
+        seen = 0
+
+        def fate(request: Request) -> Fate:
+            nonlocal seen
+            seen += self.matches(request)
+            if seen < self.nth:
+                return Fate.PASSED
+            return Fate.KILLED_BEFORE if self.when == "before" else Fate.KILLED_AFTER
+
+        return fate
+
+
+def kill_at(boundary: Boundary, upstream: str, bucket: str, batch_id: str, folder: Path) -> list[Request]:
+    """Run the step in a process of its own, and kill it and its children at the boundary.
+
+    Returns:
+        The requests that it could make.
+    """
+    with Between(upstream, boundary.decide()) as gate:
+        process = start(boundary.step, gate.endpoint, bucket, batch_id, folder)
+        gate.kill = lambda: os.killpg(process.pid, signal.SIGKILL)
+        said = wait(process, folder)
+        assert gate.closed, f"{boundary} was never reached:\n{chr(10).join(map(str, gate.requests))}\n{said}"
+        assert process.returncode == -signal.SIGKILL, said
+        return gate.requests
+
+
+def start(step: str, endpoint: str, bucket: str, batch_id: str, folder: Path) -> subprocess.Popen[bytes]:
+    """Start one step, its S3 at `endpoint`, as the leader of a process group."""
+    environ = {**os.environ, "AWS_ENDPOINT_URL": endpoint, "LEDGERLAKE_BUCKET": bucket}
+    if step in _STEPS:
+        environ["PYTHONPATH"] = "dags"
+        command = [sys.executable, "-c", _STEPS[step], bucket, batch_id]
+    else:
+        from infra.local import spark_properties
+
+        file = spark_properties.write(folder / "properties", endpoint)
+        file.write_text(file.read_text().replace("shuffle.partitions=2", "shuffle.partitions=1"))
+        environ["PYTHONPATH"] = "dags:glue_scripts"
+        environ["PYSPARK_SUBMIT_ARGS"] = f"--properties-file {file} pyspark-shell"
+        script = f"glue_scripts/{DATASETS[step].job}.py"
+        command = [sys.executable, script, "--batch_id", batch_id, "--lake_bucket", bucket]
+    with (folder / "said").open("wb") as said:
+        return subprocess.Popen(
+            command, cwd=ROOT, env=environ, stdout=said, stderr=said, stdin=subprocess.DEVNULL, start_new_session=True
+        )
+
+
+def wait(process: subprocess.Popen[bytes], folder: Path) -> str:
+    """Wait for its end; returns the last of what it said."""
+    try:
+        process.wait(300)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+        raise
+    return (folder / "said").read_text(errors="replace")[-5000:]
