@@ -1,0 +1,276 @@
+"""Single edits that break a promise, each with the tests that must find it.
+
+`make test-mutants` applies them one by one to a copy of the tree, and runs their tests there. A
+mutant that survives means that a promise is tested by nothing.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+ENVIRONMENTS = {
+    "local": (".venv", ".:dags:lambdas"),
+    "glue": (".venv-glue", "dags:glue_scripts"),
+    "airflow": (".venv-airflow", "dags:plugins"),
+}
+KERNEL, SPARK, PLUGINS = "dags/ledgerlake", "glue_scripts/ledgerlake_spark", "plugins/ledgerlake_airflow"
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """One edit, and who finds it.
+
+    Args:
+        find: text that is in the file exactly once.
+        tests: arguments of pytest.
+        runs_on: the environment of the tests.
+    """
+
+    name: str
+    file: str
+    find: str
+    put: str
+    tests: tuple[str, ...]
+    runs_on: str = "local"
+
+
+MUTANTS = (
+    Mutant(
+        "messages are deleted on receipt",
+        f"{PLUGINS}/sensor.py",
+        "delete_message_on_reception=False",
+        "delete_message_on_reception=True",
+        ("tests/airflow/test_wait.py",),
+        "airflow",
+    ),
+    Mutant(
+        "an older version overwrites a newer one in the MERGE",
+        f"{SPARK}/tables.py",
+        """and {version.format("s")} >= {version.format("t")}) then update""",
+        ") then update",
+        ("tests/glue/test_tables.py",),
+        "glue",
+    ),
+    Mutant(
+        "an older row is an update in the verdict",
+        f"{SPARK}/verdict.py",
+        "when {version} < _t_version then 'superseded'",
+        "when {version} < _t_version then 'updated'",
+        ("tests/glue/test_verdict.py",),
+        "glue",
+    ),
+    Mutant(
+        "an orphan older than the table's row is parked",
+        f"{SPARK}/verdict.py",
+        "{newer_than_winner} and {newer_than_table} then 'parked'",
+        "{newer_than_winner} then 'parked'",
+        ("tests/glue/test_verdict.py",),
+        "glue",
+    ),
+    Mutant(
+        "a rule that is NULL passes",
+        f"{SPARK}/validation.py",
+        "not coalesce(({rule.predicate}), false)",
+        "not coalesce(({rule.predicate}), true)",
+        ("tests/glue/test_validation.py",),
+        "glue",
+    ),
+    Mutant(
+        "rows that are lost on the way are not missed",
+        f"{KERNEL}/ledger.py",
+        "        if came != went:",
+        "        if came < went:",
+        ("tests/unit/kernel/test_ledger.py",),
+    ),
+    Mutant(
+        "a copy in the archive is not verified",
+        f"{KERNEL}/archive.py",
+        "        _verify_new(s3, bucket, delivery, raw)\n",
+        "",
+        ("tests/lambdas",),
+    ),
+    Mutant(
+        "archiving deletes whatever version is the latest",
+        f"{KERNEL}/archive.py",
+        "s3.delete_object(Bucket=bucket, Key=delivery.key, VersionId=delivery.version_id)",
+        "s3.delete_object(Bucket=bucket, Key=delivery.key)",
+        ("tests/lambdas",),
+    ),
+    Mutant(
+        "only the first page of raw/ is listed",
+        f"{KERNEL}/deliveries.py",
+        """s3.get_paginator("list_object_versions").paginate(Bucket=bucket, Prefix=places.RAW)""",
+        "[s3.list_object_versions(Bucket=bucket, Prefix=places.RAW)]",
+        ("tests/unit/kernel/test_deliveries.py",),
+    ),
+    Mutant(
+        "a delivery that was overwritten while it waited is forgotten",
+        f"{KERNEL}/deliveries.py",
+        "            deliveries += _arrivals(dataset, versions)",
+        "            deliveries += _arrivals(dataset, versions[:1])",
+        ("tests/unit/kernel/test_deliveries.py",),
+    ),
+    Mutant(
+        "a lease that is held is taken",
+        f"{KERNEL}/lease.py",
+        "        elif not held.is_free(now):",
+        "        elif not held.is_free(now) and not holder:",
+        ("tests/unit/kernel/test_lease.py",),
+    ),
+    Mutant(
+        "a manifest may be written twice",
+        f"{KERNEL}/storage.py",
+        'IfNoneMatch="*"',
+        'ContentEncoding="identity"',
+        ("tests/unit/kernel/test_storage.py", "tests/unit/kernel/test_batch.py"),
+    ),
+    Mutant(
+        "an open batch is not gone on with",
+        f"{KERNEL}/batch.py",
+        "    for batch_id in open_batches(s3, bucket):\n        batch = load",
+        "    for batch_id in open_batches(s3, bucket)[1:]:\n        batch = load",
+        ("tests/unit/kernel/test_batch.py",),
+    ),
+    Mutant(
+        "a batch is planned while a second version may still land in the same second",
+        f"{KERNEL}/batch.py",
+        "timedelta(seconds=2)",
+        "timedelta(seconds=0)",
+        ("tests/unit/kernel/test_by_date.py",),
+    ),
+    Mutant(
+        "files of a quarantined batch are planned again",
+        f"{KERNEL}/batch.py",
+        "if delivery.id not in held)",
+        "if delivery.id not in held or True)",
+        ("tests/unit/kernel/test_by_date.py",),
+    ),
+    Mutant(
+        "the daily sweep takes files of days to come",
+        f"{KERNEL}/by_date.py",
+        "            return waits and day <= self.last",
+        "            return waits",
+        ("tests/unit/kernel/test_by_date.py",),
+    ),
+    Mutant(
+        "the check of the counts finds missing rows only",
+        f"{KERNEL}/checks.py",
+        'f"WHERE a.held <> b.said"',
+        'f"WHERE a.held < b.said"',
+        ("tests/unit/kernel/test_checks.py",),
+    ),
+    Mutant(
+        "a row that fails by today's rules stays in the table",
+        f"{SPARK}/withdrawal.py",
+        '    support = staged.where(F.col("_fate").isin(*SUPPORTING) & F.col("_missing").isNull())',
+        "    support = staged",
+        ("tests/glue/test_reprocessing.py", "-k", "stricter"),
+        "glue",
+    ),
+    Mutant(
+        "a finished job publishes its old stage again",
+        f"{SPARK}/publishing.py",
+        "    return not summary.entries or exists(s3(), stage.bucket, _ledger_part(stage, summary))",
+        "    return False",
+        ("tests/glue/test_reprocessing.py", "-k", "released_since"),
+        "glue",
+    ),
+    Mutant(
+        "exactly as many rejects as allowed are too many",
+        f"{KERNEL}/contracts/model.py",
+        "rejected > self.reject_share * rows_read",
+        "rejected >= self.reject_share * rows_read",
+        ("tests/glue/test_quality.py", "-k", "allows"),
+        "glue",
+    ),
+    Mutant(
+        "nothing is completed that a dead job has begun to publish",
+        f"{SPARK}/job.py",
+        "    complete(spark, tables[dataset.name], bucket)\n",
+        "",
+        ("tests/faults/jobs", "-k", "merge"),
+        "glue",
+    ),
+    Mutant(
+        "the messages are acknowledged though a check has failed",
+        f"{PLUGINS}/acknowledge.py",
+        '@task(task_id=ACKNOWLEDGE, trigger_rule="none_failed")',
+        '@task(task_id=ACKNOWLEDGE, trigger_rule="all_done")',
+        ("tests/airflow/test_acknowledge.py", "tests/airflow/test_dag.py"),
+        "airflow",
+    ),
+)
+
+QUICK = tuple(mutant for mutant in MUTANTS if mutant.runs_on == "local")
+
+
+def copy_of_the_tree(folder: Path) -> None:
+    """The files that git knows or would take, and links to the environments."""
+    listed = subprocess.run(
+        ["git", "ls-files", "-co", "--exclude-standard"], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    for name in listed.stdout.splitlines():
+        if (ROOT / name).is_file():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(ROOT / name, folder / name)
+    for environment, _ in ENVIRONMENTS.values():
+        (folder / environment).symlink_to(ROOT / environment)
+
+
+def survives(mutant: Mutant, folder: Path) -> str:
+    """Apply the mutant to the copy, run its tests, take it back.
+
+    Returns:
+        Empty when a test has failed, as it should; else what happened instead.
+    """
+    file = folder / mutant.file
+    whole = file.read_text()
+    if whole.count(mutant.find) != 1:
+        return f"its text is {whole.count(mutant.find)} times in {mutant.file}, expected once"
+    file.write_text(whole.replace(mutant.find, mutant.put))
+    environment, path = ENVIRONMENTS[mutant.runs_on]
+    environ = {**os.environ, "PYTHONPATH": path, "PYTHONDONTWRITEBYTECODE": "1"}
+    environ.pop("NO_SKIPS", None)
+    if mutant.runs_on == "glue":
+        java = subprocess.run(
+            [f"{environment}/bin/python", "infra/local/java.py"], cwd=folder, capture_output=True, text=True, check=True
+        )
+        environ["JAVA_HOME"] = java.stdout.strip()
+    command = [f"{environment}/bin/python", "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", *mutant.tests]
+    try:
+        done = subprocess.run(
+            command, cwd=folder, env=environ, capture_output=True, text=True, timeout=900, check=False
+        )
+    finally:
+        file.write_text(whole)
+    if done.returncode == 1:  # pytest's code for "tests were run, and some failed"
+        return ""
+    return f"no test failed (exit code {done.returncode})\n{done.stdout[-1500:]}{done.stderr[-500:]}"
+
+
+def main() -> int:
+    """Try every mutant; the names given as arguments narrow it to those that contain one."""
+    chosen = [mutant for mutant in MUTANTS if not sys.argv[1:] or any(word in mutant.name for word in sys.argv[1:])]
+    alive = 0
+    with tempfile.TemporaryDirectory(prefix="mutants-") as name:
+        copy_of_the_tree(Path(name))
+        for number, mutant in enumerate(chosen, start=1):
+            began = time.monotonic()
+            problem = survives(mutant, Path(name))
+            alive += bool(problem)
+            said = f"SURVIVED: {problem}" if problem else "caught"
+            print(f"{number:2}/{len(chosen)} {mutant.name}: {said} ({time.monotonic() - began:.0f} s)", flush=True)
+    print(f"{len(chosen) - alive} of {len(chosen)} mutants were caught.")
+    return 1 if alive else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
