@@ -14,6 +14,8 @@ from aws_cdk import aws_s3 as s3
 
 READ = ("s3:GetObject",)
 READ_VERSIONS = ("s3:GetObject", "s3:GetObjectVersion")
+PUT = ("s3:PutObject",)
+DELETE = ("s3:DeleteObject",)
 WRITE = ("s3:GetObject", "s3:PutObject", "s3:AbortMultipartUpload", "s3:DeleteObject")
 
 
@@ -72,6 +74,11 @@ def logs(*groups: str) -> iam.PolicyStatement:
 def arn(service: str, resource: str) -> str:
     """An ARN in the stack's own partition, region and account."""
     return Fn.join("", ["arn:", Aws.PARTITION, f":{service}:", Aws.REGION, ":", Aws.ACCOUNT_ID, f":{resource}"])
+
+
+def on_behalf_of(source: str) -> dict[str, dict[str, str]]:
+    """The condition that a service acts for that resource of this account, and for no stranger's."""
+    return {"StringEquals": {"aws:SourceAccount": Aws.ACCOUNT_ID}, "ArnEquals": {"aws:SourceArn": source}}
 
 
 def document(*statements: iam.PolicyStatement) -> iam.PolicyDocument:

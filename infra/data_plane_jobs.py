@@ -76,7 +76,9 @@ class Jobs(Construct):
     def _statements(self, dataset: Dataset) -> list[iam.PolicyStatement]:
         name = dataset.name
         deliveries = [places.raw_prefix(name), f"{places.ARCHIVED}{name}/"]
-        read = [places.BATCHES, *(places.table_prefix(reference.dataset) for reference in dataset.references)]
+        parents = [reference.dataset for reference in dataset.references]
+        read = [places.BATCHES, *map(places.table_prefix, parents)]
+        read += [places.stage_summary(ANY_BATCH, parent) for parent in parents]  # what it has withdrawn
         write = [
             places.table_prefix(name),
             places.staging(ANY_BATCH, name),
@@ -84,11 +86,15 @@ class Jobs(Construct):
             places.rejected_prefix(name),
             places.parked_prefix(name),
             f"{places.LEDGER}dataset={name}/",
+            places.publishing(name),
         ]
         return [
             access.objects(self.lake, deliveries, access.READ_VERSIONS),
             access.objects(self.lake, read, access.READ),
             access.objects(self.lake, write, access.WRITE),
+            # a batch with too many rejects is set aside: closed, and kept where a person finds it
+            access.objects(self.lake, [places.quarantined(ANY_BATCH)], access.PUT),
+            access.objects(self.lake, [places.open_batch(ANY_BATCH)], access.DELETE),
             access.folders(self.lake, [*read, *write]),
             access.names(self.lake, ["lakehouse-dwh/", "staging/", *deliveries, *read, *write]),
             access.allow(["s3:GetBucketLocation"], [self.lake.bucket_arn]),

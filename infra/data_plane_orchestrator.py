@@ -33,6 +33,9 @@ class Orchestrator(Construct):
 def _objects(lake: s3.IBucket, key: kms.IKey) -> list[iam.PolicyStatement]:
     return [
         access.versions(lake, places.RAW),
+        # what was archived is planned again by date: its version stands in the object's metadata, not in its name
+        access.objects(lake, [places.ARCHIVED], access.READ),
+        access.names(lake, [places.ARCHIVED]),
         access.objects(lake, [places.BATCHES, _LEASE, places.ATHENA_RESULTS], access.WRITE),
         access.objects(lake, _QUERIED, access.READ),
         access.names(lake, [places.BATCHES, _LEASE, places.ATHENA_RESULTS, *_QUERIED]),

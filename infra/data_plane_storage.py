@@ -9,6 +9,7 @@ from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
+from infra import data_plane_access as access
 from infra.data_plane_parameters import Parameters
 from ledgerlake import places
 
@@ -32,6 +33,11 @@ def lake_bucket_arn(parameters: Parameters) -> str:
     return Fn.join("", ["arn:", Aws.PARTITION, ":s3:::", parameters.bucket_name("ledgerlake")])
 
 
+def alarm_arn() -> str:
+    """Of the alarm on dead letters, also before it exists: the key and the topic must know it first."""
+    return access.arn("cloudwatch", f"alarm:{places.DEAD_LETTER_ALARM}")
+
+
 class LakeKey(Construct):
     """The key of everything that the data plane keeps or sends."""
 
@@ -45,16 +51,18 @@ class LakeKey(Construct):
             enable_key_rotation=True,
             removal_policy=RemovalPolicy.RETAIN,
         )
+        self._let("S3SendsToTheEncryptedQueue", "s3.amazonaws.com", lake_bucket_arn(parameters))
+        self._let("TheAlarmTellsTheEncryptedTopic", "cloudwatch.amazonaws.com", alarm_arn())
+
+    def _let(self, sid: str, service: str, source: str) -> None:
+        """A service encrypts what it sends, on behalf of one resource of ours."""
         self.key.add_to_resource_policy(
             iam.PolicyStatement(
-                sid="S3SendsToTheEncryptedQueue",
-                principals=[iam.ServicePrincipal("s3.amazonaws.com")],
+                sid=sid,
+                principals=[iam.ServicePrincipal(service)],
                 actions=["kms:Decrypt", "kms:GenerateDataKey"],
                 resources=["*"],
-                conditions={
-                    "StringEquals": {"aws:SourceAccount": Aws.ACCOUNT_ID},
-                    "ArnEquals": {"aws:SourceArn": lake_bucket_arn(parameters)},
-                },
+                conditions=access.on_behalf_of(source),
             )
         )
 

@@ -13,6 +13,7 @@ from ledgerlake.settings import Settings, lake_bucket
 
 QUEUE = "ecommerce-etl-queue"
 DEAD_LETTER_QUEUE = "ecommerce-etl-dead-letter-queue"
+DEAD_LETTER_ALARM = "ecommerce-etl-dead-letters"
 TOPIC = "ecommerce-etl-notifications"
 DATABASE = "ecommerce_dwh"
 CRAWLER = "ecommerce-lakehouse-crawler"

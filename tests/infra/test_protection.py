@@ -13,6 +13,7 @@ from ledgerlake.deliveries import from_iso
 
 BATCH = "20250401T080000Z-1a2b3c4d"
 LAKE = "ledgerlake-prod-123456789012-eu-west-1"
+ALARM = f"arn:aws:cloudwatch:eu-west-1:123456789012:alarm:{places.DEAD_LETTER_ALARM}"
 ALLOWED_WILDCARDS = (
     f"arn:aws:s3:::{LAKE}/?*/*",  # below a prefix of the lake, whose object names come with deliveries
     "arn:aws:s3:::ledgerlake-artifacts-prod-123456789012-eu-west-1/0123456789abcdef/glue/*",  # one release
@@ -32,6 +33,7 @@ def test_a_job_writes_what_is_its_own_and_nothing_else(may, dataset):
             places.rejected_part(owner, "a"),
             places.parked_part(owner, "a"),
             places.ledger_part(owner, BATCH, "1a2b3c4d"),
+            places.publishing(owner),
         ):
             assert may(part, "s3:PutObject", key) == (owner == dataset.name), key
             assert may(part, "s3:DeleteObject", key) == (owner == dataset.name), key
@@ -51,7 +53,26 @@ def test_a_job_reads_its_deliveries_its_parents_and_its_manifest_and_nothing_els
         assert may(part, "s3:GetObject", table) == (owner == dataset.name or owner in parents)
         staged = f"{places.staging(BATCH, owner)}part-0.parquet"
         assert may(part, "s3:GetObject", staged) == (owner == dataset.name)
+        summary = places.stage_summary(BATCH, owner)
+        assert may(part, "s3:GetObject", summary) == (owner == dataset.name or owner in parents)
     assert not may(part, "s3:GetObject", places.LEASE)
+
+
+@pytest.mark.parametrize("dataset", DATASETS.values(), ids=lambda dataset: dataset.name)
+def test_a_job_may_set_its_batch_aside_but_neither_open_nor_accept_one(may, dataset):
+    part = f"Jobs{dataset.job.replace('_', '')}role"
+    assert may(part, "s3:PutObject", places.quarantined(BATCH))
+    assert may(part, "s3:DeleteObject", places.open_batch(BATCH))
+    for key in (places.quarantined(BATCH), places.open_batch(BATCH), places.accepted(BATCH)):
+        assert may(part, "s3:GetObject", key)
+    for action, key in (
+        ("s3:PutObject", places.open_batch(BATCH)),
+        ("s3:PutObject", places.accepted(BATCH)),
+        ("s3:PutObject", places.manifest(BATCH)),
+        ("s3:DeleteObject", places.quarantined(BATCH)),
+        ("s3:DeleteObject", places.manifest(BATCH)),
+    ):
+        assert not may(part, action, key), (action, key)
 
 
 def test_the_stage_of_every_batch_is_within_reach_of_its_job():
@@ -85,6 +106,7 @@ def test_the_orchestrator_starts_work_and_reads_results_but_touches_neither_tabl
     for key in ("lakehouse-dwh/orders/part-0.parquet", "raw/orders/a.csv", "archived/orders/x/a.csv", "ledger/x"):
         assert not may("OrchestratorPolicy", "s3:PutObject", key)
         assert not may("OrchestratorPolicy", "s3:DeleteObject", key)
+    assert may("OrchestratorPolicy", "s3:GetObject", "archived/orders/x/a.csv"), "its metadata says which version it is"
     assert not may("OrchestratorPolicy", "s3:GetObject", "raw/orders/a.csv")
 
 
@@ -136,15 +158,25 @@ def test_what_does_not_come_by_tls_is_refused(of_type, policy, guarded, number):
         assert [s["Effect"] for s in statements if s.get("Condition") == insecure] == ["Deny"]
 
 
-def test_messages_are_encrypted_with_the_lakes_key_which_s3_may_use_for_this_bucket_only(of_type):
+def test_messages_are_encrypted_with_the_lakes_key_which_services_may_use_for_our_bucket_and_alarm_only(of_type):
     ((key, properties),) = of_type("AWS::KMS::Key").items()
     assert properties["EnableKeyRotation"] is True
     queues = of_type("AWS::SQS::Queue").values()
     assert {queue["KmsMasterKeyId"] for queue in queues} == {f"{key}.Arn"}
     assert all(key in json.dumps(topic["KmsMasterKeyId"]) for topic in of_type("AWS::SNS::Topic").values())
-    (statement,) = [s for s in properties["KeyPolicy"]["Statement"] if s["Principal"].get("Service")]
-    assert statement["Principal"] == {"Service": "s3.amazonaws.com"}
-    assert statement["Condition"] == _of_this_lake()
+    statements = [s for s in properties["KeyPolicy"]["Statement"] if s["Principal"].get("Service")]
+    assert {s["Principal"]["Service"]: s["Condition"] for s in statements} == {
+        "s3.amazonaws.com": _of_this_lake(),
+        "cloudwatch.amazonaws.com": _on_behalf_of(ALARM),
+    }
+    assert all(s["Action"] == ["kms:Decrypt", "kms:GenerateDataKey"] for s in statements)
+
+
+def test_only_the_alarm_may_publish_to_the_topic_beside_who_has_a_policy_for_it(of_type):
+    (policy,) = of_type("AWS::SNS::TopicPolicy").values()
+    (statement,) = [s for s in policy["PolicyDocument"]["Statement"] if s["Effect"] == "Allow"]
+    assert (statement["Action"], statement["Principal"]) == ("sns:Publish", {"Service": "cloudwatch.amazonaws.com"})
+    assert statement["Condition"] == _on_behalf_of(ALARM)
 
 
 def test_only_the_lake_may_send_to_the_queue(of_type):
@@ -160,10 +192,11 @@ def test_only_the_lake_may_send_to_the_queue(of_type):
 
 
 def _of_this_lake() -> dict:
-    return {
-        "StringEquals": {"aws:SourceAccount": "123456789012"},
-        "ArnEquals": {"aws:SourceArn": f"arn:aws:s3:::{LAKE}"},
-    }
+    return _on_behalf_of(f"arn:aws:s3:::{LAKE}")
+
+
+def _on_behalf_of(source: str) -> dict:
+    return {"StringEquals": {"aws:SourceAccount": "123456789012"}, "ArnEquals": {"aws:SourceArn": source}}
 
 
 def _list(value) -> list:

@@ -87,6 +87,20 @@ def test_poison_goes_to_the_dead_letters_after_five_tries(of_type):
     assert {queue["MessageRetentionPeriod"] for queue in queues.values()} == {14 * 24 * 3600}
 
 
+def test_one_dead_letter_is_told_to_the_topic_within_minutes_and_so_is_the_end_of_it(of_type):
+    (alarm,) = of_type("AWS::CloudWatch::Alarm").values()
+    ((topic, _),) = of_type("AWS::SNS::Topic").items()
+    names = {name: queue["QueueName"] for name, queue in of_type("AWS::SQS::Queue").items()}
+    assert alarm["AlarmName"] == places.DEAD_LETTER_ALARM
+    assert (alarm["Namespace"], alarm["MetricName"]) == ("AWS/SQS", "ApproximateNumberOfMessagesVisible")
+    ((dimension, queue),) = [(each["Name"], each["Value"]) for each in alarm["Dimensions"]]
+    assert (dimension, names[queue.removesuffix(".QueueName")]) == ("QueueName", places.DEAD_LETTER_QUEUE)
+    assert (alarm["Threshold"], alarm["ComparisonOperator"]) == (1, "GreaterThanOrEqualToThreshold")
+    assert (alarm["Period"], alarm["EvaluationPeriods"], alarm["Statistic"]) == (60, 1, "Maximum")
+    assert alarm["TreatMissingData"] == "notBreaching"
+    assert alarm["AlarmActions"] == alarm["OKActions"] == [topic]
+
+
 def test_every_environment_has_its_settings(committed):
     for environment in settings.ENVIRONMENTS:
         expected = settings.from_environment({"LEDGERLAKE_ENVIRONMENT": environment})
