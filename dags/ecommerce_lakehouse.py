@@ -29,26 +29,21 @@ The message to the topic names task, dataset, reason and log. Nothing is lost: f
 | a red Glue job | its error is the last line of the task's log; all of its output: `ledgerlake logs` |
 | a red check | the keys are in its error; its SQL is under *Rendered Templates*; `ledgerlake query "…"` |
 | rejected rows | no failure: `ledgerlake rejects orders` shows each with all its reasons |
-| *somebody has been at work on the lake* | wait; if that run is dead: `ledgerlake lease release` |
+| a task is *up for reschedule* | it waits for its turn and goes on by itself; its log says for whom, and until when |
+| … and that run is dead | `ledgerlake lease show`, then `ledgerlake lease release` |
+| a batch is in quarantine | too many rows were rejected, a message says why; let it pass: `ledgerlake accept BATCH` |
 | nothing happens | is the DAG paused? `ledgerlake status`; what waits: `ledgerlake wait` |
 """
 
 from __future__ import annotations
 
-from datetime import timedelta
-
 import pendulum
-from airflow.sdk import DAG, Param, TaskGroup, TriggerRule
+from airflow.sdk import DAG, Param
 
 from ledgerlake import places, settings
-from ledgerlake.checks import checks
-from ledgerlake.contracts import DATASETS
 from ledgerlake_airflow import WAIT
 from ledgerlake_airflow.acknowledge import acknowledge
-from ledgerlake_airflow.athena import AthenaCheckOperator
-from ledgerlake_airflow.crawl import CrawlWhenChanged
-from ledgerlake_airflow.failure import remember_failure
-from ledgerlake_airflow.jobs import ArchiveFiles, DatasetJob
+from ledgerlake_airflow.pipeline import pipeline, task_defaults
 from ledgerlake_airflow.planning import plan_batch
 from ledgerlake_airflow.report import report
 from ledgerlake_airflow.sensor import WaitForDeliveries
@@ -72,37 +67,13 @@ with DAG(
             False, type="boolean", title="Run the crawler", description="Also when the catalogue is up to date."
         ),
     },
-    default_args={
-        "owner": "data-platform",
-        "retries": SETTINGS.task_retries,
-        "retry_delay": timedelta(seconds=SETTINGS.retry_delay_seconds),
-        "retry_exponential_backoff": 2.0,
-        "max_retry_delay": timedelta(minutes=15),
-        "execution_timeout": timedelta(minutes=20),
-        "on_failure_callback": remember_failure,
-    },
+    default_args=task_defaults(SETTINGS),
 ) as dag:
     wait = WaitForDeliveries(task_id=WAIT, settings=SETTINGS)
     plan = plan_batch()
-
-    jobs = {
-        name: DatasetJob(dataset=dataset, settings=SETTINGS, trigger_rule=TriggerRule.NONE_FAILED)
-        for name, dataset in DATASETS.items()
-    }
-    for name, dataset in DATASETS.items():
-        parents = [jobs[reference.dataset] for reference in dataset.references]
-        (parents or plan) >> jobs[name]
-    last_jobs = [job for job in jobs.values() if not job.downstream_task_ids]
-
-    archive = ArchiveFiles(task_id="archive_etl_files", trigger_rule=TriggerRule.NONE_FAILED)
-    crawl = CrawlWhenChanged(task_id="crawl_lakehouse", settings=SETTINGS)
-    with TaskGroup("checks", tooltip="Athena: what must hold after every batch") as all_checks:
-        for check in checks():
-            AthenaCheckOperator(check=check, settings=SETTINGS, trigger_rule=TriggerRule.NONE_FAILED)
-
+    work = pipeline(SETTINGS)
     acknowledged = acknowledge()
     told = report().as_teardown()
 
-    wait >> plan
-    last_jobs >> archive >> crawl >> all_checks >> acknowledged >> told
-    [*jobs.values(), all_checks] >> told  # it waits for those that still run when another has failed
+    wait >> plan >> work >> acknowledged >> told
+    list(work.iter_tasks()) >> told  # it waits for those that still run when another has failed

@@ -7,11 +7,14 @@ changes nothing, and closes it. A crash before lets the messages reappear.
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
+from typing import Any
 
 from airflow.sdk import get_current_context, task
 
-from ledgerlake import batch
-from ledgerlake.deliveries import waiting
+from ledgerlake import batch, settings
+from ledgerlake.deliveries import Delivery, waiting
+from ledgerlake.quarantine import in_quarantine
 from ledgerlake_airflow import ACKNOWLEDGE, PLAN
 from ledgerlake_airflow.aws import client, lake
 from ledgerlake_airflow.messages import Queue
@@ -22,19 +25,41 @@ log = logging.getLogger(__name__)
 
 @task(task_id=ACKNOWLEDGE, trigger_rule="none_failed")
 def acknowledge() -> None:
-    """Delete the messages that the run answered, and close its batch.
-
-    A run that resumed a batch has not looked at what landed since; when something waits, its messages
-    are shown again instead, so that the next run looks at once.
-    """
+    """Delete the messages that the run answered, and close its batch."""
     ti = get_current_context()["ti"]
     plan = ti.xcom_pull(task_ids=PLAN)
-    receipts = ti.xcom_pull(task_ids=PLAN, key=RECEIPTS) or []
-    queue, s3, bucket = Queue.open(), client("s3"), lake().bucket
-    if plan["resumed"] and waiting(s3, bucket).deliveries:
-        queue.show_again(receipts, 0)
-        log.info("%s messages shown again: files have landed since the batch was planned.", len(receipts))
+    answer(ti.xcom_pull(task_ids=PLAN, key=RECEIPTS) or [], plan["batch_id"])
+    if plan["batch_id"]:
+        batch.close(client("s3"), lake().bucket, plan["batch_id"])
+
+
+@task(task_id=ACKNOWLEDGE, trigger_rule="none_failed")
+def close_batch() -> None:
+    """Close the batch of a run that no message woke; those of its files tell the next live run to look."""
+    plan = get_current_context()["ti"].xcom_pull(task_ids=PLAN)
+    if plan["batch_id"]:
+        batch.close(client("s3"), lake().bucket, plan["batch_id"])
+
+
+def answer(receipts: Sequence[str], batch_id: str | None) -> None:
+    """Delete the messages; when the next run has something to do, it is woken at once."""
+    queue, left = Queue.open(), left_behind(client("s3"), lake().bucket, batch_id)
+    if left:
+        queue.look_again(receipts)
+        log.info("%s deliveries have landed since the plan, %s first: the next run looks at once.", *left)
     else:
         log.info("%s of %s messages deleted.", queue.delete(receipts), len(receipts))
-    if plan["batch_id"]:
-        batch.close(s3, bucket, plan["batch_id"])
+
+
+def left_behind(s3: Any, bucket: str, batch_id: str | None) -> tuple[int, str] | None:
+    """How many deliveries the next run would take, and the first of them; None when it would take none.
+
+    Those of the batch, of quarantined ones, and those that wait for the gate are not among them: a run
+    that is woken for them would find nothing to do, and wake the next.
+    """
+    mine = {delivery.id for delivery in batch.load(s3, bucket, batch_id).deliveries} if batch_id else set()
+    known = mine | in_quarantine(s3, bucket)
+    left: list[Delivery] = [each for each in waiting(s3, bucket).deliveries if each.id not in known]
+    if not left or batch.closed_by(left, settings.current(), batch.loaded_tables(s3, bucket)):
+        return None
+    return len(left), left[0].key

@@ -13,6 +13,7 @@ from ledgerlake import places
 from ledgerlake.checks import LIMIT, Check
 from ledgerlake.settings import Settings
 from ledgerlake_airflow.aws import CONNECTION
+from ledgerlake_airflow.turns import take_turn
 
 QUERY_SECONDS = 600
 
@@ -38,6 +39,7 @@ class AthenaCheckOperator(AthenaOperator):
         self.says = check.says
 
     def execute(self, context: Context) -> str | None:
+        take_turn(context)  # while another publishes, table and ledger are not of one moment
         query_id = super().execute(context)
         found = result_rows(self.hook, query_id, LIMIT)
         if found:

@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
+from botocore.exceptions import BotoCoreError, ClientError
+
 from ledgerlake.contracts import DATASETS
+from ledgerlake.settings import Settings
+from ledgerlake_airflow import REPORT
+from ledgerlake_airflow.aws import client
 
 FAILURE = "failure"
+LONGEST_PATIENCE = 3600  # seconds
+FINISHED = {"success", "failed", "skipped", "upstream_failed", "removed"}
+AT_WORK = {"STARTING", "RUNNING", "STOPPING", "WAITING"}
 LONGEST = 4000  # characters of a reason; an SNS message holds 256 KiB
 
 
@@ -18,11 +28,13 @@ class Failure:
     Args:
         dataset: whose job the task is; empty for a task of the whole batch.
         log: where its log is read in the browser.
+        kind: the class of its error; empty when its process was killed.
     """
 
     task_id: str
     reason: str
     log: str
+    kind: str = ""
 
     @property
     def dataset(self) -> str:
@@ -35,7 +47,8 @@ def remember_failure(context: dict[str, Any]) -> None:
     reason = f"{error}" if error else ""
     if error and not reason.strip():
         reason = type(error).__name__
-    ti.xcom_push(key=FAILURE, value={"reason": reason[:LONGEST], "log": ti.log_url})
+    kind = type(error).__name__ if error else ""
+    ti.xcom_push(key=FAILURE, value={"reason": reason[:LONGEST], "log": ti.log_url, "kind": kind})
 
 
 def trigger_error(next_kwargs: dict[str, Any] | None) -> str:
@@ -53,9 +66,40 @@ def failures(ti: Any, states: dict[str, str], order: list[str]) -> list[Failure]
     for task_id in (name for name in order if states.get(name) == "failed"):
         left = ti.xcom_pull(task_ids=task_id, key=FAILURE) or {}
         log = left.get("log") or ti.log_url.split("?")[0].replace(f"/tasks/{ti.task_id}", f"/tasks/{task_id}")
-        found.append(
-            Failure(
-                task_id, left.get("reason") or "it left no error (Airflow or its machine ended it): see its log", log
-            )
-        )
+        reason = left.get("reason") or "it left no error (Airflow or its machine ended it): see its log"
+        found.append(Failure(task_id, reason, log, left.get("kind", "")))
     return found
+
+
+def still_at_work(ti: Any, states: dict[str, str], failed: Sequence[Failure]) -> list[str]:
+    """What of the run goes on although the report was reached, in words; its lease must not be given to another.
+
+    A Glue job does not end with the task that watches it, and somebody may have cleared a task by now.
+    """
+    tasks = [f"{name} is {state}" for name, state in states.items() if name != REPORT and state not in FINISHED]
+    return tasks + [f"Glue still runs {each.task_id}" for each in failed if each.dataset and _runs(ti, each.task_id)]
+
+
+def _runs(ti: Any, job: str) -> bool:
+    run_id = ti.xcom_pull(task_ids=job, key="glue_job_run_id")
+    if not run_id:
+        return False
+    try:
+        return client("glue").get_job_run(JobName=job, RunId=run_id)["JobRun"]["JobRunState"] in AT_WORK
+    except (BotoCoreError, ClientError):
+        return False
+
+
+def patience(ti: Any, configured: Settings) -> int:
+    """In how many seconds the messages of a failed run come back.
+
+    Soon, the first time; then after as long as runs have been failing, so that each wait is about twice
+    the one before, and a lasting trouble does not send a letter a minute.
+    """
+    shortest, previous = configured.retry_visibility_seconds, ti.get_previous_dagrun()
+    if previous is None or previous.state != "failed":
+        return shortest
+    good = ti.get_previous_dagrun(state="success")
+    since = (good and good.end_date) or previous.start_date
+    failing = (datetime.now(UTC) - since).total_seconds() if since else 0
+    return int(min(max(shortest, failing), LONGEST_PATIENCE))

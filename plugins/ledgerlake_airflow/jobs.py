@@ -8,22 +8,28 @@ from typing import Any
 from airflow.providers.amazon.aws.operators.glue import GlueJobOperator
 from airflow.providers.amazon.aws.operators.lambda_function import LambdaInvokeFunctionOperator
 from airflow.sdk import Context
-from airflow.sdk.exceptions import AirflowException, AirflowSkipException
+from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowSkipException
 from botocore.exceptions import BotoCoreError, ClientError
 
 from ledgerlake import places
 from ledgerlake.contracts import Dataset
+from ledgerlake.errors import QualityError
 from ledgerlake.settings import Settings
 from ledgerlake_airflow import PLAN
-from ledgerlake_airflow.aws import hold_lease
 from ledgerlake_airflow.failure import trigger_error
+from ledgerlake_airflow.turns import take_turn, wait
 
 BATCH_ID = "{{ ti.xcom_pull(task_ids='" + PLAN + "')['batch_id'] }}"
 LAMBDA_SECONDS = 900  # the longest that a Lambda runs
+_BUSY = "ConcurrentRunsExceededException"
 
 
 class JobFailed(AirflowException):
     """A Glue job did not succeed; says its state and the error that it ended with."""
+
+
+class BatchQuarantined(AirflowFailException):
+    """The job has set the batch aside; not retried, since only a person can let it through."""
 
 
 class ArchiveFailed(AirflowException):
@@ -57,14 +63,21 @@ class DatasetJob(GlueJobOperator):
         plan = context["ti"].xcom_pull(task_ids=PLAN)
         if self.dataset_name not in plan["datasets"]:
             raise AirflowSkipException(f"no delivery of {self.dataset_name}, nor of its parents, is in the batch")
-        hold_lease()
-        return super().execute(context)
+        take_turn(context)
+        try:
+            return super().execute(context)
+        except ClientError as error:
+            if error.response["Error"]["Code"] != _BUSY:
+                raise
+            wait(f"a run of {self.job_name} that nobody watches any more has to end first")
 
     def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context) -> Any:
         try:
             return super().resume_execution(next_method, next_kwargs, context)
         except AirflowException as error:
-            raise JobFailed(self._what_happened(context, trigger_error(next_kwargs) or str(error))) from error
+            happened = self._what_happened(context, trigger_error(next_kwargs) or str(error))
+            kind = BatchQuarantined if QualityError.__name__ in happened else JobFailed
+            raise kind(happened) from error
 
     def _what_happened(self, context: Context, error: str) -> str:
         """The job's own last words, rather than the waiter's."""
@@ -94,12 +107,14 @@ class ArchiveFiles(LambdaInvokeFunctionOperator):
         )
 
     def execute(self, context: Context) -> Any:
-        hold_lease()
+        take_turn(context)
         try:
             answer = json.loads(super().execute(context))
         except ValueError as error:
             raise ArchiveFailed(_lambda_error(error)) from error
         self.log.info("%s files archived, %s were there already.", answer["archived"], answer["already_there"])
+        for key in answer.get("missing", ()):
+            self.log.warning("%s was deleted between the plan and its turn: nothing of it is archived.", key)
         return answer
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -71,13 +72,21 @@ class Queue:
             f"{len(left)} of {len(receipts)} messages could not be deleted from {self.url}: {'; '.join(reasons)}"
         )
 
-    def show_again(self, receipts: Sequence[str], seconds: int) -> None:
-        """Let the messages be received again in `seconds`; one that cannot be changed comes back later by itself."""
+    def hide(self, receipts: Sequence[str], seconds: int) -> None:
+        """Let nobody receive the messages for `seconds`; one that cannot be changed comes back by itself."""
         for some in _tens(receipts):
             entries = [{**entry, "VisibilityTimeout": seconds} for entry in _entries(some)]
             answer = self.sqs.change_message_visibility_batch(QueueUrl=self.url, Entries=entries)
             for entry in answer.get("Failed", []):
                 log.info("A message keeps its visibility timeout: %s %s", entry["Code"], entry.get("Message", ""))
+
+    def look_again(self, receipts: Sequence[str]) -> None:
+        """Delete the messages, but wake the next run at once: by the last of them, or by one of our own."""
+        if receipts:
+            self.delete(receipts[:-1])
+            self.hide(receipts[-1:], 0)
+        else:
+            self.sqs.send_message(QueueUrl=self.url, MessageBody=json.dumps({"look": "deliveries wait in raw/"}))
 
 
 def _entries(receipts: Sequence[str]) -> list[dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""The task that decides what the run does."""
+"""The task that decides what a run does, of both DAGs."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from datetime import UTC, datetime
 from typing import Any
 
 from airflow.sdk import Context, get_current_context, task
-from airflow.sdk.exceptions import DownstreamTasksSkipped
+from airflow.sdk.exceptions import AirflowRescheduleException, DownstreamTasksSkipped
 
 from ledgerlake import batch, settings
 from ledgerlake.deliveries import waiting
-from ledgerlake.errors import LeaseTaken
 from ledgerlake.settings import Settings
 from ledgerlake_airflow import ACKNOWLEDGE, PLAN, REPORT, WAIT
-from ledgerlake_airflow.aws import client, hold_lease, lake, release_lease
+from ledgerlake_airflow.aws import client, lake
 from ledgerlake_airflow.messages import Queue
 from ledgerlake_airflow.sensor import MESSAGES
+from ledgerlake_airflow.turns import give_back, holder_of, take_turn
 
 log = logging.getLogger(__name__)
 
@@ -27,53 +27,42 @@ OUTCOME = "return_value"
 
 @task(task_id=PLAN)
 def plan_batch() -> dict[str, Any]:
-    """Collect the messages, and make or resume a batch under the lease.
+    """Collect the messages, and make or resume a batch under the lease; wait while another has it.
 
     Returns:
-        `batch_id`, `datasets` (with work, parents first), `deliveries` (how many), `resumed`,
-        `reason`, `strays`; of a quiet run `batch_id` is None, and everything up to the acknowledgement is skipped.
-        The receipts of the messages are the XCom `receipts`.
+        As `told`. The receipts of the messages are the XCom `receipts`.
     """
     context = get_current_context()
     ti = context["ti"]
     woken_by = ti.xcom_pull(task_ids=WAIT, key=MESSAGES) or []
     receipts = [message["ReceiptHandle"] for message in woken_by]
-    queue = Queue.open()
+    queue, configured = Queue.open(), settings.current()
     try:
-        outcome = decide(queue, receipts, settings.current())
+        plan = decide(context, queue, receipts, configured)
+    except AirflowRescheduleException:
+        queue.hide(receipts, configured.visibility_seconds)
+        raise
     except Exception:
-        queue.show_again(receipts, settings.current().retry_delay_seconds)
+        queue.hide(receipts, configured.retry_delay_seconds)
         raise
     ti.xcom_push(key=RECEIPTS, value=receipts)
-    log.info("%s", outcome["reason"])
-    for stray in outcome["strays"]:
-        log.warning("%s lies outside every dataset's folder: no job reads it.", stray)
-    if outcome["batch_id"] is None:
-        ti.xcom_push(key=OUTCOME, value=outcome)
-        raise DownstreamTasksSkipped(tasks=_work(context))
-    return outcome
+    return told(context, plan)
 
 
-def decide(queue: Queue, receipts: list[str], configured: Settings) -> dict[str, Any]:
+def decide(context: Context, queue: Queue, receipts: list[str], configured: Settings) -> batch.Plan:
     """Plan under the lease, and keep it only when there is a batch.
 
     Args:
-        receipts: of the messages that woke the run; those that are drained are added, and when another
-            holds the lease they are given back and the list is emptied.
+        receipts: of the messages that woke the run; those that are drained are added.
     """
+    take_turn(context)
     s3, bucket = client("s3"), lake().bucket
-    try:
-        hold_lease()
-    except LeaseTaken as taken:
-        queue.show_again(receipts, configured.retry_visibility_seconds)
-        receipts.clear()
-        return _outcome(batch.Plan(None, str(taken)))
     if not batch.open_batches(s3, bucket):
         drain(queue, receipts, s3, bucket, configured)
-    plan = batch.plan(s3, bucket, configured)
+    plan = batch.plan(s3, bucket, configured, owner=holder_of(context))
     if plan.batch is None:
-        release_lease()
-    return _outcome(plan)
+        give_back(context)
+    return plan
 
 
 def drain(queue: Queue, receipts: list[str], s3: Any, bucket: str, configured: Settings) -> None:
@@ -89,9 +78,18 @@ def drain(queue: Queue, receipts: list[str], s3: Any, bucket: str, configured: S
             time.sleep(min(1.0, configured.settle_seconds))
 
 
-def _outcome(plan: batch.Plan) -> dict[str, Any]:
+def told(context: Context, plan: batch.Plan, **more: Any) -> dict[str, Any]:
+    """The plan as the other tasks read it; of a quiet run everything up to the acknowledgement is skipped.
+
+    Returns:
+        `batch_id`, `datasets` (with work, parents first), `deliveries` (how many), `resumed`,
+        `reason`, `strays`, and `more`; of a quiet run `batch_id` is None.
+
+    Raises:
+        DownstreamTasksSkipped: the run is quiet; the outcome is pushed all the same.
+    """
     made = plan.batch
-    return {
+    outcome = more | {
         "batch_id": made and made.batch_id,
         "datasets": list(made.datasets) if made else [],
         "deliveries": len(made.deliveries) if made else 0,
@@ -99,6 +97,13 @@ def _outcome(plan: batch.Plan) -> dict[str, Any]:
         "reason": plan.reason,
         "strays": list(plan.strays),
     }
+    log.info("%s", plan.reason)
+    for stray in plan.strays:
+        log.warning("%s lies outside every dataset's folder: no job reads it.", stray)
+    if made is None:
+        context["ti"].xcom_push(key=OUTCOME, value=outcome)
+        raise DownstreamTasksSkipped(tasks=_work(context))
+    return outcome
 
 
 def _work(context: Context) -> list[str]:

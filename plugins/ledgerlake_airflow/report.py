@@ -7,29 +7,43 @@ callback of the DAG, because those run in the DAG processor, without the excepti
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from typing import Any
 
 from airflow.sdk import Context, get_current_context, task
 from airflow.sdk.exceptions import AirflowException, AirflowSkipException
 from botocore.exceptions import BotoCoreError, ClientError
 
-from ledgerlake import settings
-from ledgerlake_airflow import PLAN, REPORT, WAIT
+from ledgerlake import places, quarantine, settings
+from ledgerlake_airflow import ARCHIVE, PLAN, REPORT, WAIT
+from ledgerlake_airflow.acknowledge import answer
 from ledgerlake_airflow.athena import ask
-from ledgerlake_airflow.aws import client, lake, release_lease
-from ledgerlake_airflow.failure import failures
+from ledgerlake_airflow.aws import client, lake
+from ledgerlake_airflow.by_date import DATES
+from ledgerlake_airflow.failure import Failure, failures, patience, still_at_work
 from ledgerlake_airflow.messages import Queue
 from ledgerlake_airflow.planning import RECEIPTS
 from ledgerlake_airflow.sensor import MESSAGES
-from ledgerlake_airflow.texts import Letter, figures_sql, of_failure, of_success, without_report
+from ledgerlake_airflow.stages import unknown_columns
+from ledgerlake_airflow.texts import (
+    Letter,
+    RunFacts,
+    figures_sql,
+    of_failure,
+    of_quarantine,
+    of_success,
+    without_report,
+)
+from ledgerlake_airflow.turns import give_back
 
 log = logging.getLogger(__name__)
 
 
 def tell_without_report(context: dict[str, Any]) -> None:
     """As `on_failure_callback` of the report: when it could not tell, tell at least that."""
-    run_id = getattr(context.get("dag_run"), "run_id", "?")
-    publish(without_report(run_id, f"{context.get('exception') or 'its process ended'}", context["ti"].log_url))
+    run = context.get("dag_run")
+    facts = RunFacts(getattr(run, "dag_id", "?"), getattr(run, "run_id", "?"))
+    publish(without_report(facts, f"{context.get('exception') or 'its process ended'}", context["ti"].log_url))
 
 
 @task(task_id=REPORT, on_failure_callback=tell_without_report)
@@ -40,24 +54,56 @@ def report() -> None:
     """
     context = get_current_context()
     ti, run_id = context["ti"], context["dag_run"].run_id
-    release_lease()
-    plan = ti.xcom_pull(task_ids=PLAN) or {}
     states = ti.get_task_states(dag_id=ti.dag_id, run_ids=[run_id])
-    failed = failures(ti, states.get(run_id, states), context["dag"].task_ids)
-    if failed:
-        seconds = settings.current().retry_visibility_seconds
-        Queue.open().show_again(_receipts(ti), seconds)
-        publish(of_failure(run_id, plan, failed, seconds, _note(context)))
-    elif plan.get("batch_id"):
-        publish(of_success(plan, *_figures(plan["batch_id"]), _note(context)))
+    states = states.get(run_id, states)
+    failed = failures(ti, states, context["dag"].task_ids)
+    if active := still_at_work(ti, states, failed):
+        log.warning("The lease is kept until it expires: %s.", "; ".join(active))
     else:
-        raise AirflowSkipException(f"a quiet run: {plan.get('reason', 'nothing was planned')}")
+        give_back(context)
+    facts = _facts(context)
+    if failed:
+        publish(_of_failure(context, facts, failed))
+    elif facts.batch_id:
+        publish(of_success(facts, *_figures(facts.batch_id)))
+    else:
+        raise AirflowSkipException(f"a quiet run: {facts.plan.get('reason', 'nothing was planned')}")
 
 
 def publish(letter: Letter) -> None:
     """Send the letter to the topic's subscribers."""
     log.info("%s\n%s", letter.subject, letter.body)
     client("sns").publish(TopicArn=lake().topic_arn, Subject=letter.subject, Message=letter.body)
+
+
+def _facts(context: Context) -> RunFacts:
+    """What the letter says beside figures and failures."""
+    ti, run = context["ti"], context["dag_run"]
+    plan = ti.xcom_pull(task_ids=PLAN) or {}
+    unknown = unknown_columns(client("s3"), lake().bucket, plan["batch_id"]) if plan.get("batch_id") else {}
+    return RunFacts(
+        dag_id=run.dag_id,
+        run_id=run.run_id,
+        plan=plan,
+        dates=tuple(ti.xcom_pull(task_ids=PLAN, key=DATES) or ()),
+        missing=tuple((ti.xcom_pull(task_ids=ARCHIVE) or {}).get("missing", ())),
+        unknown=unknown,
+        note=str(context["params"].get("reason") or ""),
+    )
+
+
+def _of_failure(context: Context, facts: RunFacts, failed: Sequence[Failure]) -> Letter:
+    """The letter; and the messages: of a quarantined batch they are answered, else they come back."""
+    live, receipts = facts.dag_id == places.LIVE_DAG, _receipts(context["ti"])
+    if facts.batch_id and facts.batch_id in quarantine.quarantined(client("s3"), lake().bucket):
+        if live:
+            answer(receipts, facts.batch_id)
+        return of_quarantine(facts, failed)
+    if not live:
+        return of_failure(facts, failed)
+    seconds = patience(context["ti"], settings.current())
+    Queue.open().hide(receipts, seconds)
+    return of_failure(facts, failed, seconds)
 
 
 def _receipts(ti: Any) -> list[str]:
@@ -75,7 +121,3 @@ def _figures(batch_id: str) -> tuple[list[dict[str, str | None]], str]:
     except (AirflowException, BotoCoreError, ClientError) as error:
         log.warning("The ledger could not be read: %s", error)
         return [], str(error)
-
-
-def _note(context: Context) -> str:
-    return str(context["params"].get("reason") or "")

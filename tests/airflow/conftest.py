@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from copy import copy
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -55,9 +56,18 @@ class Aws:
         self.sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn, Attributes={"RawMessageDelivery": "true"})
 
     def deliver(self, *keys: str) -> None:
+        self.put(*keys)
+        for key in keys:
+            self.sqs.send_message(QueueUrl=self.queue_url, MessageBody=key)
+
+    def put(self, *keys: str) -> None:
+        """Deliver files whose events are lost."""
         for key in keys:
             self.s3.put_object(Bucket=self.bucket, Key=key, Body=b"id\n1\n")
-            self.sqs.send_message(QueueUrl=self.queue_url, MessageBody=key)
+
+    def load(self, dataset: str) -> None:
+        """Let the dataset's table be there."""
+        self.s3.put_object(Bucket=self.bucket, Key=f"{places.table_prefix(dataset)}_delta_log/0.json", Body=b"{}")
 
     def receive(self, visibility: int = 600) -> list[dict[str, Any]]:
         answer = self.sqs.receive_message(
@@ -83,10 +93,9 @@ class Aws:
 class TaskInstance:
     """What tasks see of Airflow: XComs that outlive them, and the states of the others."""
 
-    dag_id = places.LIVE_DAG
-
-    def __init__(self, task_id: str, xcoms: dict[tuple[str, str], Any], states: dict[str, str]) -> None:
-        self.task_id, self.xcoms, self.states = task_id, xcoms, states
+    def __init__(self, run: Run, task_id: str) -> None:
+        self.task_id, self.dag_id = task_id, run.dag.dag_id
+        self.xcoms, self.states, self.earlier = run.xcoms, run.states, run.earlier
         self.log_url = f"http://airflow.test/dags/{self.dag_id}/runs/manual__1/tasks/{task_id}?try_number=1"
 
     def xcom_push(self, key: str, value: Any) -> None:
@@ -98,6 +107,9 @@ class TaskInstance:
     def get_task_states(self, dag_id: str, run_ids: list[str]) -> dict[str, Any]:
         return {run_ids[0]: self.states}
 
+    def get_previous_dagrun(self, state: str | None = None) -> Any:
+        return next((run for run in self.earlier if state in (None, run.state)), None)
+
 
 class Run:
     """One DAG run, task by task; `of` is the context that a task gets."""
@@ -106,17 +118,35 @@ class Run:
         self.dag, self.monkeypatch = dag, monkeypatch
         self.xcoms: dict[tuple[str, str], Any] = {}
         self.states: dict[str, str] = {}
-        self.params: dict[str, Any] = {"reason": "", "crawl": False}
-        self.run_type = "scheduled"
+        self.params: dict[str, Any] = dag.params.dump()
+        self.run_type, self.run_id = "scheduled", "manual__1"
+        self.day: datetime | None = None  # of a run by date
+        self.conf: dict[str, Any] = {}
+        self.began = datetime.now(UTC)
+        self.earlier: list[Any] = []  # runs, newest first
 
     def of(self, task_id: str) -> dict[str, Any]:
         return {
-            "ti": TaskInstance(task_id, self.xcoms, self.states),
+            "ti": TaskInstance(self, task_id),
             "task": copy(self.dag.get_task(task_id)),  # one of its own, as in a process of its own
             "dag": self.dag,
-            "dag_run": SimpleNamespace(run_id="manual__1", run_type=self.run_type),
+            "dag_run": SimpleNamespace(
+                dag_id=self.dag.dag_id,
+                run_id=self.run_id,
+                run_type=self.run_type,
+                conf=self.conf,
+                logical_date=self.day,
+                data_interval_start=self.day,
+                run_after=(self.day or self.began) + timedelta(days=1),
+                start_date=self.began,
+            ),
             "params": self.params,
         }
+
+    def asked(self, **conf: Any) -> None:
+        """What the form, or a conf, gives the run."""
+        self.conf |= conf
+        self.params |= conf
 
     def woken_by(self, messages: list[dict[str, Any]]) -> None:
         self.xcoms["wait_for_deliveries", "messages"] = messages
@@ -124,7 +154,7 @@ class Run:
     def call(self, task_id: str) -> Any:
         """Run a task that is a function, and keep what it returns as Airflow would."""
         context = self.of(task_id)
-        for module in ("planning", "acknowledge", "report"):
+        for module in ("planning", "by_date", "acknowledge", "report"):
             self.monkeypatch.setattr(f"ledgerlake_airflow.{module}.get_current_context", lambda: context)
         returned = self.dag.get_task(task_id).python_callable()
         if returned is not None:
@@ -136,7 +166,7 @@ class Run:
 def bag() -> Any:
     from airflow.dag_processing.dagbag import DagBag
 
-    return DagBag(str(ROOT / "dags" / "ecommerce_lakehouse.py"))
+    return DagBag(str(ROOT / "dags"))
 
 
 @pytest.fixture
@@ -146,11 +176,36 @@ def dag(bag: Any) -> Any:
 
 
 @pytest.fixture
-def cloud() -> Iterator[Aws]:
+def by_date_dag(bag: Any) -> Any:
+    assert bag.import_errors == {}
+    return bag.dags[places.BY_DATE_DAG]
+
+
+@pytest.fixture
+def cloud(monkeypatch: pytest.MonkeyPatch) -> Iterator[Aws]:
+    """An empty lake, in which a delivery is planned in the second in which it landed."""
+    for module in ("batch", "by_date"):
+        monkeypatch.setattr(f"ledgerlake.{module}.ripe", lambda *_: True)
+    aws.client.cache_clear()
     with mock_aws():
         yield Aws()
 
 
 @pytest.fixture
-def run(dag: Any, monkeypatch: pytest.MonkeyPatch) -> Run:
-    return Run(dag, monkeypatch)
+def new_run(monkeypatch: pytest.MonkeyPatch) -> Callable[[Any], Run]:
+    """`new_run(dag)` begins a run."""
+    return lambda dag: Run(dag, monkeypatch)
+
+
+@pytest.fixture
+def run(dag: Any, new_run: Callable[[Any], Run]) -> Run:
+    return new_run(dag)
+
+
+@pytest.fixture
+def by_date(by_date_dag: Any, new_run: Callable[[Any], Run]) -> Run:
+    """A backfill's run for 2025-04-01."""
+    run = new_run(by_date_dag)
+    run.run_type, run.run_id = "backfill", "backfill__2025-04-02T00:00:00+00:00"
+    run.day = datetime(2025, 4, 1, tzinfo=UTC)
+    return run

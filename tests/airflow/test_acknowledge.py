@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import pytest
-from airflow.sdk.exceptions import AirflowException
+from airflow.sdk.exceptions import AirflowException, DownstreamTasksSkipped
 
-from ledgerlake import batch
+from ledgerlake import batch, quarantine
+from ledgerlake.contracts import DATASETS
 from ledgerlake_airflow.messages import Queue
 
 ALL = ("raw/products/p.csv", "raw/orders/o.csv", "raw/order_items/i.csv")
 
 
 def _archive(cloud):
+    """What the tasks between plan and acknowledgement do: tables are there, and the files are gone."""
+    for name in DATASETS:
+        cloud.load(name)
     for key in ALL:
         cloud.s3.delete_object(Bucket=cloud.bucket, Key=key)
 
@@ -42,16 +46,95 @@ def test_the_messages_of_a_quiet_run_are_deleted_too(run, cloud):
     assert (cloud.visible(), cloud.hidden()) == (0, 0)
 
 
-def test_after_a_resumed_batch_the_messages_of_later_files_are_shown_again(run, cloud):
+def _quiet(run):
+    with pytest.raises(DownstreamTasksSkipped):
+        run.call("plan_batch")
+
+
+def test_after_a_resumed_batch_a_message_of_later_files_wakes_the_next_run(run, cloud):
     cloud.deliver(*ALL)
     run.call("plan_batch")
-    cloud.deliver("raw/orders/later.csv")
+    cloud.deliver("raw/orders/later.csv", "raw/orders/last.csv")
     run.woken_by(cloud.receive())
     run.call("plan_batch")
     _archive(cloud)
     run.call("acknowledge")
     assert cloud.visible() == 1
     assert batch.open_batches(cloud.s3, cloud.bucket) == []
+
+
+def test_a_file_that_lands_mid_run_and_whose_event_is_lost_wakes_the_next_run_at_once(run, cloud):
+    cloud.deliver(*ALL)
+    run.call("plan_batch")
+    cloud.put("raw/orders/silent.csv")
+    _archive(cloud)
+    run.call("acknowledge")
+    assert (cloud.visible(), cloud.hidden()) == (1, 0)
+
+
+def test_a_run_without_messages_sends_one_when_it_leaves_a_file_behind(run, cloud):
+    cloud.put(*ALL)
+    run.call("plan_batch")
+    cloud.put("raw/orders/silent.csv")
+    _archive(cloud)
+    run.call("acknowledge")
+    (message,) = cloud.receive()
+    assert "raw/" in message["Body"]
+
+
+def test_the_next_run_takes_what_was_left_and_wakes_nobody(run, cloud):
+    cloud.put(*ALL)
+    run.call("plan_batch")
+    cloud.put("raw/orders/silent.csv")
+    _archive(cloud)
+    run.call("acknowledge")
+    run.woken_by(cloud.receive())
+    assert run.call("plan_batch")["deliveries"] == 1
+    run.call("acknowledge")
+    assert (cloud.visible(), cloud.hidden()) == (0, 0)
+
+
+def test_a_file_that_lands_while_a_quiet_run_ends_wakes_the_next_run(run, cloud):
+    for name in DATASETS:
+        cloud.load(name)
+    _quiet(run)
+    cloud.put("raw/orders/silent.csv")
+    run.call("acknowledge")
+    assert cloud.visible() == 1
+
+
+def test_files_that_wait_for_the_gate_wake_nobody(run, cloud):
+    cloud.deliver("raw/orders/o.csv")
+    run.woken_by(cloud.receive())
+    _quiet(run)
+    run.call("acknowledge")
+    assert (cloud.visible(), cloud.hidden()) == (0, 0)
+
+
+def test_when_the_gate_opens_what_waited_for_it_is_taken_along(run, cloud):
+    cloud.deliver("raw/orders/o.csv")
+    _quiet(run)
+    run.call("acknowledge")
+    cloud.deliver("raw/products/p.csv", "raw/order_items/i.csv")
+    run.woken_by(cloud.receive())
+    assert run.call("plan_batch")["deliveries"] == 3
+
+
+def test_quarantined_files_wake_nobody(run, cloud):
+    cloud.deliver(*ALL)
+    quarantine.set_aside(cloud.s3, cloud.bucket, run.call("plan_batch")["batch_id"], "too many rejects")
+    cloud.sqs.send_message(QueueUrl=cloud.queue_url, MessageBody="again")
+    _quiet(run)
+    run.call("acknowledge")
+    assert (cloud.visible(), cloud.hidden()) == (0, 3)  # the first run's own, which its report deletes
+
+
+def test_what_landed_in_this_second_is_taken_by_a_run_that_follows_at_once(run, cloud, monkeypatch):
+    cloud.deliver(*ALL)
+    monkeypatch.setattr(batch, "ripe", lambda *_: False)
+    _quiet(run)
+    run.call("acknowledge")
+    assert (cloud.visible(), cloud.hidden()) == (1, 0)
 
 
 def test_after_a_resumed_batch_with_nothing_new_the_messages_are_deleted(run, cloud):

@@ -7,14 +7,17 @@ import json
 from types import SimpleNamespace
 
 import pytest
-from airflow.sdk.exceptions import AirflowSkipException, TaskDeferred
+from airflow.sdk.exceptions import (
+    AirflowFailException,
+    AirflowRescheduleException,
+    AirflowSkipException,
+    TaskDeferred,
+)
 from botocore.exceptions import ClientError
 
-from ledgerlake import catalogue, lease, places
-from ledgerlake.errors import LeaseTaken
-from ledgerlake_airflow import HOLDER
+from ledgerlake import batch, catalogue, lease, places
 from ledgerlake_airflow.crawl import catalogue_differences
-from ledgerlake_airflow.jobs import ArchiveFailed, JobFailed
+from ledgerlake_airflow.jobs import ArchiveFailed, BatchQuarantined, JobFailed
 
 MESSAGE = "ConservationError: orders: of raw/orders/o.csv 9 rows were read; expected both sums to be equal"
 
@@ -69,20 +72,58 @@ def test_a_job_is_started_under_the_lease_and_watched_in_the_triggerer(orders_et
     with pytest.raises(TaskDeferred):
         orders_etl["task"].execute({**orders_etl, "ti": _glue_ti(orders_etl)})
     assert glue.started[0]["JobName"] == "orders_etl"
-    assert lease.show(cloud.s3, cloud.bucket).holder == HOLDER
+    assert lease.show(cloud.s3, cloud.bucket).holder == batch.LIVE
 
 
-def test_a_job_does_not_start_while_another_holds_the_lake(orders_etl, cloud, monkeypatch):
+def test_a_job_waits_while_another_holds_the_lake(orders_etl, cloud, monkeypatch):
     glue = _with_glue(monkeypatch, Glue())
     lease.acquire(cloud.s3, cloud.bucket, "cli:somebody", 600)
-    with pytest.raises(LeaseTaken):
+    with pytest.raises(AirflowRescheduleException):
         orders_etl["task"].execute(orders_etl)
     assert glue.started == []
 
 
+@pytest.mark.parametrize("task_id", ["archive_etl_files", "checks.counts_match_ledger"])
+def test_archive_and_checks_wait_too_when_the_lease_was_lost(run, cloud, task_id):
+    lease.acquire(cloud.s3, cloud.bucket, "cli:somebody", 600)
+    context = run.of(task_id)
+    with pytest.raises(AirflowRescheduleException):
+        context["task"].execute(context)
+
+
+def test_a_job_that_still_runs_for_nobody_is_waited_for(orders_etl, cloud, monkeypatch):
+    glue = _with_glue(monkeypatch, Glue())
+
+    def busy(**_):
+        raise ClientError({"Error": {"Code": "ConcurrentRunsExceededException"}}, "StartJobRun")
+
+    glue.start_job_run = busy
+    with pytest.raises(AirflowRescheduleException):
+        orders_etl["task"].execute({**orders_etl, "ti": _glue_ti(orders_etl)})
+
+
+def test_any_other_refusal_of_glue_is_an_error(orders_etl, cloud, monkeypatch):
+    glue = _with_glue(monkeypatch, Glue())
+
+    def refused(**_):
+        raise ClientError({"Error": {"Code": "AccessDeniedException"}}, "StartJobRun")
+
+    glue.start_job_run = refused
+    with pytest.raises(ClientError):
+        orders_etl["task"].execute({**orders_etl, "ti": _glue_ti(orders_etl)})
+
+
+def test_a_job_that_set_its_batch_aside_is_not_tried_again(orders_etl, monkeypatch, run):
+    said = "QualityError: orders: 300 of 400 rows of b-1 are rejected; to go on: ledgerlake accept b-1"
+    _with_glue(monkeypatch, Glue(JobRunState="FAILED", ErrorMessage=said))
+    with pytest.raises(AirflowFailException, match="300 of 400 rows") as failed:
+        orders_etl["task"].resume_execution("__fail__", {"error": "Trigger failure"}, orders_etl)
+    assert type(failed.value) is BatchQuarantined
+
+
 def test_jobs_that_renew_the_lease_at_the_same_moment_both_go_on(orders_etl, cloud, monkeypatch):
     glue = _with_glue(monkeypatch, Glue())
-    lease.acquire(cloud.s3, cloud.bucket, HOLDER, 600)
+    lease.acquire(cloud.s3, cloud.bucket, batch.LIVE, 600)
     monkeypatch.setattr(lease, "put_if_unchanged", lambda *_: False)  # the other was quicker
     with pytest.raises(TaskDeferred):
         orders_etl["task"].execute({**orders_etl, "ti": _glue_ti(orders_etl)})
@@ -134,6 +175,13 @@ def test_what_the_archive_did_is_kept(run, cloud, monkeypatch):
     _archive_answers(monkeypatch, done)
     context = run.of("archive_etl_files")
     assert context["task"].execute(context) == done
+
+
+def test_files_that_were_deleted_before_their_turn_are_kept_for_the_report(run, cloud, monkeypatch):
+    done = {"batch_id": "b-1", "archived": 1, "already_there": 0, "bytes": 9, "missing": ["raw/orders/gone.csv"]}
+    _archive_answers(monkeypatch, done)
+    context = run.of("archive_etl_files")
+    assert context["task"].execute(context)["missing"] == ["raw/orders/gone.csv"]
 
 
 def test_the_archive_is_waited_for_longer_than_a_lambda_runs_and_called_once(run):

@@ -5,11 +5,11 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from airflow.sdk.exceptions import DownstreamTasksSkipped
+from airflow.sdk.exceptions import AirflowRescheduleException, DownstreamTasksSkipped
 
-from ledgerlake import batch, lease, settings
+from ledgerlake import batch, lease, quarantine, settings
 from ledgerlake.deliveries import Waiting
-from ledgerlake_airflow import HOLDER, planning
+from ledgerlake_airflow import planning
 
 ALL = ("raw/products/p.csv", "raw/orders/o.csv", "raw/order_items/i.csv")
 
@@ -28,7 +28,7 @@ def test_a_burst_of_files_is_one_batch_and_all_its_messages_are_collected(run, c
     assert plan["datasets"] == ["products", "orders", "order_items"]
     assert len(set(run.xcoms["plan_batch", "receipts"])) == 31
     assert (cloud.visible(), cloud.hidden()) == (0, 31)
-    assert lease.show(cloud.s3, cloud.bucket).holder == HOLDER
+    assert lease.show(cloud.s3, cloud.bucket).holder == batch.LIVE
 
 
 def test_it_goes_on_receiving_until_raw_is_quiet(run, cloud, monkeypatch):
@@ -68,20 +68,74 @@ def test_a_closed_gate_is_a_quiet_run_that_says_what_it_waits_for(run, cloud):
     assert len(run.xcoms["plan_batch", "receipts"]) == 1
 
 
-def test_when_another_holds_the_lease_the_run_is_quiet_and_its_messages_come_back(run, cloud):
+def _waits(run, task_id="plan_batch"):
+    with pytest.raises(AirflowRescheduleException) as waiting:
+        run.call(task_id)
+    return (waiting.value.reschedule_date - datetime.now(UTC)).total_seconds()
+
+
+def test_while_another_holds_the_lease_the_run_waits_and_its_messages_stay_hidden(run, cloud, caplog, monkeypatch):
+    lease.acquire(cloud.s3, cloud.bucket, "step_functions:x", 600)
+    held = lease.show(cloud.s3, cloud.bucket)
+    cloud.deliver(*ALL)
+    run.woken_by(cloud.receive())
+    hidden = []
+    monkeypatch.setattr(planning.Queue, "hide", lambda _, receipts, seconds: hidden.append((len(receipts), seconds)))
+    with caplog.at_level("INFO"):
+        assert 5 < _waits(run) <= 11
+    for said in ("step_functions:x", held.since, held.expires_at, "looking again at"):
+        assert said in caplog.text
+    assert hidden == [(3, settings.current().visibility_seconds)]
+    assert lease.show(cloud.s3, cloud.bucket).holder == "step_functions:x"
+    assert batch.open_batches(cloud.s3, cloud.bucket) == []
+
+
+def test_while_it_waits_no_message_is_received_that_the_next_attempt_would_forget(run, cloud):
+    lease.acquire(cloud.s3, cloud.bucket, "step_functions:x", 600)
+    cloud.deliver(*ALL)
+    _waits(run)
+    assert (cloud.visible(), cloud.hidden()) == (3, 0)
+
+
+def test_when_the_lease_is_free_again_the_run_goes_on_where_it_waited(run, cloud):
     lease.acquire(cloud.s3, cloud.bucket, "step_functions:x", 600)
     cloud.deliver(*ALL)
     run.woken_by(cloud.receive())
-    shown = []
-    run.monkeypatch.setattr(
-        planning.Queue, "show_again", lambda _, receipts, seconds: shown.append((len(receipts), seconds))
-    )
+    _waits(run)
+    lease.release(cloud.s3, cloud.bucket, "step_functions:x")
+    assert run.call("plan_batch")["deliveries"] == 3
+    assert len(run.xcoms["plan_batch", "receipts"]) == 3
+
+
+def test_it_looks_again_as_soon_as_the_lease_expires_and_takes_it_over(run, cloud):
+    lease.acquire(cloud.s3, cloud.bucket, "cli:dead", 3)
+    cloud.deliver(*ALL)
+    assert _waits(run) <= 4
+    lease.acquire(cloud.s3, cloud.bucket, "cli:dead", -1)
+    assert run.call("plan_batch")["deliveries"] == 3
+    assert lease.show(cloud.s3, cloud.bucket).holder == batch.LIVE
+
+
+def test_of_two_that_take_the_lease_at_the_same_moment_one_waits(run, cloud, monkeypatch):
+    monkeypatch.setattr(lease, "put_if_absent", lambda *_: False)
+    cloud.deliver(*ALL)
+    assert _waits(run) > 5
+
+
+def test_quarantined_files_are_not_planned_again(run, cloud):
+    cloud.deliver(*ALL)
+    quarantine.set_aside(cloud.s3, cloud.bucket, run.call("plan_batch")["batch_id"], "too many rejects")
     outcome, _ = _quiet(run)
-    assert "step_functions:x" in outcome["reason"]
-    assert shown == [(3, settings.current().retry_visibility_seconds)]
-    assert run.xcoms["plan_batch", "receipts"] == []
-    assert lease.show(cloud.s3, cloud.bucket).holder == "step_functions:x"
-    assert batch.open_batches(cloud.s3, cloud.bucket) == []
+    assert outcome["reason"] == "only deliveries of quarantined batches wait"
+
+
+def test_after_it_was_accepted_a_batch_is_gone_on_with(run, cloud):
+    cloud.deliver(*ALL)
+    first = run.call("plan_batch")
+    quarantine.set_aside(cloud.s3, cloud.bucket, first["batch_id"], "too many rejects")
+    quarantine.accept(cloud.s3, cloud.bucket, first["batch_id"])
+    again = run.call("plan_batch")
+    assert (again["batch_id"], again["resumed"]) == (first["batch_id"], True)
 
 
 def test_an_open_batch_is_resumed_at_once_and_later_messages_stay_in_the_queue(run, cloud):
@@ -97,12 +151,12 @@ def test_when_planning_fails_the_messages_come_back_for_its_retry(run, cloud, mo
     cloud.deliver(*ALL)
     run.woken_by(cloud.receive())
 
-    def broken(*_):
+    def broken(*_, **__):
         raise RuntimeError("S3 is away")
 
     monkeypatch.setattr(batch, "plan", broken)
     shown = []
-    monkeypatch.setattr(planning.Queue, "show_again", lambda _, receipts, seconds: shown.append(len(receipts)))
+    monkeypatch.setattr(planning.Queue, "hide", lambda _, receipts, seconds: shown.append(len(receipts)))
     with pytest.raises(RuntimeError):
         run.call("plan_batch")
     assert shown == [3]

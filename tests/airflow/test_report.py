@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import json
+from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
+
 import pytest
 from airflow.sdk.exceptions import AirflowException, AirflowSkipException
 
-from ledgerlake import lease
-from ledgerlake_airflow import HOLDER, report, texts
+from ledgerlake import batch, lease, quarantine
+from ledgerlake.contracts import DATASETS
+from ledgerlake_airflow import failure, report, texts, turns
 from ledgerlake_airflow.failure import Failure, remember_failure
+from ledgerlake_airflow.form import FormRefused
+from ledgerlake_airflow.jobs import BatchQuarantined
 
 PLAN = {
     "batch_id": "20250401T000000Z-abc",
@@ -24,7 +31,7 @@ FIGURES = [
 
 @pytest.fixture
 def planned(run, cloud, monkeypatch):
-    lease.acquire(cloud.s3, cloud.bucket, HOLDER, 600)
+    lease.acquire(cloud.s3, cloud.bucket, batch.LIVE, 600)
     monkeypatch.setattr(report, "ask", lambda *_: FIGURES)
     run.xcoms["plan_batch", "return_value"] = PLAN
     run.states.update({task_id: "success" for task_id in run.dag.task_ids})
@@ -88,7 +95,7 @@ def test_a_task_whose_process_was_killed_is_reported_with_its_log(planned, cloud
 
 def test_after_a_failure_the_messages_come_back_soon(planned, cloud, monkeypatch):
     shown = []
-    monkeypatch.setattr(report.Queue, "show_again", lambda _, receipts, seconds: shown.append((receipts, seconds)))
+    monkeypatch.setattr(report.Queue, "hide", lambda _, receipts, seconds: shown.append((receipts, seconds)))
     planned.xcoms["plan_batch", "receipts"] = ["r1"]
     _fail(planned, "product_etl", ValueError("a"))
     planned.call("report")
@@ -97,7 +104,7 @@ def test_after_a_failure_the_messages_come_back_soon(planned, cloud, monkeypatch
 
 def test_when_the_plan_failed_the_messages_of_the_sensor_come_back(run, cloud, monkeypatch):
     shown = []
-    monkeypatch.setattr(report.Queue, "show_again", lambda _, receipts, seconds: shown.append(receipts))
+    monkeypatch.setattr(report.Queue, "hide", lambda _, receipts, seconds: shown.append(receipts))
     run.woken_by([{"ReceiptHandle": "r9"}])
     _fail(run, "plan_batch", RuntimeError("S3 is away"))
     run.call("report")
@@ -121,17 +128,17 @@ def test_the_lease_is_given_back_in_any_case(planned, cloud, failed):
 
 
 def test_the_lease_of_another_is_left_alone(planned, cloud):
-    lease.release(cloud.s3, cloud.bucket, HOLDER)
+    lease.release(cloud.s3, cloud.bucket, batch.LIVE)
     lease.acquire(cloud.s3, cloud.bucket, "cli:somebody", 600)
     planned.call("report")
     assert lease.show(cloud.s3, cloud.bucket).holder == "cli:somebody"
 
 
 def test_the_message_is_sent_last_so_that_a_retry_sends_no_second_one(planned, cloud, monkeypatch):
-    def away():
+    def away(_):
         raise RuntimeError("S3 is away")
 
-    monkeypatch.setattr(report, "release_lease", away)
+    monkeypatch.setattr(report, "give_back", away)
     with pytest.raises(RuntimeError):
         planned.call("report")
     assert cloud.letters() == []
@@ -150,12 +157,222 @@ def test_the_note_of_a_manual_run_is_in_its_report(planned, cloud):
 
 
 def test_a_subject_is_what_sns_accepts():
-    letter = texts.of_failure("r", PLAN, [Failure("é\n" + "x" * 200, "why", "log")], 15, "")
+    letter = texts.of_failure(_facts(), [Failure("é\n" + "x" * 200, "why", "log")])
     assert len(letter.subject) <= 100
     assert letter.subject.isascii()
     assert "\n" not in letter.subject
 
 
+def _facts(**more):
+    return texts.RunFacts(**{"dag_id": "ecommerce_lakehouse", "run_id": "r", "plan": PLAN} | more)
+
+
 def test_strays_are_named_in_the_report():
-    letter = texts.of_success({**PLAN, "strays": ["raw/cat.png"]}, FIGURES, "", "")
+    letter = texts.of_success(_facts(plan={**PLAN, "strays": ["raw/cat.png"]}), FIGURES, "")
     assert "read by no job: raw/cat.png" in letter.body
+
+
+def test_columns_that_the_contract_does_not_have_are_told_once(planned, cloud):
+    for name, unknown in (
+        ("orders", {"raw/orders/2.csv": ["color"], "raw/orders/1.csv": ["size", "color"]}),
+        ("products", {}),
+    ):
+        summary = json.dumps({"unknown": unknown})
+        cloud.s3.put_object(Bucket=cloud.bucket, Key=f"staging/{PLAN['batch_id']}/{name}.json", Body=summary)
+    planned.call("report")
+    (letter,) = cloud.letters()
+    assert (
+        "orders: columns that its contract does not have were left out: color, size (2 files, raw/orders/1.csv first)"
+        in letter
+    )
+    assert letter.count("contract does not have") == 1
+
+
+def test_files_that_were_deleted_before_they_were_read_are_told(planned, cloud):
+    planned.xcoms["archive_etl_files", "return_value"] = {"missing": [f"raw/orders/{n:02}.csv" for n in range(12)]}
+    planned.call("report")
+    (letter,) = cloud.letters()
+    assert "Deleted before it was read, nothing of it is loaded: raw/orders/00.csv" in letter
+    assert "… and 2 more" in letter
+
+
+def test_withdrawn_and_restored_rows_are_among_the_figures(planned, cloud, monkeypatch):
+    figures = [
+        {"dataset": "orders", "files": "1", "rows_read": "5", "restored": "1", "withdrawn": "2", "rejected": "2"}
+    ]
+    monkeypatch.setattr(report, "ask", lambda *_: figures)
+    planned.call("report")
+    (letter,) = cloud.letters()
+    assert "orders: 1 file, 5 rows read: 1 restored, 2 rejected, 2 withdrawn" in letter
+    assert "sum(withdrawn)" in texts.figures_sql("b")
+    assert "sum(restored)" in texts.figures_sql("b")
+
+
+# --- lasting trouble
+
+
+def _earlier(run, *states, minutes=4):
+    """Runs of the given states, newest first, each so many minutes long and none apart."""
+    now = datetime.now(UTC)
+    for back, state in enumerate(states, 1):
+        began = now - timedelta(minutes=minutes * (back + 1))
+        run.earlier.append(SimpleNamespace(state=state, start_date=began, end_date=began + timedelta(minutes=minutes)))
+
+
+def _patience(run, cloud, monkeypatch):
+    shown = []
+    monkeypatch.setattr(report.Queue, "hide", lambda _, receipts, seconds: shown.append(seconds))
+    _fail(run, "product_etl", ValueError("a"))
+    run.call("report")
+    assert f"when the messages come back in {shown[0]} s" in cloud.letters()[0]
+    return shown[0]
+
+
+def test_a_first_failure_is_tried_again_soon(planned, cloud, monkeypatch):
+    _earlier(planned, "success")
+    assert _patience(planned, cloud, monkeypatch) == 15
+
+
+def test_a_lasting_failure_is_tried_again_after_as_long_as_it_lasts(planned, cloud, monkeypatch):
+    _earlier(planned, "failed", "failed", "success", "failed")
+    assert 12 * 60 <= _patience(planned, cloud, monkeypatch) < 13 * 60
+
+
+def test_it_is_tried_again_every_hour_at_least(planned, cloud, monkeypatch):
+    _earlier(planned, *["failed"] * 9, minutes=60)
+    assert _patience(planned, cloud, monkeypatch) == 3600
+
+
+# --- the lease
+
+
+@pytest.mark.parametrize("state", ["running", "deferred", "queued", "up_for_retry", "up_for_reschedule", None])
+def test_the_lease_is_kept_while_something_of_the_run_is_still_active(planned, cloud, state):
+    planned.states["orders_etl"] = state
+    planned.call("report")
+    assert lease.show(cloud.s3, cloud.bucket).holder == batch.LIVE
+
+
+def test_the_reports_own_state_does_not_keep_the_lease(planned, cloud):
+    planned.states["report"] = "running"
+    planned.call("report")
+    assert lease.show(cloud.s3, cloud.bucket).holder == ""
+
+
+@pytest.mark.parametrize(("state", "holder"), [("RUNNING", batch.LIVE), ("FAILED", "")])
+def test_the_lease_is_kept_while_glue_still_runs_a_job_whose_task_failed(planned, cloud, monkeypatch, state, holder):
+    glue = SimpleNamespace(get_job_run=lambda **_: {"JobRun": {"JobRunState": state}})
+    monkeypatch.setattr(failure, "client", lambda _: glue)
+    planned.xcoms["orders_etl", "glue_job_run_id"] = "jr_1"
+    _fail(planned, "orders_etl", RuntimeError("somebody marked it as failed"))
+    planned.call("report")
+    assert lease.show(cloud.s3, cloud.bucket).holder == holder
+
+
+# --- quarantine
+
+WHY = "orders_etl FAILED: QualityError: orders: 300 of 400 rows were rejected, by total_not_negative 300"
+
+
+@pytest.fixture
+def quarantined(run, cloud):
+    """A run whose job has set the batch aside; its messages are hidden."""
+    for name in DATASETS:
+        cloud.load(name)
+    cloud.deliver("raw/orders/1.csv", "raw/orders/2.csv")
+    plan = run.call("plan_batch")
+    run.states.update({task_id: "upstream_failed" for task_id in run.dag.task_ids})
+    quarantine.set_aside(cloud.s3, cloud.bucket, plan["batch_id"], WHY)
+    _fail(run, "orders_etl", BatchQuarantined(WHY))
+    return run
+
+
+def test_a_quarantine_is_one_letter_with_the_counts_and_the_command_that_lets_it_through(quarantined, cloud):
+    quarantined.call("report")
+    (letter,) = cloud.letters()
+    batch_id = quarantined.xcoms["plan_batch", "return_value"]["batch_id"]
+    assert f"Batch {batch_id} (2 deliveries) is in quarantine" in letter
+    assert "300 of 400 rows were rejected, by total_not_negative 300" in letter
+    assert f"ledgerlake accept {batch_id}" in letter
+    assert "ledgerlake run --wait" not in letter
+
+
+def test_the_messages_of_a_quarantined_batch_are_deleted(quarantined, cloud):
+    quarantined.call("report")
+    assert (cloud.visible(), cloud.hidden()) == (0, 0)
+    assert lease.show(cloud.s3, cloud.bucket).holder == ""
+
+
+def test_a_file_that_landed_while_the_batch_was_set_aside_wakes_the_next_run(quarantined, cloud):
+    cloud.put("raw/orders/3.csv")
+    quarantined.call("report")
+    assert cloud.visible() == 1
+
+
+def test_a_quarantine_of_a_run_by_date_leaves_the_queue_alone(by_date, cloud):
+    for name in DATASETS:
+        cloud.load(name)
+    cloud.deliver("raw/orders/2025-04-01.csv")
+    plan = by_date.call("plan_batch")
+    quarantine.set_aside(cloud.s3, cloud.bucket, plan["batch_id"], WHY)
+    _fail(by_date, "orders_etl", BatchQuarantined(WHY))
+    by_date.call("report")
+    assert f"Batch {plan['batch_id']} (1 delivery of 2025-04-01) is in quarantine" in cloud.letters()[0]
+    assert cloud.visible() == 1
+
+
+# --- runs by date
+
+
+@pytest.fixture
+def dated(by_date, cloud, monkeypatch):
+    monkeypatch.setattr(report, "ask", lambda *_: FIGURES)
+    by_date.xcoms["plan_batch", "return_value"] = PLAN
+    by_date.xcoms["plan_batch", "dates"] = ["2025-04-01", "2025-04-03"]
+    by_date.states.update({task_id: "success" for task_id in by_date.dag.task_ids})
+    return by_date
+
+
+def test_the_letter_of_a_run_by_date_says_its_days(dated, cloud):
+    dated.call("report")
+    (letter,) = cloud.letters()
+    assert "31 deliveries of 2025-04-01 to 2025-04-03 loaded, archived and checked" in letter
+
+
+def test_one_day_is_said_once():
+    letter = texts.of_success(_facts(dates=("2025-04-01", "2025-04-01")), FIGURES, "")
+    assert "31 deliveries of 2025-04-01 loaded" in letter.subject
+
+
+def test_a_failed_run_by_date_names_the_commands_that_go_on(dated, cloud):
+    _fail(dated, "orders_etl", RuntimeError("a"))
+    dated.call("report")
+    (letter,) = cloud.letters()
+    assert "ecommerce_lakehouse_by_date, for the deliveries of 2025-04-01 to 2025-04-03, failed" in letter
+    assert "clear the failed task in Airflow" in letter
+    assert "ledgerlake backfill --from 2025-04-01 --to 2025-04-03" in letter
+    assert "messages come back" not in letter
+
+
+def test_a_refused_form_is_told_with_its_reason(by_date, cloud):
+    by_date.run_type = "manual"
+    by_date.asked(**{"from": "2025-04-05", "to": "2025-04-01"})
+    with pytest.raises(FormRefused) as refused:
+        by_date.call("plan_batch")
+    _fail(by_date, "plan_batch", refused.value)
+    by_date.call("report")
+    (letter,) = cloud.letters()
+    assert "from 2025-04-05 to 2025-04-01" in letter
+    assert "start another run" in letter
+    assert "ledgerlake backfill" not in letter
+
+
+def test_the_lease_of_a_run_by_date_is_given_back_by_its_own_report_only(dated, cloud):
+    own = turns.holder_of(dated.of("report"))
+    lease.acquire(cloud.s3, cloud.bucket, f"{own}-of-another", 600)
+    dated.call("report")
+    assert lease.show(cloud.s3, cloud.bucket).holder == f"{own}-of-another"
+    lease.release(cloud.s3, cloud.bucket, f"{own}-of-another")
+    lease.acquire(cloud.s3, cloud.bucket, own, 600)
+    dated.call("report")
+    assert lease.show(cloud.s3, cloud.bucket).holder == ""

@@ -1,0 +1,71 @@
+"""The plan of a run by date."""
+
+from __future__ import annotations
+
+import logging
+from datetime import UTC, datetime
+from typing import Any
+
+from airflow.sdk import Context, get_current_context, task
+
+from ledgerlake import by_date, settings
+from ledgerlake.by_date import Selection
+from ledgerlake.deliveries import from_iso
+from ledgerlake_airflow import PLAN
+from ledgerlake_airflow.aws import client, lake
+from ledgerlake_airflow.form import selection
+from ledgerlake_airflow.planning import told
+from ledgerlake_airflow.turns import give_back, holder_of, take_turn, wait
+
+log = logging.getLogger(__name__)
+
+DATES = "dates"
+
+
+@task(task_id=PLAN, map_index_template="{{ dates }}")
+def plan_dates() -> dict[str, Any]:
+    """Make a batch of the deliveries that the run is asked for, under the lease; wait while another has it.
+
+    Returns:
+        As `planning.told`, with the first and the last date as `dates`; they are the XCom `dates` too, also
+        when planning fails.
+
+    Raises:
+        FormRefused: nobody could know what is asked for.
+    """
+    context = get_current_context()
+    chosen = selection(context["dag_run"], context["params"])
+    context["dates"] = str(chosen)  # type: ignore[typeddict-unknown-key]  # the run's name in the list of tasks
+    dates = [chosen.first.isoformat(), chosen.last.isoformat()]
+    context["ti"].xcom_push(key=DATES, value=dates)
+    log.info("This run is for %s.", chosen)
+    if chosen.older:
+        leave_to_the_live_run(context, chosen)
+    return told(context, decide(context, chosen), dates=dates)
+
+
+def decide(context: Context, chosen: Selection) -> Any:
+    """Plan under the lease, and keep it only when there is a batch."""
+    take_turn(context)
+    plan = by_date.plan(client("s3"), lake().bucket, settings.current(), chosen, holder_of(context))
+    if plan.batch is None:
+        give_back(context)
+    return plan
+
+
+def leave_to_the_live_run(context: Context, chosen: Selection) -> None:
+    """Wait a while for what has only just landed: the daily sweep is for what nobody else takes.
+
+    Raises:
+        AirflowRescheduleException: something landed less than `max_wait_seconds` ago, and the run is as young.
+    """
+    patience = settings.current().max_wait_seconds
+    now = datetime.now(UTC)
+    began = context["dag_run"].start_date or now
+    found = by_date.find(client("s3"), lake().bucket, chosen)
+    if found and max((now - began).total_seconds(), _age(found[0].landed_at, now)) < patience:
+        wait(f"{len(found)} deliveries of {chosen} have landed only now; live runs have {patience:.0f} s to take them")
+
+
+def _age(landed_at: str, now: datetime) -> float:
+    return (now - from_iso(landed_at)).total_seconds()

@@ -1,0 +1,122 @@
+"""What a run by date is asked for: by its schedule, by a backfill, or by a person who filled in the form.
+
+Dates come from the run's data interval, never from its id: that carries the moment after the interval.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+from airflow.sdk import Param
+from airflow.sdk.exceptions import AirflowFailException
+
+from ledgerlake.by_date import Selection
+from ledgerlake.contracts import DATASETS
+from ledgerlake.errors import LedgerlakeError
+
+BOTH, WAITING, ARCHIVED = "both", "waiting", "archived"
+WHAT = {
+    BOTH: "both: what waits in raw/, and what was processed before",
+    WAITING: "waiting: only what still lies in raw/",
+    ARCHIVED: "archived: only what was processed before",
+}
+
+
+class FormRefused(AirflowFailException):
+    """The run cannot know what to do; not retried, since the form stays what it is."""
+
+
+def fields() -> dict[str, Param]:
+    """The form of a run by hand; a backfill takes `datasets`, `reprocess` and `reason` from it too.
+
+    Airflow itself refuses what is no date and none of the choices; the rest is refused by `selection`.
+    """
+    day = {"type": ["null", "string"], "format": "date"}
+    return {
+        "from": Param(None, **day, title="First day", description="Empty: the day of the run's data interval."),
+        "to": Param(None, **day, title="Last day", description="Included. Empty: the first day only."),
+        "datasets": Param(
+            list(DATASETS),
+            type=["array", "string"],
+            examples=list(DATASETS),
+            title="Datasets",
+            description="Rows whose parents are not among them, nor in their tables, are parked.",
+        ),
+        "reprocess": Param(
+            BOTH,
+            enum=list(WHAT),
+            values_display=WHAT,
+            title="What to process",
+            description="Processing a file again replaces what it made before; nothing is doubled.",
+        ),
+        "reason": Param("", type=["null", "string"], title="Why", description="Shown in the report of the run."),
+    }
+
+
+def selection(run: Any, params: Mapping[str, Any]) -> Selection:
+    """What the run is to process.
+
+    Args:
+        run: the DagRun of a task's context.
+        params: the form's fields, with the run's conf over them.
+
+    Raises:
+        FormRefused: says what was asked for, what can be, and what to do.
+    """
+    day = day_of(run)
+    if run.run_type == "scheduled":
+        return Selection(day, day, archived=False, older=True)
+    try:
+        _refuse_unknown(run.conf or {})
+        first, last = _days(run, params, day)
+        return Selection(first, last, _datasets(params["datasets"]), **_what(params["reprocess"]))
+    except LedgerlakeError as error:
+        raise FormRefused(f"{error}; to go on: start another run, this one keeps what it was given") from error
+
+
+def day_of(run: Any) -> date:
+    """The day of the run's data interval; without one, the last whole day (UTC) before it was to run."""
+    start: datetime | None = run.data_interval_start or run.logical_date
+    return start.astimezone(UTC).date() if start else run.run_after.astimezone(UTC).date() - timedelta(days=1)
+
+
+def _days(run: Any, params: Mapping[str, Any], day: date) -> tuple[date, date]:
+    given = {name: params[name] for name in ("from", "to") if params.get(name)}
+    if run.run_type == "backfill" and given:
+        raise LedgerlakeError(
+            f"the backfill's conf names {' and '.join(given)}", expected=f"neither: this run is for {day}"
+        )
+    if not given:
+        return day, day
+    days = {name: _day(name, text) for name, text in given.items()}
+    if "from" not in days:
+        raise LedgerlakeError(f"a last day ({days['to']}) without a first one", expected="both, or the first alone")
+    return days["from"], days.get("to", days["from"])
+
+
+def _day(name: str, text: Any) -> date:
+    try:
+        return date.fromisoformat(str(text))
+    except ValueError as error:
+        raise LedgerlakeError(f"{name} is {text!r}", expected="a day such as 2025-04-01") from error
+
+
+def _datasets(given: Any) -> tuple[str, ...]:
+    """None chosen means all; a single one may be given as text."""
+    names = [given] if isinstance(given, str) and given else given or []
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        raise LedgerlakeError(f"datasets is {given!r}", expected=f"a list of some of {', '.join(DATASETS)}")
+    return tuple(names)
+
+
+def _what(given: Any) -> dict[str, bool]:
+    if given not in WHAT:
+        raise LedgerlakeError(f"reprocess is {given!r}", expected=f"one of {', '.join(WHAT)}")
+    return {"waiting": given != ARCHIVED, "archived": given != WAITING}
+
+
+def _refuse_unknown(conf: Mapping[str, Any]) -> None:
+    if unknown := sorted(set(conf) - set(fields())):
+        raise LedgerlakeError(f"the conf names {', '.join(unknown)}", expected=f"some of {', '.join(fields())}")

@@ -1,0 +1,56 @@
+"""What every batch goes through, however its run was started: jobs, archive, crawler, checks."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from airflow.sdk import TaskGroup, TriggerRule
+
+from ledgerlake.checks import checks
+from ledgerlake.contracts import DATASETS
+from ledgerlake.settings import Settings
+from ledgerlake_airflow import ARCHIVE
+from ledgerlake_airflow.athena import AthenaCheckOperator
+from ledgerlake_airflow.crawl import CrawlWhenChanged
+from ledgerlake_airflow.failure import remember_failure
+from ledgerlake_airflow.jobs import ArchiveFiles, DatasetJob
+
+
+def task_defaults(settings: Settings) -> dict[str, Any]:
+    """The `default_args` of a DAG that runs the pipeline."""
+    return {
+        "owner": "data-platform",
+        "retries": settings.task_retries,
+        "retry_delay": timedelta(seconds=settings.retry_delay_seconds),
+        "retry_exponential_backoff": 2.0,
+        "max_retry_delay": timedelta(minutes=15),
+        "execution_timeout": timedelta(minutes=20),
+        "on_failure_callback": remember_failure,
+    }
+
+
+def pipeline(settings: Settings) -> TaskGroup:
+    """The tasks between the plan of a batch and its end, for the DAG that is being defined.
+
+    Their ids are the same in every DAG, since the group does not prefix them.
+    """
+    with TaskGroup("pipeline", prefix_group_id=False, tooltip="What every batch goes through") as group:
+        jobs = _jobs(settings)
+        archive = ArchiveFiles(task_id=ARCHIVE, trigger_rule=TriggerRule.NONE_FAILED)
+        crawl = CrawlWhenChanged(task_id="crawl_lakehouse", settings=settings)
+        with TaskGroup("checks", tooltip="Athena: what must hold after every batch") as all_checks:
+            for check in checks():
+                AthenaCheckOperator(check=check, settings=settings, trigger_rule=TriggerRule.NONE_FAILED)
+        [job for job in jobs if not job.downstream_task_ids] >> archive >> crawl >> all_checks
+    return group
+
+
+def _jobs(settings: Settings) -> list[DatasetJob]:
+    """One job per dataset, parents before their children."""
+    jobs: dict[str, DatasetJob] = {}
+    for name, dataset in DATASETS.items():
+        jobs[name] = DatasetJob(dataset=dataset, settings=settings, trigger_rule=TriggerRule.NONE_FAILED)
+        for reference in dataset.references:
+            jobs[reference.dataset] >> jobs[name]
+    return list(jobs.values())

@@ -1,0 +1,15 @@
+"""What the jobs have written down about a batch beside the ledger."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ledgerlake import places
+from ledgerlake.contracts import DATASETS
+from ledgerlake.storage import get_json
+
+
+def unknown_columns(s3: Any, bucket: str, batch_id: str) -> dict[str, dict[str, list[str]]]:
+    """By dataset and raw key: the columns that the contract does not have; datasets without any are left out."""
+    summaries = {name: get_json(s3, bucket, places.stage_summary(batch_id, name)) or {} for name in DATASETS}
+    return {name: summary["unknown"] for name, summary in summaries.items() if summary.get("unknown")}

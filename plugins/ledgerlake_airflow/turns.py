@@ -1,0 +1,73 @@
+"""Runs take turns on the lake by one lease; a task that finds it taken waits, and never fails for that.
+
+Waiting is a reschedule: the task gives its worker back, uses up no try, and looks again by itself.
+"""
+
+from __future__ import annotations
+
+import logging
+from datetime import UTC, datetime, timedelta
+from typing import Any, NoReturn
+
+from airflow.sdk.exceptions import AirflowRescheduleException
+
+from ledgerlake import lease, places, settings
+from ledgerlake.batch import LIVE
+from ledgerlake.deliveries import from_iso
+from ledgerlake.errors import LeaseTaken
+from ledgerlake_airflow.aws import client, lake
+
+log = logging.getLogger(__name__)
+
+SHORTEST_WAIT = 10.0  # seconds; a look costs the start of a process
+
+
+def holder_of(context: Any) -> str:
+    """Who the run is when it holds the lease.
+
+    Live runs are one holder, since one is active at a time; runs by date go side by side, so each is its own.
+    """
+    run = context["dag_run"]
+    return LIVE if run.dag_id == places.LIVE_DAG else f"airflow:{run.dag_id}/{run.run_id}"
+
+
+def take_turn(context: Any) -> None:
+    """Take the lease for the run, or renew it; tasks side by side may renew it at the same moment.
+
+    Raises:
+        AirflowRescheduleException: another is at work on the lake; the task looks again later.
+    """
+    s3, bucket, configured = client("s3"), lake().bucket, settings.current()
+    holder = holder_of(context)
+    try:
+        lease.acquire(s3, bucket, holder, configured.lease_seconds)
+    except LeaseTaken as taken:
+        held = lease.show(s3, bucket)
+        if held is not None and held.holder == holder:
+            return
+        wait(str(taken), _expiry(held))
+
+
+def give_back(context: Any) -> bool:
+    """Release the lease; False when the run did not have it."""
+    return lease.release(client("s3"), lake().bucket, holder_of(context))
+
+
+def wait(why: str, until: datetime | None = None) -> NoReturn:
+    """End this attempt of the task; Airflow starts it again at `until`, or after a pause.
+
+    Raises:
+        AirflowRescheduleException: always.
+    """
+    until = until or datetime.now(UTC) + timedelta(seconds=max(SHORTEST_WAIT, 3 * settings.current().poll_seconds))
+    log.info("Waiting, and looking again at %s: %s", f"{until:%H:%M:%S} UTC", why)
+    raise AirflowRescheduleException(until)
+
+
+def _expiry(held: lease.Lease | None) -> datetime | None:
+    """When to look again if the lease runs out before the next pause is over."""
+    now = datetime.now(UTC)
+    if held is None or not held.holder:
+        return None
+    expires = from_iso(held.expires_at) + timedelta(seconds=1)
+    return max(expires, now + timedelta(seconds=1)) if expires < now + timedelta(seconds=SHORTEST_WAIT) else None

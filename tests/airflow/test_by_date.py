@@ -1,0 +1,270 @@
+"""Runs by date: what they are asked for, and what they take."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, timedelta
+
+import pytest
+from airflow.sdk.exceptions import AirflowFailException, AirflowRescheduleException, DownstreamTasksSkipped
+
+from ledgerlake import archive, batch, lease, places
+from ledgerlake.by_date import Selection
+from ledgerlake.contracts import DATASETS
+from ledgerlake_airflow import form, turns
+
+DAY = date(2025, 4, 1)
+HOLDER = "airflow:ecommerce_lakehouse_by_date/backfill__2025-04-02T00:00:00+00:00"
+
+
+@pytest.fixture
+def loaded(cloud):
+    for name in DATASETS:
+        cloud.load(name)
+    return cloud
+
+
+@pytest.fixture
+def manual(by_date):
+    by_date.run_type, by_date.run_id = "manual", "manual__1"
+    return by_date
+
+
+@pytest.fixture
+def sweep(by_date):
+    """The scheduled run for 2025-04-01, long after its files have landed."""
+    by_date.run_type = "scheduled"
+    by_date.began = datetime.now(UTC) - timedelta(hours=1)
+    return by_date
+
+
+def _taken(cloud, run):
+    """The names of the files in the batch that the run plans."""
+    batch_id = run.call("plan_batch")["batch_id"]
+    return {each.key.removeprefix("raw/") for each in batch.load(cloud.s3, cloud.bucket, batch_id).deliveries}
+
+
+def _archive(cloud, *keys):
+    """Have the files processed by a live batch."""
+    cloud.put(*keys)
+    found = tuple(each for each in batch.waiting(cloud.s3, cloud.bucket).deliveries if each.key in keys)
+    made = batch.make(cloud.s3, cloud.bucket, found, batch.LIVE, set(DATASETS), datetime.now(UTC))
+    archive.archive(cloud.s3, cloud.bucket, made)
+    batch.close(cloud.s3, cloud.bucket, made.batch_id)
+
+
+def _selection(run):
+    context = run.of("plan_batch")
+    return form.selection(context["dag_run"], context["params"])
+
+
+def _refused(run):
+    with pytest.raises(AirflowFailException) as refused:
+        run.call("plan_batch")
+    assert "expected" in str(refused.value)
+    assert "to go on: start another run" in str(refused.value)
+    return str(refused.value)
+
+
+def test_a_backfill_takes_its_day_from_raw_and_from_the_archive(by_date, loaded):
+    _archive(loaded, "raw/orders/2025-04-01.csv", "raw/orders/2025-04-02.csv")
+    loaded.put("raw/order_items/2025-04-01.csv", "raw/order_items/2025-04-03.csv")
+    assert _taken(loaded, by_date) == {"orders/2025-04-01.csv", "order_items/2025-04-01.csv"}
+    assert lease.show(loaded.s3, loaded.bucket).holder == HOLDER
+    (open_batch,) = batch.open_batches(loaded.s3, loaded.bucket)
+    assert batch.owner_of(loaded.s3, loaded.bucket, open_batch) == HOLDER
+
+
+def test_the_day_is_that_of_the_data_interval_and_not_that_of_the_run_id(by_date):
+    assert _selection(by_date) == Selection(DAY, DAY, tuple(DATASETS))
+
+
+def test_a_day_is_that_of_utc(by_date):
+    by_date.day = datetime(2025, 4, 1, 23, 30, tzinfo=UTC).astimezone()
+    assert _selection(by_date).first == DAY
+
+
+def test_a_backfill_may_be_narrowed_to_datasets(by_date, loaded):
+    _archive(loaded, "raw/orders/2025-04-01.csv", "raw/order_items/2025-04-01.csv")
+    by_date.asked(datasets=["orders"])
+    assert _taken(loaded, by_date) == {"orders/2025-04-01.csv"}
+    assert by_date.xcoms["plan_batch", "return_value"]["datasets"] == [
+        "orders",
+        "order_items",
+    ]  # orphans may be released
+
+
+def test_a_backfill_that_is_given_other_days_is_refused(by_date, cloud):
+    by_date.asked(**{"from": "2025-04-02"})
+    assert "the backfill's conf names from" in _refused(by_date)
+
+
+def test_the_scheduled_run_sweeps_up_what_waits_up_to_its_day_and_nothing_archived(sweep, loaded):
+    _archive(loaded, "raw/orders/2025-03-30.csv")
+    loaded.put("raw/orders/2025-03-31.csv", "raw/orders/2025-04-01.csv", "raw/orders/2025-04-02.csv")
+    assert _taken(loaded, sweep) == {"orders/2025-03-31.csv", "orders/2025-04-01.csv"}
+
+
+def test_the_scheduled_run_does_not_look_at_the_form(sweep):
+    sweep.asked(**{"from": "2020-01-01", "reprocess": "archived"})
+    assert _selection(sweep) == Selection(DAY, DAY, archived=False, older=True)
+
+
+def test_the_sweep_leaves_what_landed_only_now_to_the_live_run(sweep, loaded, monkeypatch):
+    loaded.put("raw/orders/2025-04-01.csv")
+    sweep.began = datetime.now(UTC)
+    with pytest.raises(AirflowRescheduleException):
+        sweep.call("plan_batch")
+    assert batch.open_batches(loaded.s3, loaded.bucket) == []
+    sweep.began = datetime.now(UTC) - timedelta(seconds=121)  # nobody took it
+    assert _taken(loaded, sweep) == {"orders/2025-04-01.csv"}
+
+
+def test_the_sweep_does_not_wait_for_what_has_waited_long_enough(sweep, loaded, monkeypatch):
+    loaded.put("raw/orders/2025-04-01.csv")
+    sweep.began = datetime.now(UTC)
+    monkeypatch.setattr("ledgerlake_airflow.by_date._age", lambda *_: 121)
+    assert _taken(loaded, sweep) == {"orders/2025-04-01.csv"}
+
+
+def test_a_run_by_hand_takes_the_days_of_its_form(manual, loaded):
+    _archive(loaded, "raw/orders/2025-04-02.csv", "raw/orders/2025-04-05.csv")
+    loaded.put("raw/orders/2025-04-03.csv", "raw/orders/2025-04-01.csv")
+    manual.asked(**{"from": "2025-04-02", "to": "2025-04-04"})
+    assert _taken(loaded, manual) == {"orders/2025-04-02.csv", "orders/2025-04-03.csv"}
+
+
+def test_a_run_by_hand_without_days_is_for_the_day_of_its_interval(manual):
+    assert (_selection(manual).first, _selection(manual).last) == (DAY, DAY)
+
+
+def test_a_run_without_an_interval_is_for_the_day_before_it(manual):
+    manual.day, manual.began = None, datetime(2026, 11, 20, 12, tzinfo=UTC)  # to run after the 21st, noon
+    assert _selection(manual).first == date(2026, 11, 20)
+
+
+def test_a_first_day_alone_is_that_day(manual):
+    manual.asked(**{"from": "2025-04-07"})
+    assert (_selection(manual).first, _selection(manual).last) == (date(2025, 4, 7), date(2025, 4, 7))
+
+
+@pytest.mark.parametrize(
+    ("what", "taken"),
+    [
+        ("both", {"orders/2025-04-01.csv", "order_items/2025-04-01.csv"}),
+        ("waiting", {"order_items/2025-04-01.csv"}),
+        ("archived", {"orders/2025-04-01.csv"}),
+    ],
+)
+def test_the_form_says_whether_waiting_or_archived_files_are_meant(manual, loaded, what, taken):
+    _archive(loaded, "raw/orders/2025-04-01.csv")
+    loaded.put("raw/order_items/2025-04-01.csv")
+    manual.asked(reprocess=what)
+    assert _taken(loaded, manual) == taken
+
+
+@pytest.mark.parametrize(
+    ("conf", "seen"),
+    [
+        ({"from": "2025-04-05", "to": "2025-04-01"}, "from 2025-04-05 to 2025-04-01"),
+        ({"to": "2025-04-01"}, "a last day (2025-04-01) without a first one"),
+        ({"from": "2024-01-01", "to": "2025-04-01"}, "457 days"),
+        ({"from": "first of April"}, "from is 'first of April'"),
+        ({"from": "2025-02-30"}, "from is '2025-02-30'"),
+        ({"from": 4.5}, "from is 4.5"),
+        ({"datasets": ["orders", "cats"]}, "datasets cats"),
+        ({"datasets": "cats"}, "datasets cats"),
+        ({"datasets": 7}, "datasets is 7"),
+        ({"datasets": [["orders"]]}, "datasets is [['orders']]"),
+        ({"reprocess": "everything"}, "reprocess is 'everything'"),
+        ({"dataset": ["orders"]}, "the conf names dataset"),
+    ],
+    ids=str,
+)
+def test_a_form_that_cannot_be_followed_is_refused_and_not_tried_again(manual, cloud, conf, seen):
+    manual.asked(**conf)
+    assert seen in _refused(manual)
+    assert lease.show(cloud.s3, cloud.bucket) is None
+
+
+@pytest.mark.parametrize("empty", [[], None, ""])
+def test_no_dataset_chosen_is_all_of_them(manual, empty):
+    manual.asked(datasets=empty)
+    assert set(_selection(manual).datasets or DATASETS) == set(DATASETS)
+
+
+def test_a_day_without_deliveries_is_a_quiet_run_that_gives_the_lease_back(by_date, loaded):
+    with pytest.raises(DownstreamTasksSkipped) as skipped:
+        by_date.call("plan_batch")
+    assert by_date.xcoms["plan_batch", "return_value"]["reason"] == "nothing of 2025-04-01 waits or is archived"
+    assert "order_items_etl" in skipped.value.tasks
+    assert not {"acknowledge", "report"} & set(skipped.value.tasks)
+    assert lease.show(loaded.s3, loaded.bucket).holder == ""
+
+
+def test_a_retried_plan_goes_on_with_the_batch_that_it_made(by_date, loaded):
+    loaded.put("raw/orders/2025-04-01.csv")
+    first = by_date.call("plan_batch")
+    again = by_date.call("plan_batch")
+    assert (again["batch_id"], again["resumed"]) == (first["batch_id"], True)
+
+
+def test_it_waits_while_a_live_run_is_at_work_and_goes_on_afterwards(by_date, loaded):
+    loaded.put("raw/orders/2025-04-01.csv")
+    lease.acquire(loaded.s3, loaded.bucket, batch.LIVE, 600)
+    with pytest.raises(AirflowRescheduleException):
+        by_date.call("plan_batch")
+    lease.release(loaded.s3, loaded.bucket, batch.LIVE)
+    assert by_date.call("plan_batch")["deliveries"] == 1
+
+
+def _end(cloud, run):
+    """What the tasks after the plan do, and the lease given back."""
+    plan = run.xcoms["plan_batch", "return_value"]
+    for each in batch.load(cloud.s3, cloud.bucket, plan["batch_id"]).deliveries if plan["batch_id"] else ():
+        cloud.s3.delete_object(Bucket=cloud.bucket, Key=each.key)
+    run.call("acknowledge")
+    turns.give_back(run.of("report"))
+
+
+def test_four_runs_and_a_live_one_side_by_side_take_turns_and_none_fails(by_date_dag, dag, loaded, new_run):
+    loaded.put(*(f"raw/orders/2025-04-0{day}.csv" for day in range(1, 6)))
+    waiting = [new_run(by_date_dag) for _ in range(4)] + [new_run(dag)]
+    for day, run in enumerate(waiting[:4], 1):
+        run.run_type, run.run_id, run.day = "backfill", f"backfill__{day}", datetime(2025, 4, day, tzinfo=UTC)
+    planned, waits = {}, 0
+    while waiting:
+        at_work = waiting.pop(0)
+        planned[at_work.run_id] = at_work.call("plan_batch")["deliveries"]
+        for other in waiting:
+            with pytest.raises(AirflowRescheduleException):
+                other.call("plan_batch")
+            waits += 1
+        _end(loaded, at_work)
+    assert planned == {"backfill__1": 1, "backfill__2": 1, "backfill__3": 1, "backfill__4": 1, "manual__1": 1}
+    assert waits == 4 + 3 + 2 + 1
+    assert batch.open_batches(loaded.s3, loaded.bucket) == []
+
+
+def test_its_end_closes_the_batch_and_leaves_the_queue_alone(by_date, loaded):
+    loaded.deliver("raw/orders/2025-04-01.csv")
+    by_date.call("plan_batch")
+    by_date.call("acknowledge")
+    assert batch.open_batches(loaded.s3, loaded.bucket) == []
+    assert loaded.visible() == 1
+
+
+def test_a_live_run_mends_what_a_run_by_date_left_open(by_date, run, loaded):
+    loaded.put("raw/orders/2025-04-01.csv")
+    left = by_date.call("plan_batch")
+    lease.release(loaded.s3, loaded.bucket, HOLDER)
+    again = run.call("plan_batch")
+    assert (again["batch_id"], again["resumed"]) == (left["batch_id"], True)
+
+
+def test_the_report_names_the_form_that_a_backfill_command_would_need(by_date, loaded):
+    loaded.put("raw/orders/2025-04-01.csv")
+    assert by_date.call("plan_batch")["dates"] == ["2025-04-01", "2025-04-01"]
+
+
+def test_places_know_the_dag(by_date_dag):
+    assert by_date_dag.dag_id == places.BY_DATE_DAG
