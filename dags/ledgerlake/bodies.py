@@ -122,13 +122,22 @@ class Body(io.RawIOBase):
                 raise self._failed(error) from error
             self._answer = answer["Body"]
             self._etags[number] = answer["ETag"]
-            self._agree_on_size(self._position + answer["ContentLength"])
+            self._agree_on_size(_size(answer))
+            if "ContentRange" not in answer:  # not every S3 gives a part of a version
+                self._skip(self._position)
             return
         raise Missing(
             f"s3://{self._bucket}/{self._requests[0]['Key']} is gone",
             expected=" or ".join(f"{name} {value}" for each in self._requests for name, value in each.items()),
             remedy="bring it back, or deliver it again",
         )
+
+    def _skip(self, size: int) -> None:
+        while size:
+            skipped = len(self._answer.read(min(size, 1 << 20)))
+            if not skipped:
+                raise _Cut("before the byte where it broke off")
+            size -= skipped
 
     def _agree_on_size(self, size: int) -> None:
         if self._size not in (None, size):
@@ -151,3 +160,9 @@ class Body(io.RawIOBase):
         if self._answer is not None:
             self._answer.close()
             self._answer = None
+
+
+def _size(answer: dict[str, Any]) -> int:
+    """Of the whole object, in bytes."""
+    _, _, size = answer.get("ContentRange", "").rpartition("/")
+    return int(size or answer["ContentLength"])

@@ -12,8 +12,6 @@ from pathlib import Path
 
 from between import Between, Fate, Request
 
-from ledgerlake.contracts import DATASETS
-
 ROOT = Path(__file__).parents[3]
 
 _STEPS = {
@@ -40,6 +38,14 @@ from ledgerlake import batch
 batch.close(boto3.client("s3"), sys.argv[1], sys.argv[2])
 """,
 }
+
+_JOBS = """
+import runpy, sys
+from ledgerlake.contracts import DATASETS
+_, names, *sys.argv[1:] = sys.argv
+for name in names.split(","):
+    runpy.run_path(f"glue_scripts/{DATASETS[name].job}.py", run_name="__main__")
+"""
 
 
 @dataclass(frozen=True)
@@ -92,7 +98,11 @@ def kill_at(boundary: Boundary, upstream: str, bucket: str, batch_id: str, folde
 
 
 def start(step: str, endpoint: str, bucket: str, batch_id: str, folder: Path) -> subprocess.Popen[bytes]:
-    """Start one step, its S3 at `endpoint`, as the leader of a process group."""
+    """Start a step, its S3 at `endpoint`, as the leader of a process group.
+
+    Args:
+        step: `plan`, `archive`, `acknowledge`, or the datasets whose jobs are to be run one after the other, `a,b`.
+    """
     environ = {**os.environ, "AWS_ENDPOINT_URL": endpoint, "LEDGERLAKE_BUCKET": bucket}
     if step in _STEPS:
         environ["PYTHONPATH"] = "dags"
@@ -104,8 +114,7 @@ def start(step: str, endpoint: str, bucket: str, batch_id: str, folder: Path) ->
         file.write_text(file.read_text().replace("shuffle.partitions=2", "shuffle.partitions=1"))
         environ["PYTHONPATH"] = "dags:glue_scripts"
         environ["PYSPARK_SUBMIT_ARGS"] = f"--properties-file {file} pyspark-shell"
-        script = f"glue_scripts/{DATASETS[step].job}.py"
-        command = [sys.executable, script, "--batch_id", batch_id, "--lake_bucket", bucket]
+        command = [sys.executable, "-c", _JOBS, step, "--batch_id", batch_id, "--lake_bucket", bucket]
     with (folder / "said").open("wb") as said:
         return subprocess.Popen(
             command, cwd=ROOT, env=environ, stdout=said, stderr=said, stdin=subprocess.DEVNULL, start_new_session=True
