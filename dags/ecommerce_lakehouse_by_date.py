@@ -48,8 +48,7 @@ import pendulum
 from airflow.sdk import DAG, CronDataIntervalTimetable
 
 from ledgerlake import places, settings
-from ledgerlake_airflow.acknowledge import close_batch
-from ledgerlake_airflow.by_date import plan_dates
+from ledgerlake_airflow.by_date import close_batch, plan_dates
 from ledgerlake_airflow.form import fields
 from ledgerlake_airflow.pipeline import pipeline, task_defaults
 from ledgerlake_airflow.report import report

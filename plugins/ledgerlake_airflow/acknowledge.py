@@ -33,14 +33,6 @@ def acknowledge() -> None:
         batch.close(client("s3"), lake().bucket, plan["batch_id"])
 
 
-@task(task_id=ACKNOWLEDGE, trigger_rule="none_failed")
-def close_batch() -> None:
-    """Close the batch of a run that no message woke; those of its files tell the next live run to look."""
-    plan = get_current_context()["ti"].xcom_pull(task_ids=PLAN)
-    if plan["batch_id"]:
-        batch.close(client("s3"), lake().bucket, plan["batch_id"])
-
-
 def answer(receipts: Sequence[str], batch_id: str | None) -> None:
     """Delete the messages; when the next run has something to do, it is woken at once."""
     queue, left = Queue.open(), left_behind(client("s3"), lake().bucket, batch_id)

@@ -1,4 +1,4 @@
-"""The plan of a run by date."""
+"""The first and the last task of a run by date."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ import logging
 from datetime import UTC, datetime
 from typing import Any
 
-from airflow.sdk import Context, get_current_context, task
+from airflow.sdk import Context, TriggerRule, get_current_context, task
 
-from ledgerlake import by_date, settings
+from ledgerlake import batch, by_date, settings
 from ledgerlake.by_date import Selection
 from ledgerlake.deliveries import from_iso
-from ledgerlake_airflow import PLAN
+from ledgerlake_airflow import ACKNOWLEDGE, PLAN
 from ledgerlake_airflow.aws import client, lake
 from ledgerlake_airflow.form import selection
 from ledgerlake_airflow.planning import told
@@ -44,7 +44,15 @@ def plan_dates() -> dict[str, Any]:
     return told(context, decide(context, chosen), dates=dates)
 
 
-def decide(context: Context, chosen: Selection) -> Any:
+@task(task_id=ACKNOWLEDGE, trigger_rule=TriggerRule.NONE_FAILED)
+def close_batch() -> None:
+    """Close the batch. No message woke the run; those of its files let the next live run look, and find nothing."""
+    plan = get_current_context()["ti"].xcom_pull(task_ids=PLAN)
+    if plan["batch_id"]:
+        batch.close(client("s3"), lake().bucket, plan["batch_id"])
+
+
+def decide(context: Context, chosen: Selection) -> batch.Plan:
     """Plan under the lease, and keep it only when there is a batch."""
     take_turn(context)
     plan = by_date.plan(client("s3"), lake().bucket, settings.current(), chosen, holder_of(context))

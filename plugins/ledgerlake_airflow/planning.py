@@ -99,7 +99,7 @@ def told(context: Context, plan: batch.Plan, **more: Any) -> dict[str, Any]:
     }
     log.info("%s", plan.reason)
     for stray in plan.strays:
-        log.warning("%s lies outside every dataset's folder: no job reads it.", stray)
+        log.warning("%s lies outside every dataset's folder, or its name is too long: no job reads it.", stray)
     if made is None:
         context["ti"].xcom_push(key=OUTCOME, value=outcome)
         raise DownstreamTasksSkipped(tasks=_work(context))
