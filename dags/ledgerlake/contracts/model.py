@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from ledgerlake.contracts.columns import NAME, Column
 from ledgerlake.errors import ContractError
 
+__all__ = ["Column", "Dataset", "QualityLimit", "Reference", "Rule", "in_order"]
+
 PARTITION_TYPES = ("bigint", "int", "date")  # Athena does not partition by string
 FORMATS = (".csv", ".csv.gz")
 DELIMITERS = (",", ";", "\t", "|")

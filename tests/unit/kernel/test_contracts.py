@@ -44,6 +44,10 @@ def test_a_valid_contract_is_taken():
         ({"formats": (".csv", ".xlsx")}, "accepts ['.xlsx']"),
         ({"delimiter": ""}, "delimited by ''"),
         ({"delimiter": "||"}, "delimited by '||'"),
+        ({"delimiter": '"'}, "delimited by"),
+        ({"delimiter": "\n"}, "delimited by"),
+        ({"null_words": ("",)}, "null words ['']"),
+        ({"null_words": ("null", " n/a")}, "null words [' n/a']"),
     ],
 )
 def test_a_dataset_that_contradicts_itself_is_refused_and_the_error_names_the_fault(changes, names):
@@ -70,6 +74,32 @@ def test_a_column_of_unknown_type_is_refused_with_the_types_there_are():
 def test_a_column_without_a_doc_is_refused():
     with pytest.raises(ContractError, match="total has no doc"):
         Column("total", "double")
+
+
+@pytest.mark.parametrize("thousands", ["", ",", " ", "'", "\u00a0", "\u202f"])
+def test_a_number_may_have_a_separator_between_thousands(thousands):
+    assert Column("total", "double", doc="A sum.", thousands=thousands).thousands == thousands
+
+
+@pytest.mark.parametrize(
+    ("kind", "separators", "names"),
+    [
+        ("date", {"thousands": ","}, "total of type date has separators"),
+        ("string", {"decimal": ","}, "total of type string has separators"),
+        ("double", {"thousands": "."}, "both between thousands and before the fraction"),
+        ("bigint", {"thousands": ",", "decimal": ","}, "both between thousands and before the fraction"),
+        ("double", {"decimal": ""}, "decimal=''"),
+        ("double", {"decimal": ";"}, "decimal=';'"),
+        ("double", {"thousands": "0"}, "thousands='0'"),
+        ("double", {"thousands": "-"}, "thousands='-'"),
+        ("int", {"thousands": ",,"}, "thousands=',,'"),
+    ],
+)
+def test_separators_that_would_make_a_number_ambiguous_are_refused(kind, separators, names):
+    with pytest.raises(ContractError, match="column total") as error:
+        Column("total", kind, doc="A sum.", **separators)
+
+    assert names in str(error.value)
 
 
 def test_a_rule_that_shows_no_column_is_refused():
