@@ -51,7 +51,7 @@ class Waiting:
 
     Args:
         deliveries: of known datasets, oldest first.
-        strays: keys outside every dataset's folder, which no job reads.
+        strays: keys that no job reads: outside every dataset's folder, or too long to be archived.
     """
 
     deliveries: tuple[Delivery, ...]
@@ -92,6 +92,8 @@ def waiting(s3: Any, bucket: str) -> Waiting:
 
 def dataset_of(key: str) -> str | None:
     """The dataset into whose folder `key` was delivered; None for a stray."""
+    if len(key.encode()) > places.LONGEST_RAW_KEY:
+        return None
     for name in DATASETS:
         if key.startswith(places.raw_prefix(name)):
             return name

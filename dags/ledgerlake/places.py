@@ -35,6 +35,9 @@ ATHENA_RESULTS = "athena-results/"
 
 DELIVERY_ID_LENGTH = 20
 
+LONGEST_RAW_KEY = 974
+"""In bytes. A key of S3 has at most 1024, and the archive's is 50 longer than the raw one."""
+
 _ARCHIVED_KEY = re.compile(
     r"archived/(?P<folder>.+)/(?P<y>\d{4})(?P<mo>\d\d)(?P<d>\d\d)T(?P<h>\d\d)(?P<mi>\d\d)(?P<s>\d\d\.\d{6})Z"
     r"-(?P<id>[0-9a-f]{20})/(?P<name>[^/]+)",

@@ -174,3 +174,15 @@ def test_two_versions_never_share_an_id_and_one_version_always_has_the_same(key,
     assert places.delivery_id(key, version) == places.delivery_id(key, version)
     if (key, version) != (other, again) and "\n" not in key + other:
         assert places.delivery_id(key, version) != places.delivery_id(other, again)
+
+
+def test_a_name_that_is_too_long_for_the_archive_is_told_as_a_stray_and_left_where_it_is(s3, deliver):
+    """S3 takes keys of 1024 bytes, and the archive's is longer than the raw one."""
+    longest = "raw/orders/" + "é" * 480 + "abc"
+    assert len(longest.encode()) == places.LONGEST_RAW_KEY
+    deliver(longest)
+    deliver(longest + "d")
+    found = waiting(s3, BUCKET)
+    assert [each.key for each in found.deliveries] == [longest]
+    assert len(found.deliveries[0].archive_key.encode()) == 1024
+    assert found.strays == (longest + "d",)
