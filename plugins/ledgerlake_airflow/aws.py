@@ -9,6 +9,7 @@ from airflow.providers.amazon.aws.hooks.base_aws import AwsBaseHook
 
 from ledgerlake import settings
 from ledgerlake.places import Places
+from ledgerlake.storage import client_config
 
 CONNECTION = "aws_default"
 
@@ -16,7 +17,7 @@ CONNECTION = "aws_default"
 @cache
 def client(service: str) -> Any:
     """The process's boto3 client of the service, with the credentials of the connection `aws_default`."""
-    return AwsBaseHook(aws_conn_id=CONNECTION, client_type=service).get_conn()
+    return AwsBaseHook(aws_conn_id=CONNECTION, client_type=service, config=client_config()).get_conn()
 
 
 @cache

@@ -180,7 +180,8 @@ def _oddities(facts: RunFacts) -> list[str]:
     lines += [f"Deleted before it was read, nothing of it is loaded: {key}" for key in facts.missing[:_NAMED]]
     if len(facts.missing) > _NAMED:
         lines.append(f"… and {len(facts.missing) - _NAMED} more")
-    lines += [f"Outside every dataset's folder, or its name too long, read by no job: {key}" for key in facts.plan["strays"][:_NAMED]]
+    why = "Outside every dataset's folder, or its name too long, read by no job"
+    lines += [f"{why}: {key}" for key in facts.plan["strays"][:_NAMED]]
     return ["", *lines] if lines else []
 
 
