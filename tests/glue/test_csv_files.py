@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 import gzip
 import io
+import itertools
 
 import pytest
 from hypothesis import given, settings
@@ -23,8 +25,8 @@ AB = Dataset(
 )
 
 
-def read(body: bytes) -> list[tuple]:
-    rows = Rows(lambda: io.BytesIO(body), AB)
+def read(body: bytes, dataset: Dataset = AB) -> list[tuple]:
+    rows = Rows(lambda: io.BytesIO(body), dataset)
     found = [(r["_source_row"], r["a"], r["b"], r["_problem"]) for batch in rows for r in batch.to_pylist()]
     assert rows.count == len(found)
     return sorted(found)
@@ -47,6 +49,10 @@ def read(body: bytes) -> list[tuple]:
         (b"", []),
         (b"\n\n", []),
         (b"a,b\n1,2", [("1", "2")]),
+        (b"  \n\t\na,b\n1,2\n", [("1", "2")]),
+        (b'"some\nnote",a,b\nx,1,2\n', [("1", "2")]),
+        (b"c,c,a,b\nx,y,1,2\n", [("1", "2")]),
+        (b'a,b\n1,5" tube\n2,"x\ny"\n', [("1", '5" tube'), ("2", "x\ny")]),
     ],
 )
 def test_ordinary_files_of_every_kind_are_read(body, expected):
@@ -62,6 +68,10 @@ def test_ordinary_files_of_every_kind_are_read(body, expected):
         ("a,b\n1,caf\u00e9\n".encode("latin-1"), "wrong_encoding"),
         ("a,b\n1,2\n".encode("utf-16"), "wrong_encoding"),
         (b'a,b\n1,"oops\n2,3\n', "unclosed_quote"),
+        (b'a,b\n1,"oops', "unclosed_quote"),
+        (b'a,"b\n1,2\n', "unclosed_quote"),
+        (b"a,b\n1,2,\xff\n", "wrong_encoding: row 1"),
+        (gzip.compress(b"a,b\n1,2\n"), "not_text: the content is gzip"),
     ],
 )
 def test_a_file_that_cannot_be_read_names_the_rule_it_broke(body, rule):
@@ -74,6 +84,69 @@ def test_a_truncated_gzip_is_the_fault_of_that_file():
     rows = Rows(lambda: gzip.GzipFile(fileobj=io.BytesIO(body)), AB)
     with pytest.raises(BrokenFile, match="unreadable_file"):
         list(rows)
+
+
+@pytest.mark.parametrize("place", [12, -6, -2])
+def test_damaged_gzip_data_are_the_fault_of_that_file(place):
+    body = bytearray(gzip.compress(b"a,b\n" + b"1,2\n" * 1000))
+    body[place] ^= 0xFF
+    rows = Rows(lambda: gzip.GzipFile(fileobj=io.BytesIO(bytes(body))), AB)
+    with pytest.raises(BrokenFile, match="unreadable_file"):
+        list(rows)
+
+
+def test_a_network_that_breaks_is_no_fault_of_the_file():
+    class Breaking(io.BytesIO):
+        def read(self, size=-1):
+            if self.tell():
+                raise ConnectionResetError("connection reset by peer")
+            return super().read(size)
+
+    with pytest.raises(ConnectionResetError):
+        list(Rows(lambda: Breaking(b"a,b\n" + b"1,2\n" * 50_000), AB))
+
+
+def test_a_row_that_is_longer_than_a_block_is_told_from_a_quote_that_is_never_closed(monkeypatch):
+    monkeypatch.setattr(csv_files, "BLOCK", 1 << 20)
+    long = b"x" * (3 << 20)
+    assert read(b"a,b\n1," + b"x" * 900_000 + b"\n2,y\n")[1] == (2, "2", "y", None)
+    with pytest.raises(BrokenFile, match="row_too_long: a row after row 1 is longer than 1 MB"):
+        read(b"a,b\n1,2\n2," + long + b"\n3,4\n")
+    with pytest.raises(BrokenFile, match="unclosed_quote: a quote opened in row 2 is never closed"):
+        read(b'a,b\n1,2\n2,"' + long + b"\n3,4\n")
+
+
+def test_a_row_that_was_torn_by_its_quotes_is_rejected_with_all_its_lines():
+    body = b'a,b\n1,"one\n2,"two"\n3,"x\ny"\n4,"one line" more\n'
+    assert read(body) == [
+        (1, "1", 'one\n2,two"', csv_files.TORN),
+        (2, "3", "x\ny", None),
+        (3, "4", "one line more", None),
+    ]
+    assert originals(io.BytesIO(body), [1]) == {1: '1,"one\n2,"two"'}
+
+
+def test_quotes_are_judged_by_the_delimiter_of_the_contract():
+    semicolons = dataclasses.replace(AB, delimiter=";")
+    body = b'a;b\n1;"x\ny"\n2;z,"\n3;w\n'
+    assert [(n, a, b) for n, a, b, _ in read(body, semicolons)] == [(1, "1", "x\ny"), (2, "2", 'z,"'), (3, "3", "w")]
+    assert originals(io.BytesIO(body), [1, 2, 3], ";") == {1: '1;"x\ny"', 2: '2;z,"', 3: "3;w"}
+
+
+@pytest.mark.slow
+def test_reader_and_originals_number_the_same_rows_in_every_short_text():
+    faults = set()
+    for length in range(1, 6):
+        for characters in itertools.product('x",\n\r', repeat=length):
+            body = ("a,b\n" + "".join(characters)).encode()
+            rows = Rows(lambda body=body: io.BytesIO(body), AB)
+            try:
+                numbers = sorted(r for batch in rows for r in batch["_source_row"].to_pylist())
+            except BrokenFile as error:
+                faults.add(str(error).partition(":")[0])
+                continue
+            assert list(originals(io.BytesIO(body), range(1, 9))) == numbers, body
+    assert faults == {"unclosed_quote"}
 
 
 def test_rows_of_the_wrong_width_keep_their_number_also_across_blocks(monkeypatch):
