@@ -20,6 +20,7 @@ from ledgerlake.batch import Batch
 from ledgerlake.deliveries import waiting
 from ledgerlake.settings import Settings
 
+pytestmark = pytest.mark.timeout(3600)  # a whole process of Spark for each, on machines that may be busy
 SETTINGS = Settings(gate="any")
 
 
