@@ -24,5 +24,5 @@ def shown_sql(text: str) -> str:
 
 
 def literal(text: str) -> str:
-    """`text` as a SQL literal: Spark reads a backslash in one as the beginning of an escape."""
-    return "'" + "".join(f"\\u{ord(c):04x}" if c in "\\'" or ord(c) < 0x20 else c for c in text) + "'"
+    """`text` as a SQL literal, in which Spark would take a backslash for an escape and `${x}` for a variable."""
+    return "'" + "".join(f"\\u{ord(c):04x}" if c in "\\'$" or ord(c) < 0x20 else c for c in text) + "'"
