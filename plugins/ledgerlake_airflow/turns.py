@@ -45,7 +45,7 @@ def take_turn(context: Any) -> None:
         held = lease.show(s3, bucket)
         if held is not None and held.holder == holder:
             return
-        wait(str(taken), _expiry(held))
+        wait(str(taken), _next_look(held))
 
 
 def give_back(context: Any) -> bool:
@@ -59,15 +59,20 @@ def wait(why: str, until: datetime | None = None) -> NoReturn:
     Raises:
         AirflowRescheduleException: always.
     """
-    until = until or datetime.now(UTC) + timedelta(seconds=max(SHORTEST_WAIT, 3 * settings.current().poll_seconds))
+    until = until or datetime.now(UTC) + _pause()
     log.info("Waiting, and looking again at %s: %s", f"{until:%H:%M:%S} UTC", why)
     raise AirflowRescheduleException(until)
 
 
-def _expiry(held: lease.Lease | None) -> datetime | None:
-    """When to look again if the lease runs out before the next pause is over."""
+def _pause() -> timedelta:
+    return timedelta(seconds=max(SHORTEST_WAIT, 3 * settings.current().poll_seconds))
+
+
+def _next_look(held: lease.Lease | None) -> datetime:
+    """After a pause, longer when the holder has been at work for long; and as soon as the lease expires."""
     now = datetime.now(UTC)
     if held is None or not held.holder:
-        return None
+        return now + _pause()
+    half = (now - from_iso(held.since)) / 2
     expires = from_iso(held.expires_at) + timedelta(seconds=1)
-    return max(expires, now + timedelta(seconds=1)) if expires < now + timedelta(seconds=SHORTEST_WAIT) else None
+    return max(now + timedelta(seconds=1), min(expires, now + min(max(_pause(), half), 3 * _pause())))

@@ -90,6 +90,13 @@ def test_while_another_holds_the_lease_the_run_waits_and_its_messages_stay_hidde
     assert batch.open_batches(cloud.s3, cloud.bucket) == []
 
 
+@pytest.mark.parametrize(("minutes", "at_most"), [(0, 11), (0.75, 24), (10, 31)])
+def test_it_looks_less_often_for_a_run_that_takes_long(run, cloud, minutes, at_most):
+    since = datetime.now(UTC) - timedelta(minutes=minutes)
+    lease.acquire(cloud.s3, cloud.bucket, "step_functions:x", 900, now=since)
+    assert at_most - 2 < _waits(run) <= at_most
+
+
 def test_while_it_waits_no_message_is_received_that_the_next_attempt_would_forget(run, cloud):
     lease.acquire(cloud.s3, cloud.bucket, "step_functions:x", 600)
     cloud.deliver(*ALL)
