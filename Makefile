@@ -10,7 +10,7 @@ PYTEST_GLUE := PYTHONPATH=dags:glue_scripts JAVA_HOME="$$(.venv-glue/bin/python 
 PYTEST_AIRFLOW := PYTHONPATH=dags:plugins .venv-airflow/bin/python -m pytest
 LOCAL_TESTS := $(wildcard tests/unit tests/infra tests/local tests/cli tests/lambdas)
 
-.PHONY: help setup setup-cli demo test test-laws test-fast lint down synth
+.PHONY: help setup setup-cli demo test test-laws test-faults test-fast lint down synth
 
 help: ## List the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | awk -F'\t' '{printf "make %-12s %s\n", $$1, $$2}'
@@ -40,11 +40,17 @@ test: setup lint ## Every test, in its own environment (below 20 minutes on 2 co
 	@$(PYTEST_LOCAL) $(LOCAL_TESTS)
 	$(PYTEST_GLUE) tests/glue
 	$(PYTEST_GLUE) tests/laws
+	$(PYTEST_GLUE) -m "not long" tests/faults/batch
 	$(PYTEST_AIRFLOW) tests/airflow
 	$(PYTEST_LOCAL) tests/e2e
+	$(PYTEST_LOCAL) tests/faults/scheduler
 
 test-laws: setup ## A thousand schedules of deliveries against the reference model, other ones each time
 	@LAWS=long $(PYTEST_GLUE) -s tests/laws
+
+test-faults: setup ## Kill a process at every boundary of a batch, and a lake's parts; the worst days of S3
+	@$(PYTEST_GLUE) tests/faults/batch
+	$(PYTEST_LOCAL) tests/faults/scheduler
 
 test-fast: setup ## The quick tests of every environment (below 90 seconds)
 	@said="$$(mktemp)"

@@ -1,0 +1,121 @@
+"""A whole lake, used as a person uses it: by the command `ledgerlake`.
+
+The fixture is taken into the `conftest.py` of every folder whose tests need one, and is up once for all of them.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import boto3
+import psutil
+import pytest
+
+from infra.local.aws_clients import client_arguments
+from infra.local.deploy import OUTBOX
+from infra.local.home import Home
+from infra.local.processes import left_behind
+from ledgerlake import places
+from ledgerlake.places import Places
+from ledgerlake.settings import Settings
+
+ROOT = Path(__file__).parents[1]
+COMMAND = ROOT / ".venv" / "bin" / "ledgerlake"
+
+
+@dataclass
+class Lake:
+    """The lake of one home, and what its command says."""
+
+    home: Home
+    letters: list[dict[str, str]] = field(default_factory=list)
+
+    @property
+    def bucket(self) -> str:
+        return Places.of(Settings()).bucket
+
+    def client(self, service: str) -> Any:
+        return boto3.client(service, **client_arguments(self.home))
+
+    def say(self, *arguments: str | Path, timeout: int = 600) -> subprocess.CompletedProcess[str]:
+        """Run `ledgerlake …`; its output is kept for the report of a failing test."""
+        environ = {**os.environ, "LEDGERLAKE_HOME": str(self.home.folder), "NO_COLOR": "1", "COLUMNS": "200"}
+        done = subprocess.run(
+            [COMMAND, *arguments], env=environ, capture_output=True, text=True, timeout=timeout, check=False
+        )
+        print(f"$ ledgerlake {' '.join(map(str, arguments))}\n{done.stdout[-6000:]}{done.stderr[-3000:]}")
+        return done
+
+    def do(self, *arguments: str | Path, timeout: int = 600) -> str:
+        """Run `ledgerlake …`, which must succeed; returns what it printed."""
+        done = self.say(*arguments, timeout=timeout)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    def deliver(self, dataset: str, name: str, text: str) -> None:
+        with tempfile.TemporaryDirectory() as folder:
+            file = Path(folder, name)
+            file.write_text(text)
+            self.do("deliver", dataset, file)
+
+    def query(self, sql: str) -> list[dict[str, Any]]:
+        return json.loads(self.do("query", sql, "--format", "json"))
+
+    def keys(self, prefix: str) -> list[str]:
+        pages = self.client("s3").get_paginator("list_objects_v2").paginate(Bucket=self.bucket, Prefix=prefix)
+        return [entry["Key"] for page in pages for entry in page.get("Contents", [])]
+
+    def notifications(self) -> list[dict[str, str]]:
+        """Everything that SNS has sent since the lake was made: Subject and Message, oldest first."""
+        sqs = self.client("sqs")
+        url = sqs.get_queue_url(QueueName=OUTBOX)["QueueUrl"]
+        while messages := sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages"):
+            for message in messages:
+                self.letters.append(json.loads(message["Body"]))
+                sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
+        return self.letters
+
+    def messages_in_queue(self) -> int:
+        """Visible and hidden ones."""
+        sqs = self.client("sqs")
+        url = sqs.get_queue_url(QueueName=places.QUEUE)["QueueUrl"]
+        counts = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"]
+        return int(counts["ApproximateNumberOfMessages"]) + int(counts["ApproximateNumberOfMessagesNotVisible"])
+
+    def processes(self) -> list[psutil.Process]:
+        """Every process that was started for this home, or has it among its arguments."""
+        named = [process for process in psutil.process_iter() if _names(process, str(self.home.folder))]
+        return named + left_behind(self.home)
+
+
+def _names(process: psutil.Process, folder: str) -> bool:
+    try:
+        return any(folder in argument for argument in process.cmdline())
+    except psutil.Error:
+        return False
+
+
+@pytest.fixture(scope="session", name="lake")
+def whole_lake() -> Iterator[Lake]:
+    """`ledgerlake up --fresh`, and `ledgerlake down --purge` at the end."""
+    if not (ROOT / ".venv-airflow").exists() or not (ROOT / ".venv-glue").exists():
+        pytest.skip("the environments of Airflow and Glue are missing: make setup")
+    # Postgres' socket lies in the home, and a socket's path may have 107 characters.
+    folder = Path(tempfile.mkdtemp(prefix="lake-"))
+    running = Lake(Home(folder))
+    try:
+        running.do("up", "--fresh")
+        yield running
+    finally:
+        running.say("down", "--purge")
+        left = running.processes()
+        shutil.rmtree(folder, ignore_errors=True)
+    assert left == [], "`ledgerlake down` left processes behind"
