@@ -22,6 +22,7 @@ from ledgerlake import batch, by_date, places
 from ledgerlake.archive import archive
 from ledgerlake.by_date import Selection
 from ledgerlake.contracts import DATASETS
+from ledgerlake.deliveries import Delivery
 from ledgerlake.settings import Settings
 from ledgerlake_spark import objects
 from ledgerlake_spark.job import run
@@ -106,11 +107,13 @@ class Lake:
 
     def plan_again(self, *days: str, dataset: str = "") -> batch.Batch:
         """A batch of everything that is archived, or of the deliveries of these days."""
-        first, last = (date.fromisoformat(day) for day in (min(days), max(days))) if days else _ALWAYS
-        selection = Selection(first, last, (dataset,) if dataset else (), waiting=False)
-        planned = by_date.plan(self.s3, self.bucket, self.settings, selection, "test", later()).batch
-        assert planned is not None
-        return planned
+        spans = [(min(days), max(days))] if days else _ALWAYS
+        found: list[Delivery] = []
+        for first, last in spans:
+            asked = (date.fromisoformat(first), date.fromisoformat(last), (dataset,) if dataset else ())
+            found += by_date.find(self.s3, self.bucket, Selection(*asked, waiting=False))
+        loaded = batch.loaded_tables(self.s3, self.bucket)
+        return batch.make(self.s3, self.bucket, tuple(sorted(found)), "test", loaded, later())
 
     def job(self, dataset: str, batch_id: str) -> dict:
         return run(self.spark, self.contracts[dataset], batch_id, self.bucket)
@@ -150,7 +153,8 @@ class Lake:
         return self.parquet(places.LEDGER)
 
 
-_ALWAYS = (datetime.now(UTC).date() - timedelta(days=300), datetime.now(UTC).date())
+_TODAY = datetime.now(UTC).date()
+_ALWAYS = [("2025-03-01", "2025-05-31"), (f"{_TODAY - timedelta(days=1)}", f"{_TODAY}")]
 
 
 def later() -> datetime:
