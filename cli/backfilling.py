@@ -14,10 +14,11 @@ from cli.airflow_api import Airflow, Backfill, Run
 from cli.athena import ask
 from cli.connection import Connection
 from cli.failures import TimedOut
-from cli.look import first_failure, progress
+from cli.look import WAITS, first_failure, is_planning, progress
 from cli.showing import Format, Rows
 from cli.waiting import Display, reason
 from ledgerlake import lease, places
+from ledgerlake.batch import LIVE
 from ledgerlake.ledger import COUNTS
 from ledgerlake.storage import get_json
 
@@ -81,17 +82,24 @@ def lines(days: Sequence[date], runs: dict[date, Run], holder: str) -> list[str]
     Args:
         holder: of the lease; named where a day waits for it.
     """
-    return [f"{day}  {_line(runs.get(day), holder)}" for day in days]
+    of_days = {_holder_of(run): f"the run of {day}" for day, run in runs.items()}
+    known = of_days | {LIVE: "a live run", "": ""}
+    return [f"{day}  {_line(runs.get(day), holder, known.get(holder, holder))}" for day in days]
 
 
-def _line(run: Run | None, holder: str) -> str:
+def _line(run: Run | None, holder: str, named: str) -> str:
     if run is None:
         return "no run"
     if not run.active:
         failed = first_failure(run.tasks)
         return "done" if run.state == "success" else f"failed{f' in {failed.task_id}' if failed else ''}"
-    said = progress(run)
-    return f"{said}: {holder} is at work" if said == "waits for its turn" and holder else said
+    if is_planning(run) and holder and holder != _holder_of(run):
+        return f"{WAITS}: {named} is at work"
+    return progress(run)
+
+
+def _holder_of(run: Run) -> str:
+    return f"airflow:{run.dag_id}/{run.run_id}"
 
 
 def _holder(lake: Connection) -> str:

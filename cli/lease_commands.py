@@ -16,6 +16,7 @@ from cli.showing import Format, FormatOption, Rows, show, stdout
 from cli.waiting import airflow_of
 from ledgerlake import lease as leases
 from ledgerlake import places
+from ledgerlake.batch import LIVE
 from ledgerlake.deliveries import from_iso
 from ledgerlake.lease import Lease
 
@@ -52,20 +53,21 @@ def state(held: Lease, now: datetime, airflow: Airflow | None) -> str:
     left = from_iso(held.expires_at) - now
     if left <= timedelta():
         return f"stale: expired {_long(-left)} ago; the next run takes it over"
-    if airflow is not None and _has_ended(held.holder, airflow):
-        return f"stale: that run has ended; expires in {_long(left)}, or: ledgerlake lease release"
-    return f"expires in {_long(left)}, unless it is renewed"
+    run, at_it = _run_of(held.holder, airflow) if airflow else ("", True)
+    if not at_it:
+        return f"stale: {run} has ended; expires in {_long(left)}, or: ledgerlake lease release"
+    return f"{f'{run} is at work; ' if run else ''}expires in {_long(left)}, unless it is renewed"
 
 
-def _has_ended(holder: str, airflow: Airflow) -> bool:
-    """Whether Airflow knows that the holder is no longer at work; of others it cannot say."""
+def _run_of(holder: str, airflow: Airflow) -> tuple[str, bool]:
+    """Which run the holder is, in words, and whether it is at work; of one that Airflow does not know ("", True)."""
     dag, _, run_id = holder.partition("/")
-    if dag == f"airflow:{places.LIVE_DAG}":
-        return not any(map(at_work, airflow.latest_runs()))
-    if dag == f"airflow:{places.BY_DATE_DAG}" and run_id:
-        runs = {run.run_id: run for run in airflow.latest_runs(places.BY_DATE_DAG, _RUNS)}
-        return run_id in runs and not runs[run_id].active
-    return False
+    if dag == LIVE:
+        return "the live run", any(map(at_work, airflow.latest_runs()))
+    for run in airflow.latest_runs(places.BY_DATE_DAG, _RUNS) if dag == f"airflow:{places.BY_DATE_DAG}" else ():
+        if run.run_id == run_id:
+            return f"the run of {run.day}" if run.day else "that run", run.active
+    return "", True
 
 
 def _long(time: timedelta) -> str:

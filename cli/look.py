@@ -12,6 +12,8 @@ from cli.airflow_api import Run, Task
 from ledgerlake.deliveries import from_iso
 
 SENSOR = "wait_for_deliveries"
+PLAN = "plan_batch"
+WAITS = "waits for its turn"
 _SIGNS = {
     "success": "✓",
     "failed": "✗",
@@ -120,6 +122,11 @@ def _by_date(run: Run) -> str:
     return progress(run) if run.state == "queued" else "  ".join(_signs(run)) or progress(run)
 
 
+def is_planning(run: Run) -> bool:
+    """No task but the first has begun: where another has the lease, the run comes and goes, and waits for it."""
+    return run.state == "running" and not any(task.state for task in run.tasks if task.task_id != PLAN)
+
+
 def progress(run: Run) -> str:
     """What an active run is doing, in a few words."""
     if run.state == "queued":
@@ -128,7 +135,7 @@ def progress(run: Run) -> str:
     for task in run.tasks:
         by_state.setdefault(task.state, []).append(task.task_id)
     if "up_for_reschedule" in by_state:
-        return "waits for its turn"
+        return WAITS
     for states, words in ((("running", "deferred"), "at work"), (("up_for_retry",), "will try again")):
         if tasks := [name for state in states for name in by_state.get(state, [])]:
             return f"{words}: {', '.join(sorted(tasks))}"

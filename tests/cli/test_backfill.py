@@ -127,9 +127,22 @@ def test_progress_is_a_line_a_day_that_names_the_holder_for_whom_it_waits(ledger
     assert "Backfill 1 of 2025-04-01 to 2025-04-03 has begun: 3 days, 4 at a time." in said
     assert "2025-04-01  queued" in said
     assert "2025-04-01  at work: orders_etl" in said
-    assert "2025-04-02  waits for its turn: airflow:ecommerce_lakehouse is at work" in said
+    assert "2025-04-02  waits for its turn: a live run is at work" in said
     assert said.count("2025-04-03  queued") == 1
     assert "2025-04-03  done" in said
+
+
+def test_a_day_that_looks_for_the_lease_again_and_again_is_said_to_wait_for_the_day_that_has_it():
+    first = Run("scheduled__1", "running", None, (Task("orders_etl", "running"),), places.BY_DATE_DAG, DAYS[0])
+    holder = f"airflow:{places.BY_DATE_DAG}/scheduled__1"
+    for state in ("running", "up_for_reschedule", "queued", None):
+        tasks = (Task("plan_batch", state), Task("orders_etl", None))
+        second = Run("r2", "running", None, tasks, places.BY_DATE_DAG, DAYS[1])
+        said = lines(DAYS[:2], {DAYS[0]: first, DAYS[1]: second}, holder)
+        assert said == [
+            "2025-04-01  at work: orders_etl",
+            "2025-04-02  waits for its turn: the run of 2025-04-01 is at work",
+        ]
 
 
 def test_a_day_says_what_it_does_or_where_it_failed():

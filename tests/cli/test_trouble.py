@@ -253,9 +253,13 @@ def test_an_expired_lease_is_stale_and_still_names_who_left_it(ledgerlake, lake)
     ("state", "stale"), [("success", True), ("failed", True), ("running", False), ("queued", False)]
 )
 def test_the_lease_of_a_by_date_run_is_stale_when_that_run_has_ended(ledgerlake, lake, state, stale):
-    lake.airflow.add("backfill__1", state, {"plan_batch": "success"}, dag=places.BY_DATE_DAG)
+    day = "2025-04-01T00:00:00Z"
+    lake.airflow.add("backfill__1", state, {"plan_batch": "success"}, dag=places.BY_DATE_DAG, day=day)
     lease.acquire(lake.s3, lake.bucket, f"airflow:{places.BY_DATE_DAG}/backfill__1", 600)
-    assert shown(ledgerlake)["state"].startswith("stale: that run has ended") == stale
+    what = (
+        "stale: the run of 2025-04-01 has ended; expires in" if stale else "the run of 2025-04-01 is at work; expires"
+    )
+    assert shown(ledgerlake)["state"].startswith(what)
 
 
 def test_the_lease_of_the_live_dag_is_stale_when_none_of_its_runs_is_at_work(ledgerlake, lake):
@@ -263,7 +267,7 @@ def test_the_lease_of_the_live_dag_is_stale_when_none_of_its_runs_is_at_work(led
     lake.airflow.add("r1", "running", {"wait_for_deliveries": "deferred"})
     assert shown(ledgerlake)["state"].startswith("stale")
     lake.airflow.set("r1", "running", {"wait_for_deliveries": "success", "plan_batch": "running"})
-    assert shown(ledgerlake)["state"].startswith("expires in")
+    assert shown(ledgerlake)["state"].startswith("the live run is at work; expires in")
 
 
 def test_of_a_run_that_airflow_does_not_know_nothing_is_claimed(ledgerlake, lake):
