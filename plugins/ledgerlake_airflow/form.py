@@ -34,19 +34,22 @@ def fields() -> dict[str, Param]:
     Airflow itself refuses what is no date and none of the choices; the rest is refused by `selection`.
     """
     day = {"type": ["null", "string"], "format": "date"}
+    leave = "Leave it empty in a backfill: each of its runs is for one day."
     return {
-        "from": Param(None, **day, title="First day", description="Empty: the day of the run's data interval."),
-        "to": Param(None, **day, title="Last day", description="Included. Empty: the first day only."),
+        "from": Param(
+            None, **day, title="First day", description=f"Empty: the day of the run's data interval. {leave}"
+        ),
+        "to": Param(None, **day, title="Last day", description=f"Included. Empty: the first day only. {leave}"),
         "datasets": Param(
             list(DATASETS),
-            type=["array", "string"],
+            type=["null", "array", "string"],
             examples=list(DATASETS),
             title="Datasets",
             description="Rows whose parents are not among them, nor in their tables, are parked.",
         ),
         "reprocess": Param(
             BOTH,
-            enum=list(WHAT),
+            enum=[*WHAT, None],
             values_display=WHAT,
             title="What to process",
             description="Processing a file again replaces what it made before; nothing is doubled.",
@@ -112,6 +115,7 @@ def _datasets(given: Any) -> tuple[str, ...]:
 
 
 def _what(given: Any) -> dict[str, bool]:
+    given = given or BOTH
     if given not in WHAT:
         raise LedgerlakeError(f"reprocess is {given!r}", expected=f"one of {', '.join(WHAT)}")
     return {"waiting": given != ARCHIVED, "archived": given != WAITING}

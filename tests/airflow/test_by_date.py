@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from copy import copy
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
-from airflow.sdk.exceptions import AirflowFailException, AirflowRescheduleException, DownstreamTasksSkipped
+from airflow.sdk.exceptions import (
+    AirflowFailException,
+    AirflowRescheduleException,
+    DownstreamTasksSkipped,
+    ParamValidationError,
+)
 
 from ledgerlake import archive, batch, lease, places
 from ledgerlake.by_date import Selection
@@ -190,6 +196,20 @@ def test_a_form_that_cannot_be_followed_is_refused_and_not_tried_again(manual, c
 def test_no_dataset_chosen_is_all_of_them(manual, empty):
     manual.asked(datasets=empty)
     assert set(_selection(manual).datasets or DATASETS) == set(DATASETS)
+
+
+def test_a_backfill_from_the_browser_leaves_fields_empty(by_date):
+    by_date.asked(**{"from": None, "to": None, "datasets": ["orders"], "reprocess": None, "reason": ""})
+    assert _selection(by_date) == Selection(DAY, DAY, ("orders",))
+
+
+def test_airflow_itself_accepts_what_its_form_sends_and_refuses_what_is_no_date(by_date_dag):
+    field = by_date_dag.params.get_param
+    for name, value in (("from", None), ("from", "2025-04-01"), ("datasets", []), ("reprocess", None)):
+        assert copy(field(name)).resolve(value) == value
+    for name, value in (("from", "the first of April"), ("reprocess", "everything")):
+        with pytest.raises(ParamValidationError):
+            copy(field(name)).resolve(value)
 
 
 def test_a_day_without_deliveries_is_a_quiet_run_that_gives_the_lease_back(by_date, loaded):
