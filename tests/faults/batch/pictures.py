@@ -25,7 +25,7 @@ def picture(lake: Lake) -> dict[str, Any]:
     return {
         **{f"table {name}": names.sorted(_table(lake, name)) for name in made},
         **{
-            f"{kind} {name}": {names.of_part(key): names.sorted(_parquet(lake, key)) for key in _keys(lake, prefix)}
+            f"{kind} {name}": sorted(names.sorted(_parquet(lake, key)) for key in _keys(lake, prefix))
             for name in DATASETS
             for kind, prefix in (("rejected", places.rejected_prefix(name)), ("parked", places.parked_prefix(name)))
         },
@@ -59,7 +59,6 @@ class _Names:
             for key, several in versions.items()
             for number, delivery in enumerate(several)
         }
-        self.ids = {each.id: self.arrivals[each.key, each.landed_at] for each in deliveries}
         self.archive = {each.archive_key: self.arrivals[each.key, each.landed_at] for each in deliveries}
 
     def sorted(self, rows: list[dict[str, Any]], *more: str) -> list[str]:
@@ -75,9 +74,6 @@ class _Names:
         if name in ("batch_id", "_batch_id"):
             return self.batches[value]
         return value if isinstance(value, int | float | list) or value is None else str(value)
-
-    def of_part(self, key: str) -> str:
-        return self.ids[key.rpartition("/")[2].removesuffix(".parquet")]
 
     def of_archived(self, key: str) -> str:
         return self.archive[key]
