@@ -15,6 +15,7 @@ from ledgerlake.contracts import DATASETS
 
 _LEASE = places.LEASE.rpartition("/")[0] + "/"
 _QUERIED = ("lakehouse-dwh/", "rejected/", "parked/", places.LEDGER)
+_SUMMARIES = "staging/"  # what the report tells beside the ledger
 
 
 class Orchestrator(Construct):
@@ -37,8 +38,8 @@ def _objects(lake: s3.IBucket, key: kms.IKey) -> list[iam.PolicyStatement]:
         access.objects(lake, [places.ARCHIVED], access.READ),
         access.names(lake, [places.ARCHIVED]),
         access.objects(lake, [places.BATCHES, _LEASE, places.ATHENA_RESULTS], access.WRITE),
-        access.objects(lake, _QUERIED, access.READ),
-        access.names(lake, [places.BATCHES, _LEASE, places.ATHENA_RESULTS, *_QUERIED]),
+        access.objects(lake, [*_QUERIED, _SUMMARIES], access.READ),
+        access.names(lake, [places.BATCHES, _LEASE, places.ATHENA_RESULTS, *_QUERIED, _SUMMARIES]),
         access.allow(["s3:GetBucketLocation"], [lake.bucket_arn]),
         access.encrypted_by(key, "s3", "sqs", "sns"),
     ]
@@ -81,7 +82,14 @@ def _queries() -> list[iam.PolicyStatement]:
 
 
 def _messages(messages: Messages) -> list[iam.PolicyStatement]:
-    queue = ["ReceiveMessage", "DeleteMessage", "ChangeMessageVisibility", "GetQueueAttributes", "GetQueueUrl"]
+    queue = [
+        "ReceiveMessage",
+        "DeleteMessage",
+        "ChangeMessageVisibility",
+        "SendMessage",  # to wake the next run for what this one leaves behind
+        "GetQueueAttributes",
+        "GetQueueUrl",
+    ]
     return [
         access.allow([f"sqs:{action}" for action in queue], [messages.queue.queue_arn]),
         access.allow(["sns:Publish"], [messages.topic.topic_arn]),
