@@ -15,11 +15,15 @@ import pyarrow.parquet as pq
 from pyspark.sql import DataFrame
 
 from ledgerlake import places
+from ledgerlake.bodies import Missing, StorageFailed, pause
 from ledgerlake.contracts import Dataset
 from ledgerlake.deliveries import Delivery
 from ledgerlake_spark.objects import open_delivery, s3
 from ledgerlake_spark.originals import originals
 
+AT_ONCE = 1000
+"""So many objects does S3 remove in one request."""
+_REMOVALS = 4
 _WRITTEN = "delivery_id string, rows long"
 _REJECTED = pa.schema(
     [
@@ -47,12 +51,16 @@ def write_rejected(
     """
     known = {delivery.id: delivery for delivery in deliveries}
 
+    def texts_of(delivery: Delivery, numbers: list[int]) -> dict[int, str]:
+        try:
+            with open_delivery(bucket, delivery) as stream:
+                return originals(stream, numbers, dataset.delimiter)
+        except Missing:  # deleted since its rows were staged; the reasons are known all the same
+            return {}
+
     def part(delivery_id: str, rows: pa.Table) -> pa.Table:
         numbers = [number for number in rows["source_row"].to_pylist() if number is not None]
-        texts: dict[int, str] = {}
-        if numbers:
-            with open_delivery(bucket, known[delivery_id]) as stream:
-                texts = originals(stream, numbers, dataset.delimiter)
+        texts = texts_of(known[delivery_id], numbers) if numbers else {}
         original = pa.array([texts.get(number) for number in rows["source_row"].to_pylist()], pa.string())
         return rows.append_column("original", original).select(_REJECTED.names).cast(_REJECTED)
 
@@ -74,13 +82,31 @@ def write_parked(parked: DataFrame, dataset: Dataset, bucket: str) -> dict[str, 
 
 
 def remove(keys: Iterable[str], bucket: str) -> None:
-    """Remove parts of deliveries that have no such rows any more; one that is not there is fine."""
+    """Remove parts of deliveries that have no such rows any more; one that is not there is fine.
+
+    Raises:
+        StorageFailed: S3 refused to remove some, again and again.
+    """
     every = list(keys)
-    for start in range(0, len(every), 1000):
-        objects = [{"Key": key} for key in every[start : start + 1000]]
+    for start in range(0, len(every), AT_ONCE):
+        _remove(every[start : start + AT_ONCE], bucket)
+
+
+def _remove(keys: list[str], bucket: str) -> None:
+    errors: list[dict[str, str]] = []
+    for attempt in range(1, _REMOVALS + 1):
+        objects = [{"Key": key} for key in keys]
         answer = s3().delete_objects(Bucket=bucket, Delete={"Objects": objects, "Quiet": True})
-        if errors := answer.get("Errors"):
-            raise OSError(f"could not remove {errors[0]['Key']} from {bucket}: {errors[0]['Message']}")
+        errors = answer.get("Errors", [])
+        if not errors:
+            return
+        keys = [error["Key"] for error in errors]
+        pause(attempt)
+    raise StorageFailed(
+        f"{len(keys)} objects of {bucket} could not be removed: {keys[0]} ({errors[0]['Code']})",
+        expected="S3 to remove what is out of date",
+        remedy="let the run try again",
+    )
 
 
 def _write(

@@ -19,7 +19,7 @@ from ledgerlake.bodies import StorageFailed
 from ledgerlake.contracts import DATASETS
 from ledgerlake.settings import Settings
 from ledgerlake.storage import client_config
-from ledgerlake_spark import objects
+from ledgerlake_spark import objects, parts
 from ledgerlake_spark.csv_files import Rows
 
 
@@ -114,3 +114,25 @@ def test_a_large_file_is_read_in_constant_memory(s3_endpoint, monkeypatch):
         assert tracemalloc.get_traced_memory()[1] < 8_000_000
     finally:
         tracemalloc.stop()
+
+
+class Reluctant:
+    """An S3 that removes one object a request, and is too busy for the others."""
+
+    def __init__(self):
+        self.removed = []
+
+    def delete_objects(self, Bucket, Delete):  # noqa: N803
+        first, *others = [each["Key"] for each in Delete["Objects"]]
+        self.removed.append(first)
+        return {"Errors": [{"Key": key, "Code": "SlowDown"} for key in others]}
+
+
+def test_what_s3_did_not_remove_is_removed_again(monkeypatch):
+    s3 = Reluctant()
+    monkeypatch.setattr(parts, "s3", lambda: s3)
+    monkeypatch.setattr("time.sleep", lambda _: None)
+    parts.remove(["a", "b", "c"], "lake")
+    assert s3.removed == ["a", "b", "c"]
+    with pytest.raises(StorageFailed, match=r"objects of lake could not be removed: .* \(SlowDown\)"):
+        parts.remove(list("abcdefgh"), "lake")

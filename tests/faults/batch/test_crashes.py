@@ -19,6 +19,7 @@ from ledgerlake.archive import archive
 from ledgerlake.batch import Batch
 from ledgerlake.deliveries import waiting
 from ledgerlake.settings import Settings
+from ledgerlake_spark import job
 
 pytestmark = pytest.mark.timeout(3600)  # a whole process of Spark for each, on machines that may be busy
 SETTINGS = Settings(gate="any")
@@ -145,6 +146,26 @@ def another(lake: Lake) -> Batch:
     new = tuple(each for each in waiting(lake.s3, lake.bucket).deliveries if each.key.endswith("2025-04-09.csv"))
     assert not known & {each.id for each in new}
     return batch.make(lake.s3, lake.bucket, new, "another", {"products", "orders", "order_items"}, later())
+
+
+def test_a_file_that_is_deleted_after_its_rows_were_staged_holds_up_nothing(scene, monkeypatch):
+    """Its rejected rows are known with their reasons; only their text is gone with it."""
+    lake, planned = scene.again()
+    with monkeypatch.context() as dying:
+        dying.setattr(job, "publish", lambda *_: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            lake.job("order_items", planned.batch_id)
+    (deleted,) = (each for each in planned.deliveries if each.key.endswith("order_items/2025-04-02-a.csv"))
+    lake.s3.delete_object(Bucket=lake.bucket, Key=deleted.key, VersionId=deleted.version_id)
+    finish(lake, planned)
+    found = picture(lake)
+    assert [table for table in found if found[table] != scene.undisturbed[table]] == [
+        "rejected order_items",
+        "archived",
+    ]
+    rejected = [row for part in found["rejected order_items"] for row in part if deleted.key in row]
+    assert len(rejected) == 1
+    assert '"original": null, "reasons": ["not_bigint: id=x"' in rejected[0]
 
 
 @pytest.mark.parametrize("boundary", FIRST_BATCH.values(), ids=FIRST_BATCH)
