@@ -1,4 +1,4 @@
-"""A batch's files as one DataFrame of text: one Spark task a file, parsed by Arrow."""
+"""A batch's files as one DataFrame of text: each file is parsed by Arrow in one Spark task."""
 
 from __future__ import annotations
 
@@ -13,6 +13,9 @@ from ledgerlake.contracts import Dataset
 from ledgerlake.deliveries import Delivery
 from ledgerlake_spark.csv_files import BrokenFile, Rows
 from ledgerlake_spark.objects import Missing, open_delivery
+
+_TASKS_PER_CORE = 4
+"""A task costs as much as reading a megabyte, so many small files share one; large ones spread out."""
 
 MISSING_FILE = "missing_file: the object was deleted after the batch was planned"
 
@@ -36,10 +39,16 @@ def read_deliveries(
         `_rows_read` (in closing rows only) and `_unknown` (in closing rows: a JSON list of the
         file's columns that the contract does not have).
     """
-    broken = broken or {}
-    plan = [(number, json.dumps(delivery.as_json()), broken.get(number)) for number, delivery in deliveries.items()]
-    files = spark.createDataFrame(plan, "number int, delivery string, broken string").repartition(max(len(plan), 1))
-    return files.mapInArrow(_reader(dataset, bucket), _schema(dataset))
+    tasks = _dealt(deliveries, _TASKS_PER_CORE * spark.sparkContext.defaultParallelism)
+    files = spark.range(0, len(tasks), 1, len(tasks))
+    return files.mapInArrow(_reader(dataset, bucket, tasks, broken or {}), _schema(dataset))
+
+
+def _dealt(deliveries: Mapping[int, Delivery], most: int) -> list[list[tuple[int, Delivery]]]:
+    """The deliveries of each task with their numbers, the large files dealt out first."""
+    largest_first = sorted(deliveries.items(), key=lambda entry: -entry[1].size)
+    tasks = max(1, min(most, len(deliveries)))
+    return [largest_first[task::tasks] for task in range(tasks)]
 
 
 def _schema(dataset: Dataset) -> StructType:
@@ -55,12 +64,14 @@ def _schema(dataset: Dataset) -> StructType:
     )
 
 
-def _reader(dataset: Dataset, bucket: str) -> Callable[[Iterator[pa.RecordBatch]], Iterator[pa.RecordBatch]]:
-    def read(plans: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        for plan in plans:
-            for file in plan.to_pylist():
-                delivery = Delivery(**json.loads(file["delivery"]))
-                yield from _read_one(dataset, bucket, file["number"], delivery, file["broken"])
+def _reader(
+    dataset: Dataset, bucket: str, tasks: list[list[tuple[int, Delivery]]], broken: Mapping[int, str]
+) -> Callable[[Iterator[pa.RecordBatch]], Iterator[pa.RecordBatch]]:
+    def read(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        for batch in batches:
+            for task in batch["id"].to_pylist():
+                for number, delivery in tasks[task]:
+                    yield from _read_one(dataset, bucket, number, delivery, broken.get(number))
 
     return read
 
