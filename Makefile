@@ -39,6 +39,7 @@ lint: setup ## Style, types and the fences between the folders
 test: setup lint ## Every test, in its own environment (below 20 minutes on 2 cores)
 	@$(PYTEST_LOCAL) $(LOCAL_TESTS)
 	$(PYTEST_GLUE) tests/glue
+	$(PYTEST_GLUE) tests/inputs
 	$(PYTEST_GLUE) tests/laws
 	$(PYTEST_GLUE) -m "not long" tests/faults/batch
 	$(PYTEST_AIRFLOW) tests/airflow
@@ -57,5 +58,5 @@ test-fast: setup ## The quick tests of every environment (below 90 seconds)
 	$(PYTEST_AIRFLOW) -q -m "not slow" tests/airflow >"$$said" 2>&1 & airflow=$$!
 	trap 'kill $$airflow 2>/dev/null || true; rm -f "$$said"' EXIT
 	$(PYTEST_LOCAL) -q -m "not slow" $(LOCAL_TESTS)
-	$(PYTEST_GLUE) -q -m "not slow" tests/glue
+	$(PYTEST_GLUE) -q -m "not slow" tests/glue tests/inputs
 	wait $$airflow && cat "$$said" || { cat "$$said"; exit 1; }
