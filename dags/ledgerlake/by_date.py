@@ -99,7 +99,18 @@ def find(s3: Any, bucket: str, selection: Selection) -> tuple[Delivery, ...]:
     if selection.archived and not selection.older:
         seen = {each.id for each in found}
         found |= {each for each in archived(s3, bucket, selection) if each.id not in seen}
-    return tuple(sorted(each for each in found if each.id not in held))
+    planned = _planned(s3, bucket)
+    return tuple(sorted(planned.get(each.id, each) for each in found if each.id not in held))
+
+
+def _planned(s3: Any, bucket: str) -> dict[str, Delivery]:
+    """The deliveries of open batches, by id: as they landed.
+
+    A batch that stopped while it was archived has left some in `raw/`, and there those of one second
+    are told apart by their order, of which the listing does not show the beginning any more.
+    """
+    manifests = [batches.load(s3, bucket, batch_id) for batch_id in batches.open_batches(s3, bucket)]
+    return {delivery.id: delivery for manifest in manifests for delivery in manifest.deliveries}
 
 
 def archived(s3: Any, bucket: str, selection: Selection) -> Iterator[Delivery]:
