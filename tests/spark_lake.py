@@ -73,7 +73,8 @@ def spark(s3_endpoint, tmp_path_factory):
     from infra.local import spark_properties
 
     file = spark_properties.write(tmp_path_factory.mktemp("spark") / "properties", s3_endpoint)
-    file.write_text(file.read_text().replace("spark.sql.shuffle.partitions=2", "spark.sql.shuffle.partitions=1"))
+    text = file.read_text().replace("spark.sql.shuffle.partitions=2", "spark.sql.shuffle.partitions=1")
+    file.write_text(text + "".join(f"{name}={value}\n" for name, value in _INTERPRETED.items()))
     os.environ["PYSPARK_SUBMIT_ARGS"] = f"--properties-file {file} pyspark-shell"
     os.environ["PYSPARK_PYTHON"] = sys.executable
     os.environ["SPARK_LOCAL_IP"] = "127.0.0.1"
@@ -153,6 +154,8 @@ class Lake:
         return self.parquet(places.LEDGER)
 
 
+# To compile a query costs a second, and its rows here are few. (End to end the jobs run as on Glue.)
+_INTERPRETED = {"spark.sql.codegen.wholeStage": "false", "spark.sql.codegen.factoryMode": "NO_CODEGEN"}
 _TODAY = datetime.now(UTC).date()
 _ALWAYS = [("2025-03-01", "2025-05-31"), (f"{_TODAY - timedelta(days=1)}", f"{_TODAY}")]
 
