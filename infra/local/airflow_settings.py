@@ -16,8 +16,9 @@ for name in ("glue", "sqs", "sns", "athena", "lambda_function", "glue_crawler", 
     for kind in ("operators", "sensors", "hooks", "triggers"):
         with contextlib.suppress(ImportError):
             __import__(f"airflow.providers.amazon.aws.{kind}.{name}")
-with contextlib.suppress(ImportError):
-    import boto3  # noqa: F401
+for module in ("boto3", "airflow.providers.standard.decorators.python", "airflow.timetables.interval"):
+    with contextlib.suppress(ImportError):
+        __import__(module)
 '''
 
 
@@ -35,6 +36,9 @@ def environment(home: Home, database_url: str) -> dict[str, str]:
         "AIRFLOW__CORE__DAGS_FOLDER": str(ROOT / "dags"),
         "AIRFLOW__CORE__PLUGINS_FOLDER": str(ROOT / "plugins"),
         "AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": "False",
+        # On a machine that is busy with Spark an import may take long; a DAG that ran out of time counts as gone.
+        "AIRFLOW__CORE__DAGBAG_IMPORT_TIMEOUT": "240",
+        "AIRFLOW__DAG_PROCESSOR__DAG_FILE_PROCESSOR_TIMEOUT": "300",
         "AIRFLOW__CORE__FERNET_KEY": home.secret("fernet_key"),
         "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": f"{USER}:admin",
         "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(airflow / "passwords.json"),
@@ -47,7 +51,7 @@ def environment(home: Home, database_url: str) -> dict[str, str]:
         "AIRFLOW__API_AUTH__JWT_SECRET": home.secret("jwt_secret"),
         "AIRFLOW__SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.2",
         "AIRFLOW__SCHEDULER__TRIGGER_TIMEOUT_CHECK_INTERVAL": "5",
-        "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "10",
+        "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "30",
         "AIRFLOW__DAG_PROCESSOR__REFRESH_INTERVAL": "10",
         "AIRFLOW__LOGGING__BASE_LOG_FOLDER": str(home.logs / "airflow"),
         "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",

@@ -15,7 +15,7 @@ from ledgerlake_airflow import ACKNOWLEDGE, PLAN
 from ledgerlake_airflow.aws import client, lake
 from ledgerlake_airflow.form import selection
 from ledgerlake_airflow.planning import told
-from ledgerlake_airflow.turns import give_back, holder_of, take_turn, wait
+from ledgerlake_airflow.turns import begin_turn, give_back, holder_of, wait
 
 log = logging.getLogger(__name__)
 
@@ -54,7 +54,7 @@ def close_batch() -> None:
 
 def decide(context: Context, chosen: Selection) -> batch.Plan:
     """Plan under the lease, and keep it only when there is a batch."""
-    take_turn(context)
+    begin_turn(context)
     plan = by_date.plan(client("s3"), lake().bucket, settings.current(), chosen, holder_of(context))
     if plan.batch is None:
         give_back(context)

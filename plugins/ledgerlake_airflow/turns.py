@@ -15,11 +15,14 @@ from ledgerlake import lease, places, settings
 from ledgerlake.batch import LIVE
 from ledgerlake.deliveries import from_iso
 from ledgerlake.errors import LeaseTaken
+from ledgerlake_airflow import PLAN
 from ledgerlake_airflow.aws import client, lake
 
 log = logging.getLogger(__name__)
 
 SHORTEST_WAIT = 10.0  # seconds; a look costs the start of a process
+_WAITING = ["up_for_reschedule"]
+_ABOUT_TO_PLAN = [*_WAITING, "scheduled", "queued", "running"]
 
 
 def holder_of(context: Any) -> str:
@@ -45,7 +48,32 @@ def take_turn(context: Any) -> None:
         held = lease.show(s3, bucket)
         if held is not None and held.holder == holder:
             return
-        wait(str(taken), _next_look(held))
+        wait(str(taken), _next_look(held, longest=1 if holder == LIVE else 3))
+
+
+def begin_turn(context: Any) -> None:
+    """As `take_turn`, for the first task of a run by date: live runs go first, and so do those that wait already.
+
+    Else a backfill, whose next run starts the moment one ends, would keep everybody waiting until it is done.
+
+    Raises:
+        AirflowRescheduleException: as `take_turn`, or somebody else is to have the next turn.
+    """
+    held = lease.show(client("s3"), lake().bucket)
+    has_it = held is not None and held.holder == holder_of(context)
+    first = "" if has_it else _goes_first(context["ti"], context.get("task_reschedule_count") or 0)
+    if first:
+        wait(first)
+    take_turn(context)
+
+
+def _goes_first(ti: Any, looks: int) -> str:
+    """Who is to have the next turn; but every third look asks nobody, since a task of a paused DAG waits for ever."""
+    if looks % 3 < 2 and ti.get_ti_count(dag_id=places.LIVE_DAG, task_ids=[PLAN], states=_ABOUT_TO_PLAN):
+        return "a live run waits, and goes first"
+    if not looks and ti.get_ti_count(dag_id=places.BY_DATE_DAG, task_ids=[PLAN], states=_WAITING):
+        return "others have been waiting already, and go first"
+    return ""
 
 
 def give_back(context: Any) -> bool:
@@ -68,11 +96,11 @@ def _pause() -> timedelta:
     return timedelta(seconds=max(SHORTEST_WAIT, 3 * settings.current().poll_seconds))
 
 
-def _next_look(held: lease.Lease | None) -> datetime:
-    """After a pause, longer when the holder has been at work for long; and as soon as the lease expires."""
+def _next_look(held: lease.Lease | None, longest: int) -> datetime:
+    """As soon as the lease expires; else after a pause, up to `longest` ones when the holder takes its time."""
     now = datetime.now(UTC)
     if held is None or not held.holder:
         return now + _pause()
     half = (now - from_iso(held.since)) / 2
     expires = from_iso(held.expires_at) + timedelta(seconds=1)
-    return max(now + timedelta(seconds=1), min(expires, now + min(max(_pause(), half), 3 * _pause())))
+    return max(now + timedelta(seconds=1), min(expires, now + min(max(_pause(), half), longest * _pause())))

@@ -95,7 +95,7 @@ class TaskInstance:
 
     def __init__(self, run: Run, task_id: str) -> None:
         self.task_id, self.dag_id = task_id, run.dag.dag_id
-        self.xcoms, self.states, self.earlier = run.xcoms, run.states, run.earlier
+        self.xcoms, self.states, self.earlier, self.others = run.xcoms, run.states, run.earlier, run.others
         self.log_url = f"http://airflow.test/dags/{self.dag_id}/runs/manual__1/tasks/{task_id}?try_number=1"
 
     def xcom_push(self, key: str, value: Any) -> None:
@@ -106,6 +106,12 @@ class TaskInstance:
 
     def get_task_states(self, dag_id: str, run_ids: list[str]) -> dict[str, Any]:
         return {run_ids[0]: self.states}
+
+    def get_ti_count(self, dag_id: str, task_ids: list[str], states: list[str]) -> int:
+        return sum(
+            (dag, task_id) in [(dag_id, each) for each in task_ids] and state in states
+            for dag, task_id, state in self.others
+        )
 
     def get_previous_dagrun(self, state: str | None = None) -> Any:
         return next((run for run in self.earlier if state in (None, run.state)), None)
@@ -124,6 +130,8 @@ class Run:
         self.conf: dict[str, Any] = {}
         self.began = datetime.now(UTC)
         self.earlier: list[Any] = []  # runs, newest first
+        self.others: list[tuple[str, str, str]] = []  # tasks of other runs: DAG, task, state
+        self.looks = 0  # how often its task has waited already
 
     def of(self, task_id: str) -> dict[str, Any]:
         return {
@@ -141,6 +149,7 @@ class Run:
                 start_date=self.began,
             ),
             "params": self.params,
+            "task_reschedule_count": self.looks,
         }
 
     def asked(self, **conf: Any) -> None:

@@ -237,6 +237,40 @@ def test_it_waits_while_a_live_run_is_at_work_and_goes_on_afterwards(by_date, lo
     assert by_date.call("plan_batch")["deliveries"] == 1
 
 
+LIVE_WAITS = ("ecommerce_lakehouse", "plan_batch", "up_for_reschedule")
+BY_DATE_WAITS = ("ecommerce_lakehouse_by_date", "plan_batch", "up_for_reschedule")
+
+
+@pytest.mark.parametrize(
+    ("other", "looks", "waits"),
+    [
+        (LIVE_WAITS, 0, True),
+        (LIVE_WAITS, 1, True),
+        (LIVE_WAITS, 2, False),  # it may be the task of a paused DAG
+        (LIVE_WAITS, 3, True),
+        (("ecommerce_lakehouse", "plan_batch", "running"), 1, True),
+        (("ecommerce_lakehouse", "orders_etl", "up_for_reschedule"), 0, False),
+        (BY_DATE_WAITS, 0, True),
+        (BY_DATE_WAITS, 1, False),
+    ],
+)
+def test_live_runs_go_first_and_so_do_those_that_have_waited(by_date, loaded, other, looks, waits):
+    loaded.put("raw/orders/2025-04-01.csv")
+    by_date.others, by_date.looks = [other], looks
+    if waits:
+        with pytest.raises(AirflowRescheduleException):
+            by_date.call("plan_batch")
+    else:
+        assert by_date.call("plan_batch")["deliveries"] == 1
+
+
+def test_a_run_that_has_the_lease_lets_nobody_go_first(by_date, loaded):
+    loaded.put("raw/orders/2025-04-01.csv")
+    lease.acquire(loaded.s3, loaded.bucket, HOLDER, 600)
+    by_date.others = [LIVE_WAITS]
+    assert by_date.call("plan_batch")["deliveries"] == 1
+
+
 def _end(cloud, run):
     """What the tasks after the plan do, and the lease given back."""
     plan = run.xcoms["plan_batch", "return_value"]

@@ -8,8 +8,8 @@ import pytest
 from airflow.sdk.exceptions import AirflowRescheduleException, DownstreamTasksSkipped
 
 from ledgerlake import batch, lease, quarantine, settings
-from ledgerlake.deliveries import Waiting
-from ledgerlake_airflow import planning
+from ledgerlake.deliveries import Waiting, iso
+from ledgerlake_airflow import planning, turns
 
 ALL = ("raw/products/p.csv", "raw/orders/o.csv", "raw/order_items/i.csv")
 
@@ -90,11 +90,12 @@ def test_while_another_holds_the_lease_the_run_waits_and_its_messages_stay_hidde
     assert batch.open_batches(cloud.s3, cloud.bucket) == []
 
 
-@pytest.mark.parametrize(("minutes", "at_most"), [(0, 11), (0.75, 24), (10, 31)])
-def test_it_looks_less_often_for_a_run_that_takes_long(run, cloud, minutes, at_most):
-    since = datetime.now(UTC) - timedelta(minutes=minutes)
-    lease.acquire(cloud.s3, cloud.bucket, "step_functions:x", 900, now=since)
-    assert at_most - 2 < _waits(run) <= at_most
+@pytest.mark.parametrize(("minutes", "live", "by_hand"), [(0, 10, 10), (0.75, 10, 22.5), (10, 10, 30)])
+def test_it_looks_less_often_for_a_run_that_takes_long_but_a_live_run_does_not(minutes, live, by_hand):
+    now = datetime.now(UTC)
+    held = lease.Lease("x", iso(now - timedelta(minutes=minutes)), iso(now + timedelta(hours=1)))
+    for longest, seconds in ((1, live), (3, by_hand)):
+        assert (turns._next_look(held, longest) - now).total_seconds() == pytest.approx(seconds, abs=1)
 
 
 def test_while_it_waits_no_message_is_received_that_the_next_attempt_would_forget(run, cloud):
