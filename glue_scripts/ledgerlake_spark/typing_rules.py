@@ -61,7 +61,8 @@ def _integer(column: Column, text: str) -> str:
     pattern = literal(rf"\A([+-]?(?:{digits}))(?:{mark}0*)?\z")
     whole = _without(column.thousands, f"regexp_extract({text}, {pattern}, 1)")
     # Most fields are plain digits, for which the cast alone is enough, and much faster than a pattern.
-    plain = f"if(ascii({text}) between 43 and 57 and ascii(right({text}, 1)) between 48 and 57, {text}, null)"
+    # It would only trim what is left of control characters.
+    plain = f"if({text} >= '+' and {text} < ':' and right({text}, 1) between '0' and '9', {text}, null)"
     return f"coalesce(try_cast({plain} as {column.type}), try_cast({whole} as {column.type}))"
 
 
@@ -78,9 +79,9 @@ def _double(column: Column, text: str) -> str:
 
 def _timestamp(text: str) -> str:
     # Spark wants seconds before a zone: 08:00Z is written as 08:00:00Z for it.
-    whole = f"if(substr({text}, 17, 1) in ('Z', '+', '-'), overlay({text} placing ':00' from 17 for 0), {text})"
-    cast = f"try_cast({whole} as timestamp)"
-    inside = f"left({text}, 4) not in ('0001', '9999') or {cast} between {_FIRST} and {_LAST}"
+    with_seconds = f"overlay({text} placing ':00' from 17 for 0)"
+    cast = f"coalesce(try_cast({text} as timestamp), try_cast({with_seconds} as timestamp))"
+    inside = f"({text} >= '0002' and {text} < '9999') or {cast} between {_FIRST} and {_LAST}"
     return f"if({text} rlike r'{_PATTERNS['timestamp']}' and ({inside}), {cast}, null)"
 
 
