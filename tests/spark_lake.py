@@ -69,12 +69,7 @@ def _wait_for(port: int, log: Path) -> None:
 @pytest.fixture(scope="session")
 def spark(s3_endpoint, tmp_path_factory):
     """One session as a Glue job has it, with as little of Spark's overhead as can be."""
-    sys.path.insert(0, str(ROOT))
-    from infra.local import spark_properties
-
-    file = spark_properties.write(tmp_path_factory.mktemp("spark") / "properties", s3_endpoint)
-    text = file.read_text().replace("spark.sql.shuffle.partitions=2", "spark.sql.shuffle.partitions=1")
-    file.write_text(text + "".join(f"{name}={value}\n" for name, value in _INTERPRETED.items()))
+    file = write_properties(tmp_path_factory.mktemp("spark"), s3_endpoint)
     os.environ["PYSPARK_SUBMIT_ARGS"] = f"--properties-file {file} pyspark-shell"
     os.environ["PYSPARK_PYTHON"] = sys.executable
     os.environ["SPARK_LOCAL_IP"] = "127.0.0.1"
@@ -84,6 +79,17 @@ def spark(s3_endpoint, tmp_path_factory):
     session.sparkContext.setLogLevel("ERROR")
     yield session
     session.stop()
+
+
+def write_properties(folder: Path, endpoint: str) -> Path:
+    """The properties of a session for tests, its S3 at `endpoint`."""
+    sys.path.insert(0, str(ROOT))
+    from infra.local import spark_properties
+
+    file = spark_properties.write(folder / "properties", endpoint)
+    text = file.read_text().replace("spark.sql.shuffle.partitions=2", "spark.sql.shuffle.partitions=1")
+    file.write_text(text + "".join(f"{name}={value}\n" for name, value in _INTERPRETED.items()))
+    return file
 
 
 class Lake:

@@ -11,9 +11,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from between import Between, Fate, Request
+from spark_lake import write_properties
 
 ROOT = Path(__file__).parents[3]
 
+_PATIENCE = 1500
 _STEPS = {
     "plan": """
 import boto3, sys
@@ -108,12 +110,8 @@ def start(step: str, endpoint: str, bucket: str, batch_id: str, folder: Path) ->
         environ["PYTHONPATH"] = "dags"
         command = [sys.executable, "-c", _STEPS[step], bucket, batch_id]
     else:
-        from infra.local import spark_properties
-
-        file = spark_properties.write(folder / "properties", endpoint)
-        file.write_text(file.read_text().replace("shuffle.partitions=2", "shuffle.partitions=1"))
         environ["PYTHONPATH"] = "dags:glue_scripts"
-        environ["PYSPARK_SUBMIT_ARGS"] = f"--properties-file {file} pyspark-shell"
+        environ["PYSPARK_SUBMIT_ARGS"] = f"--properties-file {write_properties(folder, endpoint)} pyspark-shell"
         command = [sys.executable, "-c", _JOBS, step, "--batch_id", batch_id, "--lake_bucket", bucket]
     with (folder / "said").open("wb") as said:
         return subprocess.Popen(
@@ -124,7 +122,7 @@ def start(step: str, endpoint: str, bucket: str, batch_id: str, folder: Path) ->
 def wait(process: subprocess.Popen[bytes], folder: Path) -> str:
     """Wait for its end; returns the last of what it said."""
     try:
-        process.wait(300)
+        process.wait(_PATIENCE)
     except subprocess.TimeoutExpired:
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()
