@@ -134,7 +134,7 @@ class Lake:
         return counts
 
     def table(self, dataset: str) -> LakeTable:
-        return LakeTable(self.spark, DATASETS[dataset], f"s3://{self.bucket}/{places.table_prefix(dataset)}")
+        return LakeTable(self.spark, self.contracts[dataset], f"s3://{self.bucket}/{places.table_prefix(dataset)}")
 
     def rows(self, dataset: str, *columns: str) -> list[tuple]:
         return sorted(tuple(row) for row in self.table(dataset).read().select(*columns).collect())

@@ -56,10 +56,8 @@ def run(spark: SparkSession, dataset: Dataset, batch_id: str, bucket: str) -> di
     """
     prepare(spark)
     batch = batches.load(s3(), bucket, batch_id)
-    tables = {
-        name: LakeTable(spark, DATASETS[name], f"s3://{bucket}/{places.table_prefix(name)}")
-        for name in (dataset.name, *(reference.dataset for reference in dataset.references))
-    }
+    needed = (dataset, *(DATASETS[reference.dataset] for reference in dataset.references))
+    tables = {each.name: LakeTable(spark, each, f"s3://{bucket}/{places.table_prefix(each.name)}") for each in needed}
     tables[dataset.name].prepare()
     complete(spark, tables[dataset.name], bucket)
     stage = Stage(spark, dataset, batch_id, bucket)
