@@ -10,7 +10,7 @@ PYTEST_GLUE := PYTHONPATH=dags:glue_scripts JAVA_HOME="$$(.venv-glue/bin/python 
 PYTEST_AIRFLOW := PYTHONPATH=dags:plugins .venv-airflow/bin/python -m pytest
 LOCAL_TESTS := $(wildcard tests/unit tests/infra tests/local tests/cli tests/lambdas)
 
-.PHONY: help setup setup-cli demo test test-laws test-faults test-fast lint down synth
+.PHONY: help setup setup-cli demo test test-laws test-faults test-mutants test-fast lint down synth
 
 help: ## List the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | awk -F'\t' '{printf "make %-12s %s\n", $$1, $$2}'
@@ -36,15 +36,19 @@ lint: setup ## Style, types and the fences between the folders
 	PYTHONPATH=.:dags:plugins:glue_scripts .venv/bin/lint-imports --no-cache
 	.venv/bin/mypy dags/ledgerlake cli
 
-test: setup lint ## Every test, in its own environment (below 20 minutes on 2 cores)
-	@$(PYTEST_LOCAL) $(LOCAL_TESTS)
-	$(PYTEST_GLUE) tests/glue
-	$(PYTEST_GLUE) tests/inputs
-	$(PYTEST_GLUE) tests/laws
-	$(PYTEST_GLUE) -m "not long" tests/faults/batch
+test: setup lint ## Every test, in its own environment (below 25 minutes on 2 cores)
+	@said="$$(mktemp)"
+	$(PYTEST_GLUE) tests/glue tests/inputs tests/laws >"$$said" 2>&1 & spark=$$!
+	trap 'kill $$spark 2>/dev/null || true; rm -f "$$said"' EXIT
+	$(PYTEST_LOCAL) $(LOCAL_TESTS) tests/mutants
 	$(PYTEST_AIRFLOW) tests/airflow
+	wait $$spark && cat "$$said" || { cat "$$said"; exit 1; }
+	$(PYTEST_GLUE) -m "not long" tests/faults/batch
 	$(PYTEST_LOCAL) tests/e2e
 	$(PYTEST_LOCAL) tests/faults/scheduler
+
+test-mutants: setup ## Break one promise after the other in a copy, and see a test find it
+	@.venv/bin/python tests/mutants/mutants.py
 
 test-laws: setup ## A thousand schedules of deliveries against the reference model, other ones each time
 	@LAWS=long $(PYTEST_GLUE) -s tests/laws
