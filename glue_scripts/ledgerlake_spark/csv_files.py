@@ -29,6 +29,9 @@ __all__ = ["BLOCK", "BrokenFile", "Rows"]
 BLOCK = 16 << 20
 """Bytes that Arrow parses at once. A row that is longer cannot be read; Athena shows none above 32 MB."""
 
+_UNKNOWN_NAMED = 50
+"""So many unknown columns are named: the names travel in the job's answer, into messages and logs."""
+
 TORN = "broken_quotes: text follows a closing quote, in a row of several lines; is a quote missing or too much?"
 
 
@@ -100,8 +103,12 @@ class Rows:
         if missing := [name for name in self.dataset.required if name not in names]:
             seen = shown(",".join(header.names), 500)
             raise BrokenFile(f"missing_column: no {', '.join(missing)} in the header {seen}")
-        strange = (n for n, name in enumerate(names) if name not in wanted)
-        self.unknown = [shown(header.names[n].strip()) or f"(column {n + 1}, without a name)" for n in strange]
+        strange = [n for n, name in enumerate(names) if name not in wanted]
+        self.unknown = [
+            shown(header.names[n].strip()) or f"(column {n + 1}, without a name)" for n in strange[:_UNKNOWN_NAMED]
+        ]
+        if len(strange) > _UNKNOWN_NAMED:
+            self.unknown.append(f"(and {len(strange) - _UNKNOWN_NAMED} more)")
         return {name: names.index(name) for name in wanted if name in names}
 
     def _remember(self, row: pa_csv.InvalidRow) -> str:

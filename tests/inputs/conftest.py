@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from collections import defaultdict
 from pathlib import Path
 
 import pytest
@@ -20,24 +19,31 @@ PARENTS = {"orders": orders(order(1), order(2)), "products": products(product(1)
 
 
 @pytest.fixture(scope="session")
-def judged(spark):  # noqa: F811
-    """By contract, dataset and file, what became of it."""
+def lakes(spark):  # noqa: F811
+    """By contract, the lake into which its cases were delivered, and the jobs' answers by dataset."""
     found = {}
     for contract, datasets in outcome.CONTRACTS.items():
+        lake = Lake(spark, Settings(gate="any"))
+        lake.contracts |= datasets
         mine = [case for case in cases.load() if case.contract == contract]
-        found[contract] = _run(Lake(spark, Settings(gate="any")), datasets, mine)
+        found[contract] = lake, _run(lake, datasets, mine)
     return found
 
 
 def _run(lake, datasets, mine):
-    lake.contracts |= datasets
     for case in mine:
         lake.deliver(case.dataset, case.path, case.body)
     if "products" in datasets:
         for dataset, text in PARENTS.items():
             lake.deliver(dataset, "parents.csv", text)
     planned = lake.plan()
-    unknown = defaultdict(dict)
-    for dataset in planned.datasets:
-        unknown[dataset] = lake.job(dataset, planned.batch_id).get("unknown_columns", {})
-    return {dataset: outcome.judged(lake, dataset, unknown[dataset]) for dataset in planned.datasets}
+    return {dataset: lake.job(dataset, planned.batch_id) for dataset in planned.datasets if dataset in datasets}
+
+
+@pytest.fixture(scope="session")
+def judged(lakes):
+    """By contract, dataset and file, what became of it."""
+    return {
+        contract: {name: outcome.judged(lake, name, answer.get("unknown_columns", {})) for name, answer in jobs.items()}
+        for contract, (lake, jobs) in lakes.items()
+    }
