@@ -15,7 +15,9 @@ from infra.local.home import Home
 
 LONGEST_PATH = 64
 """Characters that MWAA takes as a path."""
-_TIMEOUT = 30
+_PATIENCE = {"GET": (30, 3)}
+"""Seconds and attempts by method: a busy machine is slow to answer, and what only reads may be asked again."""
+_TO_WRITE = (180, 1)
 _ANSWERED = ("RestApiClientException", "RestApiServerException")
 """MWAA's names for an error that is Airflow's own answer."""
 _ABSENT = "ResourceNotFoundException"
@@ -78,6 +80,8 @@ class LocalAirflow:
             if answer.status_code == HTTPStatus.UNAUTHORIZED:
                 self._log_in()
                 answer = self._ask(method, path, params, body)
+        except requests.Timeout as error:
+            raise NotUp(f"{self.name} has not answered in time", remedy="ledgerlake status, then again") from error
         except requests.RequestException as error:
             raise NotUp(f"{self.name} does not answer", remedy="ledgerlake up") from error
         if not answer.ok:
@@ -87,19 +91,20 @@ class LocalAirflow:
     def _ask(
         self, method: str, path: str, params: Mapping[str, Any] | None, body: Mapping[str, Any] | None
     ) -> requests.Response:
-        return self._http.request(
-            method,
-            f"{self._url}/api/v2{path}",
-            params=params,
-            json=body,
-            headers={"Accept": "application/json"},
-            timeout=_TIMEOUT,
-        )
+        seconds, attempts = _PATIENCE.get(method, _TO_WRITE)
+        url, headers = f"{self._url}/api/v2{path}", {"Accept": "application/json"}
+        while True:
+            attempts -= 1
+            try:
+                return self._http.request(method, url, params=params, json=body, headers=headers, timeout=seconds)
+            except requests.Timeout:
+                if not attempts:
+                    raise
 
     def _log_in(self) -> None:
         user, password = self._login
         answer = self._http.post(
-            f"{self._url}/auth/token", json={"username": user, "password": password}, timeout=_TIMEOUT
+            f"{self._url}/auth/token", json={"username": user, "password": password}, timeout=_PATIENCE["GET"][0]
         )
         if not answer.ok:
             raise NotUp(f"Airflow refused the login of {user}: {answer.status_code}", remedy="ledgerlake up")

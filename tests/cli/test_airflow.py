@@ -7,6 +7,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import boto3
 import pytest
+import requests
 from botocore.stub import Stubber
 
 from cli import failures
@@ -91,6 +92,20 @@ def test_a_local_airflow_that_does_not_run_is_an_error_that_says_how_to_start_it
     local.server.server_close()
     with pytest.raises(NotUp, match="ledgerlake up"):
         local.send("GET", "/dags/a")
+
+
+@pytest.mark.parametrize(("method", "asked"), [("GET", 3), ("POST", 1)])
+def test_a_slow_airflow_is_asked_again_by_what_reads_and_never_by_what_writes(local, monkeypatch, method, asked):
+    tries = []
+
+    def slow(self, *argv, **more):
+        tries.append(argv)
+        raise requests.ReadTimeout
+
+    monkeypatch.setattr(requests.Session, "request", slow)
+    with pytest.raises(NotUp, match="has not answered in time"):
+        local.send(method, "/dags/a")
+    assert len(tries) == asked
 
 
 def test_mwaa_is_asked_through_aws_with_the_same_paths(mwaa):
