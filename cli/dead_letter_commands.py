@@ -35,9 +35,12 @@ def show_letters(
     letters = DeadLetters.of(connection.of(ctx))
     count = letters.count()
     found = letters.peek(limit)
+    if style is Format.TABLE and not found and not count:
+        stdout.print("There are no dead letters.")
+        return
     title = f"{places.DEAD_LETTER_QUEUE}: {max(count, len(found))} messages"
     show(Rows(_COLUMNS, [_row(letter) for letter in found]), style, title=title)
-    if found:
+    if style is Format.TABLE:
         for line in _REMEDY:
             stderr.print(line)
 

@@ -9,6 +9,8 @@ import sys
 import boto3
 import pytest
 
+from cli.connection import Choice, connect
+from cli.dead_letters import DeadLetters
 from infra.local import deploy, lake, processes
 from infra.local.aws_clients import client_arguments
 from infra.local.home import ROOT, Home
@@ -60,6 +62,23 @@ def test_a_delivery_wakes_the_queue_and_what_the_topic_sends_is_kept(up):
     topic = client(home, "sns").list_topics()["Topics"][0]["TopicArn"]
     client(home, "sns").publish(TopicArn=topic, Message="the batch is done")
     assert comes(home, deploy.OUTBOX, "the batch is done")
+
+
+def test_a_dead_letter_raises_the_alarm_is_shown_and_goes_back_to_the_queue(up, monkeypatch):
+    home = up("lake")
+    monkeypatch.setenv("LEDGERLAKE_HOME", str(home.folder))
+    url = client(home, "sqs").get_queue_url(QueueName=places.DEAD_LETTER_QUEUE)["QueueUrl"]
+    client(home, "sqs").send_message(QueueUrl=url, MessageBody="a poison message")
+    # the local AWS measures no queue by itself
+    dimensions = [{"Name": "QueueName", "Value": places.DEAD_LETTER_QUEUE}]
+    metric = {"MetricName": "ApproximateNumberOfMessagesVisible", "Dimensions": dimensions, "Value": 1}
+    client(home, "cloudwatch").put_metric_data(Namespace="AWS/SQS", MetricData=[metric])
+    assert comes(home, deploy.OUTBOX, f'ALARM: \\"{places.DEAD_LETTER_ALARM}')
+    letters = DeadLetters.of(connect(Choice()))
+    assert [letter.body for letter in letters.peek(5)] == ["a poison message"]
+    assert letters.redrive() == 1
+    assert letters.count() == 0
+    assert comes(home, places.QUEUE, "a poison message")
 
 
 def test_every_job_that_a_contract_declares_allows_one_run(up):
