@@ -55,9 +55,18 @@ class Look:
     by_date: tuple[Run, ...] = ()
     quarantined: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
+    def why(self, batch_id: str) -> str:
+        """Why a batch is in quarantine, without what follows for everybody."""
+        return seen(str(self.quarantined[batch_id]["why"]))
+
     def quarantined_since(self, since: datetime) -> list[str]:
         """The batches that were set aside since then, oldest first."""
         return [batch_id for batch_id, body in self.quarantined.items() if from_iso(str(body["since"])) >= since]
+
+
+def seen(error: str) -> str:
+    """What was seen, of an error of ours that somebody kept as one text."""
+    return error.partition("; expected ")[0]
 
 
 def judge(look: Look, since: datetime) -> Verdict:

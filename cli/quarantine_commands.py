@@ -9,7 +9,8 @@ import typer
 from cli import connection
 from cli.connection import Connection
 from cli.delivery_commands import TimeoutOption, wait_here, wake
-from cli.failures import Mistyped
+from cli.failures import Mistyped, stderr
+from cli.look import seen
 from cli.showing import Format, FormatOption, Rows, show, stdout
 from ledgerlake import batch as batches
 from ledgerlake import quarantine
@@ -28,8 +29,10 @@ def quarantined(ctx: typer.Context, style: FormatOption = Format.TABLE) -> None:
     """
     lake = connection.of(ctx)
     found = quarantine.quarantined(lake.s3, lake.bucket)
-    rows = [[name, body["since"], _deliveries(lake, name), body["why"]] for name, body in found.items()]
+    rows = [[name, body["since"], _deliveries(lake, name), seen(body["why"])] for name, body in found.items()]
     show(Rows(_COLUMNS, rows), style)
+    if rows and style is Format.TABLE:
+        stderr.print("To let one through as it is: ledgerlake accept BATCH")
 
 
 def _deliveries(lake: Connection, batch_id: str) -> int:
