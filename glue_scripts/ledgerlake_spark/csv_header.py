@@ -58,19 +58,27 @@ def read_header(stream: BinaryIO, delimiter: str) -> Header:
 
 
 class Joined(io.RawIOBase):
-    """Bytes that were already read, then the rest of their stream; counts the quotes that pass."""
+    """Bytes that were already read, then the rest of their stream; counts the quotes that pass.
+
+    No block ends between CR and LF: where one does, Arrow drops the LF, also inside of quotes,
+    where it is data (https://github.com/apache/arrow/issues/51368).
+    """
 
     def __init__(self, start: bytes, rest: BinaryIO) -> None:
         self.start, self.rest = io.BytesIO(start), rest
         self.quotes = 0
+        self._held = b""
 
     def readable(self) -> bool:
         return True
 
     def read(self, size: int = -1) -> bytes:
-        block = self.start.read(size) or self.rest.read(size)
-        self.quotes += block.count(b'"')
-        return block
+        more = size - len(self._held) if size > 0 else size
+        block = self._held + (self.start.read(more) or self.rest.read(more))
+        whole = block.rstrip(b"\r") or block  # all the CRs at the end are held back, unless there is nothing else
+        self._held = block[len(whole) :]
+        self.quotes += whole.count(b'"')
+        return whole
 
     def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
         block = self.read(len(buffer))

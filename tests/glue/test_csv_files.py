@@ -158,6 +158,16 @@ def test_rows_of_the_wrong_width_keep_their_number_also_across_blocks(monkeypatc
     assert [number for number, *_, problem in found if problem] == list(range(7, 200, 7))
 
 
+@pytest.mark.parametrize("line_break", ["\r\n", "\r", "\n", "\r\r\n"])
+def test_a_quoted_line_break_is_whole_wherever_a_block_ends(monkeypatch, line_break):
+    monkeypatch.setattr(csv_files, "BLOCK", 64)
+    for before in range(130):
+        filler = "".join(f"{n},x\n" for n in range(before // 4))
+        value = "y" * (before % 4) + line_break + "z"
+        body = f'a,b\n{filler}7,"{value}"\n8,w\n'.encode()
+        assert [(a, b) for _, a, b, _ in read(body)][-2:] == [("7", value), ("8", "w")]
+
+
 @settings(max_examples=150, deadline=None)
 @given(
     st.lists(
