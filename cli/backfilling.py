@@ -14,10 +14,10 @@ from cli.airflow_api import Airflow, Backfill, Run
 from cli.athena import ask
 from cli.connection import Connection
 from cli.failures import TimedOut
-from cli.look import WAITS, first_failure, is_planning, progress
+from cli.look import WAITS, first_failure, holder_of, progress
 from cli.showing import Format, Rows
-from cli.waiting import Display, reason
-from ledgerlake import lease, places
+from cli.waiting import Display, holder, reason
+from ledgerlake import places
 from ledgerlake.batch import LIVE
 from ledgerlake.ledger import COUNTS
 from ledgerlake.storage import get_json
@@ -61,7 +61,7 @@ def follow(
     with Display(console) as display:
         while True:
             runs = airflow.runs_of_days(days[0], days[-1])
-            display.show(lines(days, runs, _holder(lake)))
+            display.show(lines(days, runs, holder(lake)))
             left = [day for day in days if day in runs and runs[day].active]
             if not left:
                 break
@@ -76,35 +76,25 @@ def follow(
     return [_outcome(day, runs.get(day), batches) for day in days]
 
 
-def lines(days: Sequence[date], runs: dict[date, Run], holder: str) -> list[str]:
+def lines(days: Sequence[date], runs: dict[date, Run], held_by: str) -> list[str]:
     """One line a day.
 
     Args:
-        holder: of the lease; named where a day waits for it.
+        held_by: who has the lease; named where a day waits for it.
     """
-    of_days = {_holder_of(run): f"the run of {day}" for day, run in runs.items()}
+    of_days = {holder_of(run): f"the run of {day}" for day, run in runs.items()}
     known = of_days | {LIVE: "a live run", "": ""}
-    return [f"{day}  {_line(runs.get(day), holder, known.get(holder, holder))}" for day in days]
+    return [f"{day}  {_line(runs.get(day), held_by, known.get(held_by, held_by))}" for day in days]
 
 
-def _line(run: Run | None, holder: str, named: str) -> str:
+def _line(run: Run | None, held_by: str, named: str) -> str:
     if run is None:
         return "no run"
     if not run.active:
         failed = first_failure(run.tasks)
         return "done" if run.state == "success" else f"failed{f' in {failed.task_id}' if failed else ''}"
-    if is_planning(run) and holder and holder != _holder_of(run):
-        return f"{WAITS}: {named} is at work"
-    return progress(run)
-
-
-def _holder_of(run: Run) -> str:
-    return f"airflow:{run.dag_id}/{run.run_id}"
-
-
-def _holder(lake: Connection) -> str:
-    held = lease.show(lake.s3, lake.bucket)
-    return held.holder if held else ""
+    said = progress(run, held_by)
+    return f"{said}: {named} is at work" if said == WAITS and named else said
 
 
 def _batches(lake: Connection, begun: Backfill) -> dict[str, tuple[str, ...]]:

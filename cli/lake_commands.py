@@ -105,7 +105,7 @@ def _airflow(airflow: Airflow | None, look: Look) -> list[tuple[str, str]]:
     rows = [("Airflow", airflow.name)]
     for run in reversed(look.by_date):
         if run.active or run.state == "failed":
-            rows.append((f"by date {run.day or run.run_id}", progress(run) if run.active else "failed"))
+            rows.append((f"by date {run.day or run.run_id}", progress(run, look.holder) if run.active else "failed"))
     return rows
 
 

@@ -9,6 +9,8 @@ from enum import Enum
 from typing import Any
 
 from cli.airflow_api import Run, Task
+from ledgerlake import places
+from ledgerlake.batch import LIVE
 from ledgerlake.deliveries import from_iso
 
 SENSOR = "wait_for_deliveries"
@@ -46,6 +48,7 @@ class Look:
         runs: of the live DAG, newest first; None where Airflow cannot be asked.
         by_date: runs of the by-date DAG, newest first; without those that a paused DAG lets nobody begin.
         quarantined: `why` and `since`, by batch.
+        holder: of the lease; empty when it is free.
     """
 
     waits: dict[str, int]
@@ -54,6 +57,7 @@ class Look:
     runs: tuple[Run, ...] | None = None
     by_date: tuple[Run, ...] = ()
     quarantined: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    holder: str = ""
 
     def why(self, batch_id: str) -> str:
         """Why a batch is in quarantine, without what follows for everybody."""
@@ -118,7 +122,8 @@ def describe(look: Look) -> list[str]:
     active = next((run for run in look.runs or () if at_work(run)), None)
     if active:
         lines.append(f"run {active.run_id}: {'  '.join(_signs(active))}")
-    lines += [f"by date {run.day or run.run_id}: {_by_date(run)}" for run in reversed(look.by_date) if run.active]
+    active_days = [run for run in reversed(look.by_date) if run.active]
+    lines += [f"by date {run.day or run.run_id}: {progress(run, look.holder)}" for run in active_days]
     return lines
 
 
@@ -127,19 +132,25 @@ def _signs(run: Run) -> list[str]:
     return [f"{_SIGNS.get(task.state, '…')} {task.task_id}" for task in tasks if task.state]
 
 
-def _by_date(run: Run) -> str:
-    return progress(run) if run.state == "queued" else "  ".join(_signs(run)) or progress(run)
+def holder_of(run: Run) -> str:
+    """Who a run is when it has the lease."""
+    return LIVE if run.dag_id == places.LIVE_DAG else f"airflow:{run.dag_id}/{run.run_id}"
 
 
-def is_planning(run: Run) -> bool:
-    """No task but the first has begun: where another has the lease, the run comes and goes, and waits for it."""
-    return run.state == "running" and not any(task.state for task in run.tasks if task.task_id != PLAN)
+def _is_planning(run: Run) -> bool:
+    return not any(task.state for task in run.tasks if task.task_id != PLAN)
 
 
-def progress(run: Run) -> str:
-    """What an active run is doing, in a few words."""
+def progress(run: Run, holder: str = "") -> str:
+    """What an active run is doing, in a few words.
+
+    Args:
+        holder: of the lease. While another has it, a run that has only begun comes and goes, and waits.
+    """
     if run.state == "queued":
         return "queued"
+    if holder and holder != holder_of(run) and _is_planning(run):
+        return WAITS
     by_state: dict[str | None, list[str]] = {}
     for task in run.tasks:
         by_state.setdefault(task.state, []).append(task.task_id)

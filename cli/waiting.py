@@ -16,7 +16,7 @@ from cli.airflow_transport import LocalAirflow, ManagedAirflow, Refused
 from cli.connection import Connection
 from cli.failures import Failed, GateClosed, NotUp, TimedOut
 from cli.look import Look, Verdict, describe, failed_run, first_failure, judge
-from ledgerlake import batch, places, quarantine
+from ledgerlake import batch, lease, places, quarantine
 from ledgerlake.deliveries import waiting
 
 _POLL_SECONDS = 2
@@ -42,7 +42,14 @@ def look_at(lake: Connection, airflow: Airflow | None) -> Look:
         runs=runs,
         by_date=by_date,
         quarantined=set_aside,
+        holder=holder(lake),
     )
+
+
+def holder(lake: Connection) -> str:
+    """Who has the lease; empty when it is free."""
+    held = lease.show(lake.s3, lake.bucket)
+    return held.holder if held else ""
 
 
 def by_date_runs(airflow: Airflow) -> tuple[Run, ...]:

@@ -1,6 +1,6 @@
 """When waiting ends: a judgement on states, without any service."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
@@ -61,6 +61,13 @@ def test_a_look_is_described_by_what_waits_and_what_runs():
     assert lines[:2] == ["waiting in raw/: 2 of orders", "open batch: b1"]
     assert "▶ orders_etl" in lines[2]
     assert describe(look()) == ["waiting in raw/: nothing"]
+
+
+def test_a_by_date_run_without_the_lease_waits_and_the_one_that_has_it_works():
+    tasks = (Task("plan_batch", "running"), Task("orders_etl", None))
+    days = [Run(name, "running", None, tasks, "by_date", date(2025, 4, day)) for name, day in (("b", 2), ("a", 1))]
+    seen = Look({}, (), by_date=tuple(days), holder="airflow:by_date/a")
+    assert describe(seen)[1:] == ["by date 2025-04-01: at work: plan_batch", "by date 2025-04-02: waits for its turn"]
 
 
 def test_the_reason_is_the_last_exception_of_the_log():
