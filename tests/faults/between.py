@@ -12,7 +12,7 @@ import socket
 import threading
 from collections import Counter
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from enum import Enum
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -117,13 +117,7 @@ class _Handler(BaseHTTPRequestHandler):
     disable_nagle_algorithm = True
     server: _Server
 
-    def setup(self) -> None:
-        super().setup()
-        where = self.server.gate.upstream
-        self.s3 = http.client.HTTPConnection(where.hostname or "", where.port, timeout=120)
-
     def finish(self) -> None:
-        self.s3.close()
         with suppress(OSError):
             super().finish()
 
@@ -166,15 +160,18 @@ class _Handler(BaseHTTPRequestHandler):
         return body
 
     def _forward(self, body: bytes) -> tuple[int, str, list[tuple[str, str]], bytes]:
-        self.s3.putrequest(self.command, self.path, skip_host=True, skip_accept_encoding=True)
-        for name, value in self.headers.items():
-            if name.lower() not in _HOP_BY_HOP:
-                self.s3.putheader(name, value)
-        if body or self.command in ("PUT", "POST"):
-            self.s3.putheader("Content-Length", str(len(body)))
-        self.s3.endheaders(body)
-        response = self.s3.getresponse()
-        answer = response.read()
+        where = self.server.gate.upstream
+        # A connection of its own: one that was kept might have been closed by S3 meanwhile.
+        with closing(http.client.HTTPConnection(where.hostname or "", where.port, timeout=120)) as s3:
+            s3.putrequest(self.command, self.path, skip_host=True, skip_accept_encoding=True)
+            for name, value in self.headers.items():
+                if name.lower() not in _HOP_BY_HOP:
+                    s3.putheader(name, value)
+            if body or self.command in ("PUT", "POST"):
+                s3.putheader("Content-Length", str(len(body)))
+            s3.endheaders(body)
+            response = s3.getresponse()
+            answer = response.read()
         kept = [(name, value) for name, value in response.getheaders() if name.lower() not in _HOP_BY_HOP]
         if self.command == "HEAD":
             kept.append(("Content-Length", response.getheader("Content-Length", "0")))
