@@ -21,6 +21,7 @@ from ledgerlake_airflow.aws import client, lake
 log = logging.getLogger(__name__)
 
 SHORTEST_WAIT = 10.0  # seconds; a look costs the start of a process
+_LONG = 3  # pauses; within so many every task that waits has looked once
 _WAITING = ["up_for_reschedule"]
 _ABOUT_TO_PLAN = [*_WAITING, "scheduled", "queued", "running"]
 
@@ -48,7 +49,7 @@ def take_turn(context: Any) -> None:
         held = lease.show(s3, bucket)
         if held is not None and held.holder == holder:
             return
-        wait(str(taken), _next_look(held, longest=1 if holder == LIVE else 3))
+        wait(str(taken), _next_look(held, longest=1 if holder == LIVE else _LONG))
 
 
 def begin_turn(context: Any) -> None:
@@ -61,19 +62,17 @@ def begin_turn(context: Any) -> None:
     """
     held = lease.show(client("s3"), lake().bucket)
     has_it = held is not None and held.holder == holder_of(context)
-    first = "" if has_it else _goes_first(context["ti"], context.get("task_reschedule_count") or 0)
-    if first:
-        wait(first)
+    if not has_it:
+        _let_others_go_first(context["ti"], context.get("task_reschedule_count") or 0)
     take_turn(context)
 
 
-def _goes_first(ti: Any, looks: int) -> str:
-    """Who is to have the next turn; but every third look asks nobody, since a task of a paused DAG waits for ever."""
+def _let_others_go_first(ti: Any, looks: int) -> None:
+    """Wait for them; but every third look asks nobody, since a task of a paused DAG waits for ever."""
     if looks % 3 < 2 and ti.get_ti_count(dag_id=places.LIVE_DAG, task_ids=[PLAN], states=_ABOUT_TO_PLAN):
-        return "a live run waits, and goes first"
+        wait("a live run waits, and goes first")
     if not looks and ti.get_ti_count(dag_id=places.BY_DATE_DAG, task_ids=[PLAN], states=_WAITING):
-        return "others have been waiting already, and go first"
-    return ""
+        wait("others have been waiting, and go first", datetime.now(UTC) + _LONG * _pause())
 
 
 def give_back(context: Any) -> bool:

@@ -16,6 +16,7 @@ from airflow.sdk.exceptions import (
 from ledgerlake import archive, batch, lease, places
 from ledgerlake.by_date import Selection
 from ledgerlake.contracts import DATASETS
+from ledgerlake.deliveries import iso
 from ledgerlake_airflow import form, turns
 
 DAY = date(2025, 4, 1)
@@ -262,6 +263,15 @@ def test_live_runs_go_first_and_so_do_those_that_have_waited(by_date, loaded, ot
             by_date.call("plan_batch")
     else:
         assert by_date.call("plan_batch")["deliveries"] == 1
+
+
+def test_a_new_run_looks_again_after_all_that_have_waited(by_date, loaded):
+    by_date.others = [BY_DATE_WAITS]
+    with pytest.raises(AirflowRescheduleException) as waiting:
+        by_date.call("plan_batch")
+    now = datetime.now(UTC)
+    ends = lease.Lease("x", iso(now - timedelta(hours=1)), iso(now + timedelta(hours=1)))
+    assert waiting.value.reschedule_date >= turns._next_look(ends, 3) - timedelta(seconds=2)
 
 
 def test_a_run_that_has_the_lease_lets_nobody_go_first(by_date, loaded):
