@@ -97,6 +97,8 @@ class Jobs(Construct):
             access.objects(self.lake, [places.open_batch(ANY_BATCH)], access.DELETE),
             access.folders(self.lake, [*read, *write]),
             access.names(self.lake, ["lakehouse-dwh/", "staging/", *deliveries, *read, *write]),
+            # an earlier delivery that a withdrawn row has hidden may still wait
+            access.versions(self.lake, places.RAW),
             access.allow(["s3:GetBucketLocation"], [self.lake.bucket_arn]),
             access.encrypted_by(self.key, "s3"),
             access.allow(access.READ, [self.artifacts.arn_for_objects(self.parameters.artifact_key("glue/*"))]),

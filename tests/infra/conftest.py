@@ -66,6 +66,22 @@ def may(template):
 
 
 @pytest.fixture(scope="session")
+def may_list(template):
+    """may_list(part, action, prefix) → whether the part's policy lets it list the keys below that prefix."""
+
+    def ask(part: str, action: str, prefix: str) -> bool:
+        patterns = [
+            pattern
+            for statement in statements_of(template, part)
+            if action in _list(statement["Action"])
+            for pattern in _list(statement["Condition"]["StringLikeIfExists"]["s3:prefix"])
+        ]
+        return any(fnmatchcase(prefix, pattern) for pattern in patterns)
+
+    return ask
+
+
+@pytest.fixture(scope="session")
 def statements(template):
     """Every statement of a role or managed policy, with the logical id that has it."""
     return [

@@ -59,6 +59,31 @@ def test_a_job_reads_its_deliveries_its_parents_and_its_manifest_and_nothing_els
 
 
 @pytest.mark.parametrize("dataset", DATASETS.values(), ids=lambda dataset: dataset.name)
+def test_a_job_lists_what_it_looks_for_by_name_and_so_is_told_when_there_is_none(may_list, dataset):
+    part, name = f"Jobs{dataset.job.replace('_', '')}role", dataset.name
+    archived = places.archived(f"raw/{name}/2025-04-01.csv", "2025-04-02T08:00:00.000000Z", "v")
+    for prefix in (
+        f"{places.table_prefix(name)}_delta_log/",
+        f"{places.LEDGER}dataset={name}/",
+        places.ledger_part(name, BATCH, "1a2b3c4d"),
+        places.rejected_part(name, "a"),
+        places.parked_prefix(name),
+        places.accepted(BATCH),
+        archived[: archived.rindex("-", 0, archived.rindex("/")) + 1],
+    ):
+        assert may_list(part, "s3:ListBucket", prefix), prefix
+    assert may_list(part, "s3:ListBucketVersions", places.RAW)
+    for prefix in ("control/", "archived/", "ledger/"):
+        assert not may_list(part, "s3:ListBucket", prefix), prefix
+
+
+def test_the_orchestrator_lists_what_it_plans_from(may_list):
+    assert may_list("OrchestratorPolicy", "s3:ListBucketVersions", places.RAW)
+    for prefix in (f"{places.ARCHIVED}orders/", places.OPEN_BATCHES, places.QUARANTINED, "lakehouse-dwh/orders/_delta"):
+        assert may_list("OrchestratorPolicy", "s3:ListBucket", prefix), prefix
+
+
+@pytest.mark.parametrize("dataset", DATASETS.values(), ids=lambda dataset: dataset.name)
 def test_a_job_may_set_its_batch_aside_but_neither_open_nor_accept_one(may, dataset):
     part = f"Jobs{dataset.job.replace('_', '')}role"
     assert may(part, "s3:PutObject", places.quarantined(BATCH))
