@@ -134,7 +134,7 @@ def figures(lake: Connection, outcomes: Sequence[Outcome], style: Format) -> Row
     return Rows(
         ("date", "state", "batch", *(COUNTS[index] for index in shown)),
         [[*row[:3], *(row[3 + index] for index in shown)] for row in rows],
-        ["total", None, None, *(totals[index] for index in shown)],
+        ["total", "", "", *(totals[index] for index in shown)],
     )
 
 

@@ -22,8 +22,8 @@ _COLUMNS = ("batch", "since", "deliveries", "why")
 def quarantined(ctx: typer.Context, style: FormatOption = Format.TABLE) -> None:
     """The batches in quarantine: since when, and why.
 
-    More of their rows were rejected than the contract allows. Nothing of them is in the tables; their
-    files wait in raw/, and no other batch takes them.
+    More of their rows were rejected than the contract of a dataset allows, so nothing of that dataset was
+    changed. Their files wait in raw/, and no other batch takes them.
 
     Example: ledgerlake quarantined
     """

@@ -120,7 +120,7 @@ def quarantined(look: Look, batch_id: str) -> Failed:
     """What a person is told of a batch that was set aside."""
     return Failed(
         f"batch {batch_id} is in quarantine: {look.why(batch_id)}",
-        expected="fewer rejected rows; nothing of the batch is in the tables, and its files wait in raw/",
+        expected="fewer rejected rows; nothing of that dataset was changed, and the batch's files wait in raw/",
         remedy=f"ledgerlake quarantined; to let it through as it is: ledgerlake accept {batch_id}",
     )
 
