@@ -52,9 +52,9 @@ class Delivered:
 
 @dataclass(frozen=True)
 class Rules:
-    """What a row has to be. `tests` holds, by dataset, (reason, column, predicate)."""
+    """What a row has to be. `tests` holds, by dataset, (reason, columns, predicate over their values)."""
 
-    tests: dict[str, tuple[tuple[str, str, Callable[[Any], bool]], ...]]
+    tests: dict[str, tuple[tuple[str, tuple[str, ...], Callable[..., bool]], ...]]
     null_words: tuple[str, ...] = ()
     optional: tuple[str, ...] = ()
 
@@ -125,9 +125,9 @@ def _judge(dataset: str, header: list[str], fields: list[str], rules: Rules) -> 
         except (ValueError, KeyError):
             reasons.append(f"not_{kind.rstrip('?')}: {name}={text}")
             unreadable.add(name)
-    for reason, name, holds in rules.tests.get(dataset, ()):
-        if name not in unreadable and not holds(row[name]):
-            reasons.append(f"{reason}: {name}={given.get(name, '')}")
+    for reason, columns, holds in rules.tests.get(dataset, ()):
+        if not unreadable & {*columns} and not holds(*(row[name] for name in columns)):
+            reasons.append(f"{reason}: " + ", ".join(f"{name}={given.get(name, '')}" for name in columns))
     return reasons, row
 
 

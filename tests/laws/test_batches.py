@@ -20,9 +20,10 @@ from ledgerlake.deliveries import Delivery, iso, waiting
 from ledgerlake.errors import ArchiveError
 from ledgerlake.settings import Settings
 
+pytestmark = pytest.mark.timeout(3600)
 LONG = os.environ.get("LAWS") == "long"
 COMMON = settings(deadline=None, derandomize=not LONG, database=None, suppress_health_check=list(HealthCheck))
-PURE = settings(COMMON, max_examples=20000 if LONG else 2000)
+PURE = settings(COMMON, max_examples=20000 if LONG else 1000)
 ON_S3 = settings(COMMON, max_examples=600 if LONG else 40)
 
 ARCHIVE_LIKE = "20250402T080000.000000Z-0123456789abcdef0123"

@@ -38,7 +38,9 @@ def contracts(number: int) -> dict[str, Dataset]:
 
 
 def _changed(contract: Dataset) -> Dataset:
+    named = "product_name <> 'Rug' or department_id = 2"
     rules = {
+        "products": (Rule("named_or_in_two", named, ("product_name", "department_id")),),
         "orders": (Rule("total_in_bounds", "total_amount between -5 and 50", ("total_amount",)),),
         "order_items": (
             CONTRACTS["order_items"].rules[0],
