@@ -125,7 +125,7 @@ class OneObject:
         if self.body is None:
             seen = ClientError({"Error": {"Code": "NoSuchKey"}}, "GetObject")
         else:
-            seen = {"Body": io.BytesIO(self.body), "ETag": str(self.writes)}
+            seen = {"Body": io.BytesIO(self.body), "ContentLength": len(self.body), "ETag": str(self.writes)}
         if self.after_look:
             self.after_look.pop()()
         if isinstance(seen, ClientError):
