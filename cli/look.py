@@ -121,7 +121,8 @@ def describe(look: Look) -> list[str]:
     lines += [f"in quarantine: {name}" for name in look.quarantined]
     active = next((run for run in look.runs or () if at_work(run)), None)
     if active:
-        lines.append(f"run {active.run_id}: {'  '.join(_signs(active))}")
+        does = WAITS if _waits(active, look.holder) else "  ".join(_signs(active))
+        lines.append(f"run {active.run_id}: {does}")
     active_days = [run for run in reversed(look.by_date) if run.active]
     lines += [f"by date {run.day or run.run_id}: {progress(run, look.holder)}" for run in active_days]
     return lines
@@ -137,19 +138,21 @@ def holder_of(run: Run) -> str:
     return LIVE if run.dag_id == places.LIVE_DAG else f"airflow:{run.dag_id}/{run.run_id}"
 
 
-def _is_planning(run: Run) -> bool:
-    return not any(task.state for task in run.tasks if task.task_id != PLAN)
+def _waits(run: Run, holder: str) -> bool:
+    """While another has the lease, a run that has only begun comes and goes: it waits for its turn."""
+    begun = any(task.state for task in run.tasks if task.task_id not in (SENSOR, PLAN))
+    return bool(holder) and holder != holder_of(run) and not begun
 
 
 def progress(run: Run, holder: str = "") -> str:
     """What an active run is doing, in a few words.
 
     Args:
-        holder: of the lease. While another has it, a run that has only begun comes and goes, and waits.
+        holder: of the lease, for which the run may be waiting.
     """
     if run.state == "queued":
         return "queued"
-    if holder and holder != holder_of(run) and _is_planning(run):
+    if _waits(run, holder):
         return WAITS
     by_state: dict[str | None, list[str]] = {}
     for task in run.tasks:

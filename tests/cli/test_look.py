@@ -63,10 +63,13 @@ def test_a_look_is_described_by_what_waits_and_what_runs():
     assert describe(look()) == ["waiting in raw/: nothing"]
 
 
-def test_a_by_date_run_without_the_lease_waits_and_the_one_that_has_it_works():
+def test_a_run_without_the_lease_waits_and_the_one_that_has_it_works():
     tasks = (Task("plan_batch", "running"), Task("orders_etl", None))
     days = [Run(name, "running", None, tasks, "by_date", date(2025, 4, day)) for name, day in (("b", 2), ("a", 1))]
     seen = Look({}, (), by_date=tuple(days), holder="airflow:by_date/a")
+    live = Look({}, (), runs=(PLANNING,), holder="airflow:by_date/a")
+    assert describe(live)[1:] == ["run r9: waits for its turn"]
+    assert describe(look(runs=(PLANNING,)))[1:] == ["run r9: ✓ wait_for_deliveries"]
     assert describe(seen)[1:] == ["by date 2025-04-01: at work: plan_batch", "by date 2025-04-02: waits for its turn"]
 
 
