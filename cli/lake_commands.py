@@ -109,6 +109,17 @@ def _airflow(airflow: Airflow | None, look: Look) -> list[tuple[str, str]]:
     return rows
 
 
+def airflow(ctx: typer.Context) -> None:
+    """Run Airflow's own command for the local lake: all that follows is Airflow's.
+
+    Example: ledgerlake airflow backfill create --dag-id ecommerce_lakehouse_by_date
+    --from-date 2025-04-01 --to-date 2025-04-15
+    """
+    from infra.local import airflow as local_airflow
+
+    raise typer.Exit(local_airflow.command(_local_home(ctx, "airflow"), ctx.args))
+
+
 def tell_airflow(home: Home) -> None:
     """Print where Airflow's UI is, and its login."""
     user, password = home.airflow_login()

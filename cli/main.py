@@ -87,6 +87,10 @@ app.command(rich_help_panel=_LAKE)(demo.demo)
 app.command(rich_help_panel=_LAKE)(lake_commands.up)
 app.command(rich_help_panel=_LAKE)(lake_commands.down)
 app.command(rich_help_panel=_LAKE)(lake_commands.status)
+app.command(
+    rich_help_panel=_LAKE,
+    context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
+)(lake_commands.airflow)
 app.command(rich_help_panel=_FLOW)(sample_commands.sample)
 app.command(rich_help_panel=_FLOW)(delivery_commands.deliver)
 app.command(rich_help_panel=_FLOW)(delivery_commands.run)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable
+import subprocess
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import requests
@@ -32,6 +33,14 @@ def begin_migration(home: Home) -> None:
     if not _migrated(home).exists():
         script = f'"{_AIRFLOW}" db migrate && touch "{_migrated(home)}"'
         processes.start(home, _MIGRATION, ["bash", "-c", script], environment(home, postgres.url(home)))
+
+
+def command(home: Home, arguments: Sequence[str]) -> int:
+    """Run Airflow's own command for this lake, on this terminal; returns its exit code."""
+    if not _migrated(home).exists():
+        raise NotInstalled(f"{home.folder} has no Airflow", expected="a lake with one", remedy="ledgerlake up")
+    environ = environment(home, postgres.url(home))
+    return subprocess.run([_AIRFLOW, *arguments], env=environ, check=False).returncode
 
 
 def start(home: Home) -> None:
