@@ -15,14 +15,14 @@ from ledgerlake_airflow import ACKNOWLEDGE, PLAN
 from ledgerlake_airflow.aws import client, lake
 from ledgerlake_airflow.form import selection
 from ledgerlake_airflow.planning import told
-from ledgerlake_airflow.turns import begin_turn, give_back, holder_of, wait
+from ledgerlake_airflow.turns import WAITING_RETRIES, begin_turn, give_back, holder_of, wait
 
 log = logging.getLogger(__name__)
 
 DATES = "dates"
 
 
-@task(task_id=PLAN, map_index_template="{{ dates }}")
+@task(task_id=PLAN, retries=WAITING_RETRIES, map_index_template="{{ dates }}")
 def plan_dates() -> dict[str, Any]:
     """Make a batch of the deliveries that the run is asked for, under the lease; wait while another has it.
 

@@ -17,7 +17,7 @@ from ledgerlake_airflow import ACKNOWLEDGE, PLAN, REPORT, WAIT
 from ledgerlake_airflow.aws import client, lake
 from ledgerlake_airflow.messages import Queue
 from ledgerlake_airflow.sensor import MESSAGES
-from ledgerlake_airflow.turns import give_back, holder_of, take_turn
+from ledgerlake_airflow.turns import WAITING_RETRIES, give_back, holder_of, take_turn
 
 log = logging.getLogger(__name__)
 
@@ -25,7 +25,7 @@ RECEIPTS = "receipts"
 OUTCOME = "return_value"
 
 
-@task(task_id=PLAN)
+@task(task_id=PLAN, retries=WAITING_RETRIES)
 def plan_batch() -> dict[str, Any]:
     """Collect the messages, and make or resume a batch under the lease; wait while another has it.
 

@@ -21,6 +21,8 @@ from ledgerlake_airflow.aws import client, lake
 log = logging.getLogger(__name__)
 
 SHORTEST_WAIT = 10.0  # seconds; a look costs the start of a process
+WAITING_RETRIES = 4
+"""Of a task that may wait often: a slow scheduler may take one that looks again for a lost one, which costs a try."""
 _LONG = 3  # pauses; within so many every task that waits has looked once
 _WAITING = ["up_for_reschedule"]
 _ABOUT_TO_PLAN = [*_WAITING, "scheduled", "queued", "running"]

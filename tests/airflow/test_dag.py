@@ -169,6 +169,10 @@ def test_every_task_is_retried_with_back_off_and_ends_some_time(each_dag):
         assert task.on_failure_callback, task.task_id
 
 
+def test_a_plan_that_waits_has_tries_to_spare(each_dag):
+    assert each_dag.get_task("plan_batch").retries > each_dag.get_task("acknowledge").retries
+
+
 def test_its_documentation_says_what_to_do_when_it_fails(dag):
     _, _, remedy = dag.doc_md.partition("### When it fails")
     for command in (
