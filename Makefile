@@ -43,9 +43,7 @@ test: setup lint ## Every test, in its own environment (below 25 minutes on 2 co
 	$(PYTEST_LOCAL) $(LOCAL_TESTS) tests/mutants
 	$(PYTEST_AIRFLOW) tests/airflow
 	wait $$spark && cat "$$said" || { cat "$$said"; exit 1; }
-	$(PYTEST_GLUE) -m "not long" tests/faults/batch
 	$(PYTEST_LOCAL) tests/e2e
-	$(PYTEST_LOCAL) tests/faults/scheduler
 
 test-mutants: setup ## Break one promise after the other in a copy, and see a test find it
 	@.venv/bin/python tests/mutants/mutants.py
