@@ -38,12 +38,13 @@ lint: setup ## Style, types and the fences between the folders
 
 test: setup lint ## Every test, in its own environment (below 25 minutes on 2 cores)
 	@said="$$(mktemp)"
-	$(PYTEST_GLUE) tests/glue tests/inputs tests/laws >"$$said" 2>&1 & spark=$$!
+	{ $(PYTEST_GLUE) tests/glue tests/inputs tests/laws && $(PYTEST_GLUE) -m "not long" tests/faults/batch; } >"$$said" 2>&1 & spark=$$!
 	trap 'kill $$spark 2>/dev/null || true; rm -f "$$said"' EXIT
 	$(PYTEST_LOCAL) $(LOCAL_TESTS) tests/mutants
 	$(PYTEST_AIRFLOW) tests/airflow
-	wait $$spark && cat "$$said" || { cat "$$said"; exit 1; }
 	$(PYTEST_LOCAL) tests/e2e
+	$(PYTEST_LOCAL) tests/faults/scheduler
+	wait $$spark && cat "$$said" || { cat "$$said"; exit 1; }
 
 test-mutants: setup ## Break one promise after the other in a copy, and see a test find it
 	@.venv/bin/python tests/mutants/mutants.py

@@ -40,6 +40,17 @@ JOB = {
     "after the ledger and its mark": Boundary("order_items", "after", "DELETE control/publishing/"),
 }
 
+SHORT = {
+    "after the rows of the stage, before its summary",
+    "after the stage",
+    "half-way through the rejects",
+    "after the table's new files, before their commit",
+    "after the commit of the MERGE",
+    "half-way through the parking",
+    "after the ledger, before the mark is taken away",
+}
+"""Of the job's, those that every run of the suite tries: a process of Spark takes half a minute."""
+
 FIRST_BATCH = {
     "before the table is made": Boundary("products", "before", "PUT lakehouse-dwh/products/_delta_log/"),
     "after the table is made": Boundary(

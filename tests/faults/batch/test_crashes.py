@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from between import Between, Request
-from boundaries import ARCHIVING, FIRST_BATCH, JOB, PLANNING
+from boundaries import ARCHIVING, FIRST_BATCH, JOB, PLANNING, SHORT
 from pictures import picture
 from shop import item, items, order, orders, product, products
 from spark_lake import Lake, later
@@ -74,7 +74,9 @@ def test_the_second_batch_gives_every_step_something_to_do(scene):
     assert len(scene.undisturbed["parked order_items"]) == 4
 
 
-@pytest.mark.parametrize("boundary", JOB.values(), ids=JOB)
+@pytest.mark.parametrize(
+    "boundary", [pytest.param(JOB[name], marks=() if name in SHORT else pytest.mark.long, id=name) for name in JOB]
+)
 def test_a_job_that_is_killed_is_completed_by_the_next_try(scene, kill, boundary):
     lake, planned = scene.again()
     kill(lake, boundary, planned.batch_id)
@@ -82,6 +84,7 @@ def test_a_job_that_is_killed_is_completed_by_the_next_try(scene, kill, boundary
     assert picture(lake) == scene.undisturbed
 
 
+@pytest.mark.long
 def test_a_job_that_is_killed_twice_is_completed_by_the_third_try(scene, kill):
     lake, planned = scene.again()
     kill(lake, JOB["after the commit of the MERGE"], planned.batch_id)
@@ -113,7 +116,7 @@ def test_two_kills_wherever_they_fall_are_made_good(scene, kill, first, second):
     ("name", "first"),
     [
         ("after the commit of the MERGE", "the killed one"),
-        ("after the stage", "the other one"),
+        pytest.param("after the stage", "the other one", marks=pytest.mark.long),
         pytest.param("after the mark that publishing has begun", "the killed one", marks=pytest.mark.long),
         pytest.param("half-way through the rejects", "the killed one", marks=pytest.mark.long),
         pytest.param("half-way through the parking", "the killed one", marks=pytest.mark.long),
