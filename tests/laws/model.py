@@ -57,6 +57,8 @@ class Rules:
     tests: dict[str, tuple[tuple[str, tuple[str, ...], Callable[..., bool]], ...]]
     null_words: tuple[str, ...] = ()
     optional: tuple[str, ...] = ()
+    dotted: tuple[str, ...] = ()
+    """Columns in which a dot parts thousands: 1.000 is a thousand there, and one elsewhere."""
 
 
 class Row(NamedTuple):
@@ -121,7 +123,7 @@ def _judge(dataset: str, header: list[str], fields: list[str], rules: Rules) -> 
                 unreadable.add(name)
             continue
         try:
-            row[name] = VALUE[kind.rstrip("?")](text)
+            row[name] = (_dotted if name in rules.dotted else VALUE[kind.rstrip("?")])(text)
         except (ValueError, KeyError):
             reasons.append(f"not_{kind.rstrip('?')}: {name}={text}")
             unreadable.add(name)
@@ -131,9 +133,23 @@ def _judge(dataset: str, header: list[str], fields: list[str], rules: Rules) -> 
     return reasons, row
 
 
+def _integer(text: str) -> int:
+    whole, _, zeros = text.partition(".")
+    if not whole.removeprefix("-").isdecimal() or zeros.strip("0"):
+        raise ValueError(text)
+    return int(whole)
+
+
+def _dotted(text: str) -> int:
+    first, *groups = text.split(".")
+    if groups and (len(first) > 3 or any(len(group) != 3 for group in groups)):
+        raise ValueError(text)
+    return int("".join((first, *groups)))
+
+
 VALUE: dict[str, Callable[[str], Any]] = {
-    "bigint": int,
-    "int": int,
+    "bigint": _integer,
+    "int": _integer,
     "double": float,
     "string": str,
     "boolean": {"0": False, "1": True}.__getitem__,

@@ -26,8 +26,6 @@ from ledgerlake.contracts import Dataset, QualityLimit, Rule
 from ledgerlake.deliveries import Delivery
 from ledgerlake.storage import put_if_absent
 
-KEYS = 10
-"""In the range of each schedule."""
 COUNTS = ("rows_read", "restored", "released", *FATES, "withdrawn")
 
 
@@ -47,8 +45,15 @@ def _changed(contract: Dataset) -> Dataset:
             Rule("cart_position_to_five", "add_to_cart_order <= 5", ("add_to_cart_order",)),
         ),
     }
-    columns = tuple(replace(c, required=c.required and c.name not in NEW.optional) for c in contract.columns)
+    columns = tuple(
+        replace(column, required=column.required and column.name not in NEW.optional, **_marks(column.name))
+        for column in contract.columns
+    )
     return replace(contract, columns=columns, null_words=NEW.null_words, rules=rules.get(contract.name, contract.rules))
+
+
+def _marks(column: str) -> dict[str, str]:
+    return {"thousands": ".", "decimal": ","} if column in NEW.dotted else {}
 
 
 @dataclass(frozen=True)
@@ -74,11 +79,7 @@ class World:
 
     def __init__(self, lake: Any, schedules: list[Schedule]) -> None:
         self.lake, self.schedules = lake, schedules
-        self.folders = [f"s{number:04}" for number in range(len(schedules))]
-        self.delivered = [
-            schedule.deliveries(folder, number * KEYS)
-            for number, (folder, schedule) in enumerate(zip(self.folders, schedules, strict=True))
-        ]
+        self.delivered = [schedule.deliveries(number) for number, schedule in enumerate(schedules)]
         self.models = [ModelLake() for _ in schedules]
         self.known: dict[Delivered, Delivery] = {}
         self._parts: dict[tuple[str, str], list[dict[str, Any]]] = {}
@@ -128,9 +129,9 @@ class World:
     def _differences(self, batch_id: str) -> dict[int, list[Difference]]:
         product = self._product(batch_id)
         found: dict[int, list[Difference]] = {}
-        for number, (folder, model) in enumerate(zip(self.folders, self.models, strict=True)):
+        for number, model in enumerate(self.models):
             expected = _of_model(model, batch_id)
-            seen = product[folder]
+            seen = product[number]
             if differing := [
                 Difference(what, seen[what], expected[what])
                 for what in sorted(seen.keys() | expected.keys())
@@ -139,30 +140,30 @@ class World:
                 found[number] = differing
         return found
 
-    def _product(self, batch_id: str) -> dict[str, dict[str, dict[Any, Any]]]:
-        """By folder and part of the lake, what is there now."""
-        found: dict[str, dict[str, dict[Any, Any]]] = defaultdict(lambda: defaultdict(dict))
+    def _product(self, batch_id: str) -> dict[int, dict[str, dict[Any, Any]]]:
+        """By schedule and part of the lake, what is there now."""
+        found: dict[int, dict[str, dict[Any, Any]]] = defaultdict(lambda: defaultdict(dict))
         for dataset in DATASETS:
             columns = names(dataset)
             for row in _in_utc(self.lake.table(dataset).read()).collect():
                 place, content = _place(row, dataset), tuple(_plain(row[name]) for name in columns)
-                where = found[_folder(row["_source_file"])][f"table {dataset}"]
+                where = found[_schedule(row["_source_file"])][f"table {dataset}"]
                 where[place] = (*where.get(place, ()), (content, row["_batch_id"]))
             for row in self._parquet(places.parked_prefix(dataset)):
                 content = tuple(_plain(row[name]) for name in columns)
-                found[_folder(row["_source_file"])][f"parked_{dataset}"][_place(row, dataset)] = (
+                found[_schedule(row["_source_file"])][f"parked_{dataset}"][_place(row, dataset)] = (
                     content,
                     row["_batch_id"],
                     tuple(sorted(row["missing"])),
                 )
             for row in self._parquet(places.rejected_prefix(dataset)):
                 place = row["source_file"], _iso(row["landed_at"]), row["source_row"]
-                where = found[_folder(row["source_file"])][f"rejected_{dataset}"]
+                where = found[_schedule(row["source_file"])][f"rejected_{dataset}"]
                 where[place] = (row["original"], tuple(map(_reason, row["reasons"])), row["batch_id"])
         for row in self._parquet(places.LEDGER):
             if row["batch_id"] == batch_id:
                 counts = {name: row[name] for name in COUNTS if row[name]}
-                found[_folder(row["source_file"])]["ledger"][row["source_file"], _iso(row["landed_at"])] = counts
+                found[_schedule(row["source_file"])]["ledger"][row["source_file"], _iso(row["landed_at"])] = counts
         return found
 
     def _parquet(self, prefix: str) -> Iterator[dict[str, Any]]:
@@ -208,8 +209,8 @@ def _place(row: Any, dataset: str) -> tuple[int, ...]:
     return (row[CONTRACTS[dataset].key[0]], *version)
 
 
-def _folder(key: str) -> str:
-    return key.split("/")[2]
+def _schedule(key: str) -> int:
+    return int(key.split("/")[2])
 
 
 def _iso(time: datetime | str) -> str:
