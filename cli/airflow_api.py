@@ -102,6 +102,15 @@ class Airflow:
     def unpause(self, dag_id: str) -> None:
         self._transport.send("PATCH", f"/dags/{dag_id}", body={"is_paused": False})
 
+    def pause(self, dag_id: str) -> None:
+        """No further task of it begins."""
+        self._transport.send("PATCH", f"/dags/{dag_id}", body={"is_paused": True})
+
+    def end(self, run: Run, note: str) -> None:
+        """End an active run where it is, as a success; `note` says why."""
+        path = f"/dags/{run.dag_id}/dagRuns/{quote(run.run_id)}"
+        self._transport.send("PATCH", path, body={"state": "success", "note": note})
+
     def active_backfill(self) -> Backfill | None:
         """The backfill of the by-date DAG that is not over."""
         found = self._get("/backfills", dag_id=places.BY_DATE_DAG, order_by="-id", limit=_PAGE)["backfills"]

@@ -14,12 +14,15 @@ from rich.progress import track
 
 from cli import connection
 from cli.connection import Connection
+from cli.executions import Executions
 from cli.failures import Mistyped, stderr
+from cli.orchestrator_commands import STEP_FUNCTIONS, refuse_unless_chosen
 from cli.showing import stdout
 from cli.waiting import wait as wait_for
 from ledgerlake import places
 from ledgerlake.contracts import DATASETS
 from ledgerlake.deliveries import iso
+from ledgerlake.settings import ORCHESTRATORS
 
 TimeoutOption = Annotated[float, typer.Option("--timeout", min=0, help="Seconds after which to give up (exit code 4).")]
 
@@ -74,17 +77,35 @@ def run(
     ctx: typer.Context,
     wait: Annotated[bool, typer.Option("--wait", help="Then wait until the lake has come to rest.")] = False,
     timeout: TimeoutOption = 1800,
+    orchestrator: Annotated[
+        str | None, typer.Option(metavar="NAME", help="step_functions: start an execution and name it.")
+    ] = None,
+    first: Annotated[str | None, typer.Option("--from", metavar="DAY", help="The first day, then.")] = None,
+    last: Annotated[str | None, typer.Option("--to", metavar="DAY", help="The last; the first, if not given.")] = None,
 ) -> None:
     """Make the pipeline look into raw/ now.
 
-    A run is always waiting for a message; this sends one. It finds what waits, or goes on with the
-    batch that a failed run left open.
+    A message wakes it, whoever consumes the queue. It finds what waits, or goes on with the batch that a
+    failed run left open. With --orchestrator step_functions an execution is started instead; given days, it
+    processes their deliveries again, as a backfill does.
 
     Example: ledgerlake run --wait
     """
+    if (first or last) and orchestrator != STEP_FUNCTIONS:
+        raise Mistyped("--from and --to are for Step Functions", remedy="ledgerlake backfill --from DAY --to DAY")
+    if last and not first:
+        raise Mistyped("--to without --from", expected="both, or the first day alone")
+    if orchestrator not in (None, *ORCHESTRATORS):
+        raise Mistyped(f"there is no orchestrator {orchestrator!r}", expected=f"one of {', '.join(ORCHESTRATORS)}")
     lake = connection.of(ctx)
-    wake(lake)
-    stdout.print("The pipeline was told to look.")
+    if orchestrator and not first:
+        refuse_unless_chosen(lake, orchestrator)
+    if orchestrator == STEP_FUNCTIONS:
+        days = {"from": first, "to": last or first} if first else {}
+        stdout.print(f"Execution {Executions(lake).start(days)} has begun.", soft_wrap=True)
+    else:
+        wake(lake)
+        stdout.print("The pipeline was told to look.")
     if wait:
         wait_here(lake, timeout)
 

@@ -16,12 +16,19 @@ from cli.showing import Format, FormatOption, Rows, show, stdout
 from cli.waiting import airflow_of, look_at
 from infra.local.home import Home
 from ledgerlake import places
+from ledgerlake.settings import ORCHESTRATORS
+
+AIRFLOW = ORCHESTRATORS[0]
 
 
 def up(
     ctx: typer.Context,
     fresh: Annotated[bool, typer.Option("--fresh", help="Wipe the lake first; all its data is lost.")] = False,
     no_airflow: Annotated[bool, typer.Option("--no-airflow", help="Start the local AWS only.")] = False,
+    orchestrator: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help=f"Who runs the pipeline: {' or '.join(ORCHESTRATORS)} (needs no Airflow)."),
+    ] = None,
 ) -> None:
     """Start the local lake: AWS, Postgres, Airflow. Safe to repeat.
 
@@ -30,11 +37,33 @@ def up(
     from infra.local import lake  # starting and stopping need much that other commands do not
 
     home = _local_home(ctx, "up")
+    chosen = _orchestrator(home, orchestrator, fresh)
+    with_airflow = not no_airflow and chosen == AIRFLOW
     with stderr.status("starting") as spinner:
-        lake.up(home, fresh=fresh, airflow=not no_airflow, say=lambda text: spinner.update(text))
+        lake.up(home, fresh=fresh, airflow=with_airflow, orchestrator=chosen, say=lambda text: spinner.update(text))
     stdout.print("The lake is up.")
-    if not no_airflow:
+    if with_airflow:
         tell_airflow(home)
+    elif chosen != AIRFLOW:
+        stdout.print(f"Step Functions run the pipeline, {places.STATE_MACHINE}; see: ledgerlake executions")
+
+
+def _orchestrator(home: Home, wanted: str | None, fresh: bool) -> str:
+    """The one that is asked for, else the one there was; a lake that is wiped begins with the default.
+
+    Raises:
+        Mistyped: there is none of that name, or the lake that is up has the other one.
+    """
+    if wanted is not None and wanted not in ORCHESTRATORS:
+        raise Mistyped(f"there is no orchestrator {wanted!r}", expected=f"one of {', '.join(ORCHESTRATORS)}")
+    before = ORCHESTRATORS[0] if fresh else home.orchestrator
+    if wanted not in (None, before) and not fresh and (home.folder / "aws").exists():
+        raise Mistyped(
+            f"{before} consumes the queue of the lake in {home.folder}",
+            expected="one orchestrator at a time",
+            remedy=f"ledgerlake orchestrator use {wanted}; or with --fresh, which wipes the lake",
+        )
+    return wanted or before
 
 
 def down(
@@ -85,6 +114,7 @@ def _state(lake: connection.Connection) -> list[tuple[str, str]]:
     ]
     if look.waits and look.gate_waits_for:
         rows.append(("the gate waits for", ", ".join(look.gate_waits_for)))
+    rows += [(f"execution {each.name}", "at work") for each in look.executions if each.active]
     rows += _airflow(airflow, look)
     return rows
 

@@ -9,6 +9,7 @@ from enum import Enum
 from typing import Any
 
 from cli.airflow_api import Run, Task
+from cli.executions import Execution
 from ledgerlake import places
 from ledgerlake.batch import LIVE
 from ledgerlake.deliveries import from_iso
@@ -49,6 +50,7 @@ class Look:
         by_date: runs of the by-date DAG, newest first; without those that a paused DAG lets nobody begin.
         quarantined: `why` and `since`, by batch.
         holder: of the lease; empty when it is free.
+        executions: of the state machine, newest first.
     """
 
     waits: dict[str, int]
@@ -58,6 +60,7 @@ class Look:
     by_date: tuple[Run, ...] = ()
     quarantined: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     holder: str = ""
+    executions: tuple[Execution, ...] = ()
 
     def why(self, batch_id: str) -> str:
         """Why a batch is in quarantine, without what follows for everybody."""
@@ -80,9 +83,11 @@ def judge(look: Look, since: datetime) -> Verdict:
         since: when we began to wait; a run that failed earlier has been told of already.
     """
     runs = look.runs or ()
-    if failed_run(look, since):
+    if failed_run(look, since) or failed_execution(look, since):
         return Verdict.FAILED
-    if any(map(at_work, runs)) or any(run.active for run in look.by_date) or look.open_batches:
+    active = any(map(at_work, runs)) or any(run.active for run in look.by_date)
+    active = active or any(execution.active for execution in look.executions)
+    if active or look.open_batches:
         return Verdict.BUSY
     if not look.waits:
         return Verdict.IDLE
@@ -99,6 +104,18 @@ def failed_run(look: Look, since: datetime) -> Run | None:
             return None
         if run.state == "failed" and run.ended and run.ended >= since:
             return run
+    return None
+
+
+def failed_execution(look: Look, since: datetime) -> Execution | None:
+    """The newest execution to have failed since then, unless a newer one has succeeded where it stopped."""
+    for execution in look.executions:
+        if execution.ended is None or execution.ended < since:
+            continue
+        if not execution.failed and not look.open_batches:
+            return None
+        if execution.failed:
+            return execution
     return None
 
 
@@ -123,6 +140,7 @@ def describe(look: Look) -> list[str]:
     if active:
         does = WAITS if _waits(active, look.holder) else "  ".join(_signs(active))
         lines.append(f"run {active.run_id}: {does}")
+    lines += [f"execution {each.name}: at work" for each in look.executions if each.active]
     active_days = [run for run in reversed(look.by_date) if run.active]
     lines += [f"by date {run.day or run.run_id}: {progress(run, look.holder)}" for run in active_days]
     return lines

@@ -13,6 +13,7 @@ from cli import (
     backfill_commands,
     delivery_commands,
     demo,
+    execution_commands,
     lake_commands,
     log_commands,
     quarantine_commands,
@@ -23,6 +24,7 @@ from cli.connection import Choice
 from cli.dead_letter_commands import dead_letters
 from cli.failures import EXIT_CODES, INTERRUPTED, explain, stderr, tell
 from cli.lease_commands import lease
+from cli.orchestrator_commands import orchestrator
 from ledgerlake import __version__
 from ledgerlake.errors import LedgerlakeError
 
@@ -91,11 +93,13 @@ app.command(
     rich_help_panel=_LAKE,
     context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
 )(lake_commands.airflow)
+app.add_typer(orchestrator, name="orchestrator", rich_help_panel=_LAKE)
 app.command(rich_help_panel=_FLOW)(sample_commands.sample)
 app.command(rich_help_panel=_FLOW)(delivery_commands.deliver)
 app.command(rich_help_panel=_FLOW)(delivery_commands.run)
 app.command(rich_help_panel=_FLOW)(delivery_commands.wait)
 app.command(rich_help_panel=_FLOW)(backfill_commands.backfill)
+app.command(rich_help_panel=_FLOW)(execution_commands.executions)
 app.command(rich_help_panel=_TROUBLE)(log_commands.logs)
 app.command(rich_help_panel=_TROUBLE)(quarantine_commands.quarantined)
 app.command(rich_help_panel=_TROUBLE)(quarantine_commands.accept)

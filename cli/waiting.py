@@ -14,8 +14,9 @@ from rich.text import Text
 from cli.airflow_api import Airflow, Run
 from cli.airflow_transport import LocalAirflow, ManagedAirflow, Refused
 from cli.connection import Connection
+from cli.executions import Executions
 from cli.failures import Failed, GateClosed, NotUp, TimedOut
-from cli.look import Look, Verdict, describe, failed_run, first_failure, judge
+from cli.look import Look, Verdict, describe, failed_execution, failed_run, first_failure, judge
 from ledgerlake import batch, lease, places, quarantine
 from ledgerlake.deliveries import waiting
 
@@ -27,7 +28,9 @@ _LOOK = "ledgerlake run --wait"
 
 def look_at(lake: Connection, airflow: Airflow | None) -> Look:
     """Ask S3 and Airflow."""
-    runs = tuple(airflow.latest_runs()) if airflow else None  # first: a batch opens before its run is seen ended
+    # first: a batch opens before its run is seen ended
+    executions = tuple(Executions(lake).latest())
+    runs = tuple(airflow.latest_runs()) if airflow else None
     by_date = by_date_runs(airflow) if airflow else ()
     set_aside = quarantine.quarantined(lake.s3, lake.bucket)
     held = quarantine.in_quarantine(lake.s3, lake.bucket) if set_aside else frozenset()
@@ -43,6 +46,7 @@ def look_at(lake: Connection, airflow: Airflow | None) -> Look:
         by_date=by_date,
         quarantined=set_aside,
         holder=holder(lake),
+        executions=executions,
     )
 
 
@@ -93,7 +97,7 @@ def wait(lake: Connection, *, timeout: float, console: Console) -> None:
         GateClosed: what waits cannot be processed until something else is delivered.
         TimedOut: after `timeout` seconds.
     """
-    airflow = airflow_of(lake, console)
+    airflow = airflow_of(lake, console if lake.settings.orchestrator == "airflow" else None)
     since = datetime.now(UTC)
     until = time.monotonic() + timeout
     with Display(console) as display:
@@ -109,7 +113,7 @@ def wait(lake: Connection, *, timeout: float, console: Console) -> None:
     if aside := look.quarantined_since(since):
         raise quarantined(look, aside[-1])
     if verdict is Verdict.FAILED:
-        raise _failed(look, since, airflow)
+        raise _failed(look, since, airflow) if failed_run(look, since) else _failed_execution(lake, look, since)
     if verdict is Verdict.GATE_CLOSED:
         missing = ", ".join(look.gate_waits_for)
         remedy = f"ledgerlake deliver {look.gate_waits_for[0]} FILE"
@@ -136,6 +140,16 @@ def _failed(look: Look, since: datetime, airflow: Airflow | None) -> Failed:
         f"run {run.run_id} failed in {task.task_id}: {reason(airflow, run)}",
         expected="every task to succeed; nothing is lost, the next run goes on where this one stopped",
         remedy=f"mend the cause (ledgerlake logs shows the jobs), then: {again}",
+    )
+
+
+def _failed_execution(lake: Connection, look: Look, since: datetime) -> Failed:
+    execution = failed_execution(look, since)
+    assert execution is not None
+    return Failed(
+        f"execution {execution.name} failed: {Executions(lake).why(execution)}",
+        expected="every state to succeed; nothing is lost, the next execution goes on where this one stopped",
+        remedy=f"mend the cause (ledgerlake executions {execution.name} shows its states), then: {_LOOK}",
     )
 
 

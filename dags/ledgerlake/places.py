@@ -146,6 +146,7 @@ class Places:
     artifact_bucket: str
     queue_url: str
     topic_arn: str
+    state_machine_arn: str
     region: str
 
     @classmethod
@@ -162,6 +163,7 @@ class Places:
             artifact_bucket=f"ledgerlake-artifacts-{where}",
             queue_url=f"{sqs}/{settings.account}/{QUEUE}",
             topic_arn=f"arn:aws:sns:{settings.region}:{settings.account}:{TOPIC}",
+            state_machine_arn=f"arn:aws:states:{settings.region}:{settings.account}:stateMachine:{STATE_MACHINE}",
             region=settings.region,
         )
 

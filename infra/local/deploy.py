@@ -41,6 +41,7 @@ def deploy(home: Home) -> None:
         release = packaging.build(Path(scratch))
         template = _upload(boto3.client("s3", **session), where.artifact_bucket, release)
     parameters = {"Environment": "local", "ArtifactBucket": where.artifact_bucket, "Release": release.name}
+    parameters["Orchestrator"] = home.orchestrator
     _apply(boto3.client("cloudformation", **session), f"{home.endpoint_url}/{template}", parameters)
     _keep_notifications(boto3.client("sns", **session), boto3.client("sqs", **session), where.topic_arn)
 

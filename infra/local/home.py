@@ -69,7 +69,17 @@ class Home:
             "AWS_EC2_METADATA_DISABLED": "true",
             "LEDGERLAKE_ENVIRONMENT": "local",
             "LEDGERLAKE_HOME": str(self.folder),
+            "LEDGERLAKE_ORCHESTRATOR": self.orchestrator,
         }
+
+    @property
+    def orchestrator(self) -> str:
+        """Who consumes the lake's queue."""
+        return str(self._kept("orchestrator.json").get("orchestrator", settings.ORCHESTRATORS[0]))
+
+    def choose_orchestrator(self, name: str) -> None:
+        """Keep who consumes the queue; it takes effect with the next deployment."""
+        self._keep("orchestrator.json", {"orchestrator": name})
 
     def process_environment(self, inherited: Mapping[str, str]) -> dict[str, str]:
         """`inherited` for a process of this lake: without what would lead it to another AWS account."""

@@ -13,12 +13,15 @@ Say = Callable[[str], None]
 KEPT = ("ports.json", "secrets.json")
 
 
-def up(home: Home, *, fresh: bool = False, airflow: bool = True, say: Say = lambda _: None) -> None:
+def up(
+    home: Home, *, fresh: bool = False, airflow: bool = True, orchestrator: str | None = None, say: Say = lambda _: None
+) -> None:
     """Start what does not run, deploy what has changed, and return when all is healthy.
 
     Args:
         fresh: wipe the home first; all its data is lost.
         airflow: also start Postgres and Airflow.
+        orchestrator: who consumes the queue from now on; as before, if not given.
         say: is told, in a few words each, what is being done.
 
     Raises:
@@ -27,6 +30,8 @@ def up(home: Home, *, fresh: bool = False, airflow: bool = True, say: Say = lamb
     if fresh:
         down(home, say=say)
         _wipe(home)
+    if orchestrator:
+        home.choose_orchestrator(orchestrator)
     before = {name for name, state in status(home).items() if state == "running"}
     try:
         _up(home, with_airflow=airflow, say=say)

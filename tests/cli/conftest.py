@@ -43,6 +43,30 @@ class Athena:
             yield {"ResultSet": {"ResultSetMetadata": {"ColumnInfo": columns}, "Rows": data}}
 
 
+class Stack:
+    """The data plane's stack: its parameters, and no more."""
+
+    def __init__(self):
+        self.parameters = {"Environment": "dev", "Orchestrator": "airflow"}
+
+    def describe_stacks(self, **_):
+        given = [{"ParameterKey": name, "ParameterValue": value} for name, value in self.parameters.items()]
+        return {"Stacks": [{"Parameters": given}]}
+
+    def update_stack(self, **request):
+        assert request["UsePreviousTemplate"]
+        given = {each["ParameterKey"]: each for each in request["Parameters"]}
+        assert given.keys() == self.parameters.keys(), "a parameter that is not named falls back to its default"
+        self.parameters |= {name: each["ParameterValue"] for name, each in given.items() if "ParameterValue" in each}
+
+    def get_waiter(self, name):
+        assert name == "stack_update_complete"
+        return self
+
+    def wait(self, **_):
+        return None
+
+
 def unknown_action(**_):
     error = {"Code": "InvalidAction", "Message": "The action StartMessageMoveTask is not valid for this endpoint."}
     parsed = {"Error": error, "ResponseMetadata": {"HTTPStatusCode": 400}}
@@ -55,6 +79,7 @@ class Lake(connection.Connection):
 
     athena: Athena = field(default_factory=Athena)
     airflow: ManagedAirflow = field(default_factory=ManagedAirflow)
+    stack: Stack = field(default_factory=Stack)
     mwaa_environment: str = NAME
 
     def client(self, service: str) -> Any:
@@ -62,6 +87,8 @@ class Lake(connection.Connection):
             return self.airflow.client(self.session)
         if service == "athena":
             return self.athena
+        if service == "cloudformation":
+            return self.stack
         client = super().client(service)
         if service == "sqs":  # as the local AWS answers; moto would end the test
             client.meta.events.register("before-call.sqs.StartMessageMoveTask", unknown_action)

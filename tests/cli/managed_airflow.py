@@ -81,8 +81,17 @@ class ManagedAirflow:
         if path.startswith("/backfills"):
             return self._backfill(method, path, body)
         if path.startswith("/dags/") and method == "PATCH":
-            self.paused.discard(path.rpartition("/")[2])
+            self._change(path.split("/"), body)
         return 200, {"is_paused": path.rpartition("/")[2] in self.paused}
+
+    def _change(self, path, body):
+        """Of a DAG whether it is paused, of a run its state."""
+        if "dagRuns" in path:
+            self.set(path[-1], body["state"], {})
+        elif body["is_paused"]:
+            self.paused.add(path[-1])
+        else:
+            self.paused.discard(path[-1])
 
     def _tasks_of(self, run_id):
         for number, (task_id, state) in enumerate(self.tasks[run_id].items()):
