@@ -11,6 +11,7 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -96,6 +97,19 @@ class Lake:
         return named + left_behind(self.home)
 
 
+def job_processes(lake: Lake, job: str) -> list[psutil.Process]:
+    """The Python of the job's run, which leads a process group with Spark's JVM."""
+    mine = [each for each in left_behind(lake.home) if each.is_running()]
+    return [each for each in mine if any(part.endswith(f"/{job}.py") for part in _command(each))]
+
+
+def _command(process: psutil.Process) -> list[str]:
+    try:
+        return process.cmdline()
+    except psutil.Error:
+        return []
+
+
 def _names(process: psutil.Process, folder: str) -> bool:
     try:
         return any(folder in argument for argument in process.cmdline())
@@ -103,19 +117,26 @@ def _names(process: psutil.Process, folder: str) -> bool:
         return False
 
 
-@pytest.fixture(scope="session", name="lake")
-def whole_lake() -> Iterator[Lake]:
-    """`ledgerlake up --fresh`, and `ledgerlake down --purge` at the end."""
+@contextmanager
+def lake_of(*options: str) -> Iterator[Lake]:
+    """`ledgerlake up --fresh …` in a home of its own, and `ledgerlake down --purge` at the end."""
     if not (ROOT / ".venv-airflow").exists() or not (ROOT / ".venv-glue").exists():
         pytest.skip("the environments of Airflow and Glue are missing: make setup")
     # Postgres' socket lies in the home, and a socket's path may have 107 characters.
     folder = Path(tempfile.mkdtemp(prefix="lake-"))
     running = Lake(Home(folder))
     try:
-        running.do("up", "--fresh")
+        running.do("up", "--fresh", *options)
         yield running
     finally:
         running.say("down", "--purge")
         left = running.processes()
         shutil.rmtree(folder, ignore_errors=True)
     assert left == [], "`ledgerlake down` left processes behind"
+
+
+@pytest.fixture(scope="session", name="lake")
+def whole_lake() -> Iterator[Lake]:
+    """A lake on which Airflow runs the pipeline."""
+    with lake_of() as running:
+        yield running

@@ -13,6 +13,7 @@ from collections.abc import Callable
 import psutil
 import pytest
 from shop import item, items, order, orders, product, products
+from whole_lake import job_processes
 
 from infra.local import processes
 from ledgerlake import places
@@ -72,19 +73,6 @@ def until(come: Callable[[], object], what: str) -> None:
     while not come():
         assert time.monotonic() < deadline, f"{what} did not come in {PATIENCE} seconds"
         time.sleep(0.2)
-
-
-def job_processes(lake, job: str) -> list[psutil.Process]:
-    """The Python of the job's run, which leads a process group with Spark's JVM."""
-    mine = [each for each in processes.left_behind(lake.home) if each.is_running()]
-    return [each for each in mine if any(part.endswith(f"/{job}.py") for part in command(each))]
-
-
-def command(process: psutil.Process) -> list[str]:
-    try:
-        return process.cmdline()
-    except psutil.Error:
-        return []
 
 
 def at_work(lake, dataset: str, before: set[str]) -> None:

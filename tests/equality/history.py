@@ -1,0 +1,124 @@
+"""What producers do to a lake in some days, and what happens to it meanwhile: five acts, sixteen deliveries.
+
+Every act delivers, waits until the lake has come to rest, and answers with what `ledgerlake wait` said.
+"""
+
+from __future__ import annotations
+
+import gzip
+import os
+import signal
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from shop import item, items, order, orders, product, products
+from whole_lake import Lake, job_processes
+
+from ledgerlake import places
+from ledgerlake.contracts import DATASETS
+
+_PATIENCE = 900
+_CLOSED = 5
+
+
+@dataclass(frozen=True)
+class Told:
+    """A lake after the history, and the exit code of each act's waiting."""
+
+    lake: Lake
+    codes: list[int]
+
+
+def closed_gate(lake: Lake) -> int:
+    """Orders alone: nothing can be loaded yet, and nobody is woken for nothing."""
+    _deliver(lake, {"orders/2025-04-01.csv": orders(order(10), order(11), order(12, "ten"), order(13))})
+    return _rest(lake, _CLOSED)
+
+
+def first_day(lake: Lake) -> int:
+    """The rest of the day, with dirt, duplicates, and items whose order or product comes later."""
+    _deliver(
+        lake,
+        {
+            "order_items/2025-04-01.csv": items(
+                item(100, 10), item(100, 11), item(101, 20), item(102, 10, 3), item(103, 13), item(103, 13), "x,,,,,,,,"
+            ),
+            "products/products.csv": products(product(1), product(2), "x,1,Home,Sofa", product(2, 1, "Chair")),
+        },
+    )
+    return _rest(lake)
+
+
+def corrections(lake: Lake) -> int:
+    """An order and a product move to other partitions, parents arrive, and a file is overwritten while it waits."""
+    _deliver(
+        lake,
+        {
+            "order_items/2025-04-02.csv": items(item(110, 10), item(103, 13), item(111, 30)),
+            "orders/2025-04-02.csv": orders(order(10, 12.5, "2025-04-02"), order(20), order(11, -1)),
+            "products/2025-04-02.csv": products(product(3), product(1, 2)),
+        },
+    )
+    for total in (40, 41):
+        _deliver(lake, {"orders/again.csv": orders(order(40, total))})
+    return _rest(lake)
+
+
+def crash(lake: Lake) -> int:
+    """The job of the orders is killed in the middle of its work."""
+    before = set(_staged(lake))
+    _deliver(
+        lake,
+        {
+            "order_items/2025-04-03.csv": items(item(120, 30), item(121, 50)),
+            "orders/2025-04-03.csv": orders(order(30), order(13, 99), "y,,,,,"),
+        },
+    )
+    deadline = time.monotonic() + _PATIENCE
+    while not set(_staged(lake)) - before:
+        assert time.monotonic() < deadline, "the job of the orders never began to stage"
+        time.sleep(0.2)
+    for job in job_processes(lake, DATASETS["orders"].job):
+        os.killpg(job.pid, signal.SIGKILL)
+    return _rest(lake)
+
+
+def odd_files(lake: Lake) -> int:
+    """Compressed, empty, with a wrong header, under names that are hard to write, and outside every folder."""
+    _deliver(
+        lake,
+        {
+            "order_items/2025-04-04.csv.gz": gzip.compress(items(item(130, 50), item(131, 40)).encode(), mtime=0),
+            "orders/2025-04-04 é+ &.csv": orders(order(50)),
+            "orders/2025-04-04-empty.csv": "",
+            "orders/2025-04-04-wrong.csv": "order,total\n1,2\n",
+            "readme.txt": "nothing of ours",
+        },
+    )
+    return _rest(lake)
+
+
+ACTS: tuple[Callable[[Lake], int], ...] = (closed_gate, first_day, corrections, crash, odd_files)
+
+
+def _deliver(lake: Lake, files: dict[str, str | bytes]) -> None:
+    """In the order of their keys, which is that of versions of one second too."""
+    s3 = lake.client("s3")
+    for name in sorted(files):
+        body = files[name]
+        s3.put_object(Bucket=lake.bucket, Key=places.RAW + name, Body=body.encode() if isinstance(body, str) else body)
+
+
+def _rest(lake: Lake, code: int = 0) -> int:
+    """`ledgerlake wait`, until it says that; a run that fails meanwhile is mended by the next one."""
+    deadline = time.monotonic() + _PATIENCE
+    time.sleep(1)
+    while (said := lake.say("wait", "--timeout", str(_PATIENCE), timeout=_PATIENCE + 60).returncode) != code:
+        assert time.monotonic() < deadline, f"the lake did not come to rest: `ledgerlake wait` said {said}"
+        time.sleep(2)
+    return said
+
+
+def _staged(lake: Lake) -> list[str]:
+    return [key for key in lake.keys("staging/") if "/orders/" in key]

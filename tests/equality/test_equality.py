@@ -1,0 +1,49 @@
+"""Whoever runs the pipeline, the lake is the same: one history, two orchestrators, no difference."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import pytest
+from portrait import differences, portrait
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(2400)]
+BOTH = ("airflow", "step_functions")
+
+
+@pytest.fixture(scope="session")
+def portraits(told):
+    return {name: portrait(told[name].lake) for name in BOTH}
+
+
+def test_the_two_lakes_are_the_same(portraits):
+    found = differences(*(portraits[name] for name in BOTH), BOTH)
+    assert not found, "\n".join(["the orchestrators differ:", *found])
+
+
+def test_the_history_gives_both_something_to_do(portraits, told):
+    """Else their equality would prove nothing."""
+    one = portraits["airflow"]
+    assert told["airflow"].codes == told["step_functions"].codes == [5, 0, 0, 0, 0]
+    assert len({fact[0] for fact in one["ledger"]}) == 4, "four batches"
+    assert one["archive"].total() == 15
+    assert one["raw"] == Counter({("raw/readme.txt",): 1})
+    assert one["letters"].total() == 4
+    assert one["checks"].total() == 20
+    for part in ("table products", "table orders", "table order_items", "rejected_orders", "rejected_products"):
+        assert one[part], part
+    assert sum(one["partitions of orders"].values()) >= 6
+    assert one["parked_order_items"].total() == 0 or one["parked_order_items"]
+    ledger = "\n".join(" ".join(map(str, fact)) for fact in one["ledger"])
+    for fate in ("released", "inserted", "updated", "unchanged", "superseded", "rejected", "parked"):
+        assert any(f"{fate}={number}" in ledger for number in range(1, 9)), fate
+
+
+def test_a_difference_is_said_in_a_line():
+    one = {"ledger": Counter({("batch 1", "rows_read=3"): 1})}
+    other = {"ledger": Counter({("batch 1", "rows_read=2"): 1}), "archive": Counter({("raw/a.csv",): 2})}
+    assert differences(one, other, BOTH) == [
+        "archive: only by step_functions: raw/a.csv",
+        "ledger: only by airflow: batch 1 | rows_read=3",
+        "ledger: only by step_functions: batch 1 | rows_read=2",
+    ]
