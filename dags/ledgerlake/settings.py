@@ -18,6 +18,7 @@ from ledgerlake.errors import SettingsError
 
 ENVIRONMENTS = ("local", "dev", "prod")
 GATES = ("loaded", "delivered", "any")
+ORCHESTRATORS = ("airflow", "step_functions")
 
 
 @dataclass(frozen=True)
@@ -47,9 +48,18 @@ class Settings:
     task_retries: int = 2
     retry_delay_seconds: int = 60
     job_timeout_minutes: int = 60
+    orchestrator: str = "airflow"
+    """Who consumes the queue: `airflow` (its sensor) or `step_functions` (the Lambda CheckDataAvailability)."""
+    sweep_minutes: int = 15
+    """Step Functions look into raw/ so often without a message: an event may have been lost."""
+    date_concurrency: int = 4
+    """So many dates of one backfill are asked for at a time; the lease has them take turns."""
+    execution_timeout_minutes: int = 360
+    """An execution that runs for so long is ended; the sweep gives its lease back and goes on."""
 
     def __post_init__(self) -> None:
-        for name, allowed in (("environment", ENVIRONMENTS), ("gate", GATES)):
+        choices = (("environment", ENVIRONMENTS), ("gate", GATES), ("orchestrator", ORCHESTRATORS))
+        for name, allowed in choices:
             if getattr(self, name) not in allowed:
                 raise SettingsError(f"{name} is {getattr(self, name)!r}", expected=f"one of {', '.join(allowed)}")
         for field in fields(self):
@@ -70,6 +80,8 @@ _DEFAULTS: dict[str, dict[str, object]] = {
         "task_retries": 2,
         "retry_delay_seconds": 5,
         "job_timeout_minutes": 20,
+        "sweep_minutes": 1,
+        "execution_timeout_minutes": 60,
     },
     "dev": {"settle_seconds": 10.0},
     "prod": {},
