@@ -38,7 +38,7 @@ def _begin() -> States:
         "failed": [],
         "reason": jsonata("$type($states.input.reason) = 'string' ? $states.input.reason : ''"),
     }
-    is_range = "$type($states.input.from) = 'string' and $type($states.input.date) != 'string'"
+    is_range = "$type($states.input.from) = 'string' and $not($type($states.input.date) = 'string')"
     begin = choice([(is_range, "PlanDates")], "PlanBatch")
     begin["Choices"][0]["Assign"] = begin["Assign"] = nothing_yet
     return begin

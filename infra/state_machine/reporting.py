@@ -13,12 +13,15 @@ from infra.state_machine import retries
 from infra.state_machine.states import CAUSE, ERROR, EXECUTION, State, States, caught, choice, invoke, jsonata, task
 from ledgerlake import places
 
+_ASKED = "$states.context.Execution.Input"
 _FACTS = {
     "execution": jsonata(EXECUTION),
     "started_at": jsonata("$states.context.Execution.StartTime"),
     "plan": jsonata("$plan"),
     "archive": jsonata("$archive"),
     "reason": jsonata("$reason"),
+    # for a run that failed before it had a plan; null is as good as nothing
+    **{name: jsonata(f"$exists({_ASKED}.{name}) ? {_ASKED}.{name} : null") for name in ("date", "from", "to")},
 }
 _FIRST_ERROR = "($exists($failed[0].error) ? $failed[0].error : 'CheckFailed')"
 _IN_WORDS = (
