@@ -8,7 +8,7 @@ MAKEFLAGS += --no-print-directory
 PYTEST_LOCAL := PYTHONPATH=.:dags:lambdas .venv/bin/python -m pytest
 PYTEST_GLUE := PYTHONPATH=dags:glue_scripts JAVA_HOME="$$(.venv-glue/bin/python infra/local/java.py)" .venv-glue/bin/python -m pytest
 PYTEST_AIRFLOW := PYTHONPATH=dags:plugins .venv-airflow/bin/python -m pytest
-LOCAL_TESTS := $(wildcard tests/unit tests/infra tests/local tests/cli tests/lambdas)
+LOCAL_TESTS := $(wildcard tests/unit tests/infra tests/local tests/cli tests/lambdas tests/step_functions)
 
 .PHONY: help setup setup-cli demo test test-laws test-faults test-mutants test-fast lint down synth
 
@@ -27,7 +27,7 @@ demo: setup-cli ## Start a lake on this machine, deliver a few days to it and sh
 down: ## Stop the lake that `make demo` or `ledgerlake up` started
 	@if [ -x .venv/bin/ledgerlake ]; then .venv/bin/ledgerlake down; fi
 
-synth: setup ## Write the CloudFormation templates again from infra/
+synth: setup ## Write state machine, template and their picture again from infra/
 	@PYTHONPATH=.:dags .venv/bin/python -m infra.synth
 
 lint: setup ## Style, types and the fences between the folders

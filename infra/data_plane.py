@@ -9,9 +9,10 @@ from __future__ import annotations
 import aws_cdk as cdk
 from constructs import Construct
 
-from infra.data_plane_archive import Archive
 from infra.data_plane_catalogue import Catalogue
+from infra.data_plane_functions import Functions
 from infra.data_plane_jobs import Jobs
+from infra.data_plane_machine import Machine, Wakers
 from infra.data_plane_messages import Messages
 from infra.data_plane_orchestrator import Orchestrator
 from infra.data_plane_parameters import Parameters
@@ -20,7 +21,7 @@ from ledgerlake import places
 
 
 class DataPlane(cdk.Stack):
-    """Lake, messages, catalogue, jobs, archive, and the policy of who runs them."""
+    """Lake, messages, catalogue, jobs, functions, state machine, and the policy of Airflow, the other orchestrator."""
 
     def __init__(self, scope: Construct) -> None:
         super().__init__(
@@ -35,11 +36,14 @@ class DataPlane(cdk.Stack):
         lake = Lake(self, parameters, key, messages.queue).bucket
         Catalogue(self, lake, key)
         Jobs(self, parameters, lake, key)
-        Archive(self, parameters, lake, key)
+        functions = Functions(self, parameters, lake, key, messages)
+        machine = Machine(self, parameters, lake, key, messages, functions).machine
+        Wakers(self, parameters, messages, functions)
         orchestrator = Orchestrator(self, lake, key, messages)
         self._output("LakeBucket", lake.bucket_name)
         self._output("QueueUrl", messages.queue.queue_url)
         self._output("TopicArn", messages.topic.topic_arn)
+        self._output("StateMachineArn", machine.ref)
         self._output("OrchestratorPolicyArn", orchestrator.policy.managed_policy_arn)
 
     def _output(self, name: str, value: str) -> None:

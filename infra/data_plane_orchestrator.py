@@ -8,13 +8,11 @@ from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
 from infra import data_plane_access as access
-from infra.data_plane_catalogue import catalogue_arns
+from infra import data_plane_work as work
 from infra.data_plane_messages import Messages
 from ledgerlake import places
-from ledgerlake.contracts import DATASETS
 
 _LEASE = places.LEASE.rpartition("/")[0] + "/"
-_QUERIED = ("lakehouse-dwh/", "rejected/", "parked/", places.LEDGER)
 _SUMMARIES = "staging/"  # what the report tells beside the ledger
 
 
@@ -27,7 +25,7 @@ class Orchestrator(Construct):
             self,
             "Policy",
             description="Run the pipeline of Ledgerlake: for the execution role of its orchestrator.",
-            statements=[*_objects(lake, key), *_work(), *_queries(), *_messages(messages)],
+            statements=[*_objects(lake, key), *_work(), *work.queries(), *_messages(messages)],
         )
 
 
@@ -38,45 +36,21 @@ def _objects(lake: s3.IBucket, key: kms.IKey) -> list[iam.PolicyStatement]:
         access.objects(lake, [places.ARCHIVED], access.READ),
         access.names(lake, [places.ARCHIVED]),
         access.objects(lake, [places.BATCHES, _LEASE, places.ATHENA_RESULTS], access.WRITE),
-        access.objects(lake, [*_QUERIED, _SUMMARIES], access.READ),
-        access.names(lake, [places.BATCHES, _LEASE, places.ATHENA_RESULTS, *_QUERIED, _SUMMARIES]),
+        access.objects(lake, [*work.QUERIED, _SUMMARIES], access.READ),
+        access.names(lake, [places.BATCHES, _LEASE, places.ATHENA_RESULTS, *work.QUERIED, _SUMMARIES]),
         access.allow(["s3:GetBucketLocation"], [lake.bucket_arn]),
         access.encrypted_by(key, "s3", "sqs", "sns"),
     ]
 
 
 def _work() -> list[iam.PolicyStatement]:
-    jobs = [access.arn("glue", f"job/{dataset.job}") for dataset in DATASETS.values()]
-    runs = ["glue:StartJobRun", "glue:GetJob", "glue:GetJobRun", "glue:GetJobRuns", "glue:BatchStopJobRun"]
     return [
-        access.allow(runs, jobs),
-        access.allow(
-            ["glue:StartCrawler", "glue:GetCrawler", "glue:StopCrawler"],
-            [access.arn("glue", f"crawler/{places.CRAWLER}")],
-        ),
+        *work.jobs("glue:GetJob"),
+        *work.crawler("glue:StopCrawler"),
         access.allow(["lambda:InvokeFunction"], [access.arn("lambda", f"function:{places.ARCHIVE_FUNCTION}")]),
         access.allow(
             ["logs:GetLogEvents", "logs:FilterLogEvents", "logs:DescribeLogStreams"],
             [access.arn("logs", "log-group:/aws-glue/jobs*")],
-        ),
-    ]
-
-
-def _queries() -> list[iam.PolicyStatement]:
-    return [
-        access.allow(
-            [
-                "athena:StartQueryExecution",
-                "athena:GetQueryExecution",
-                "athena:GetQueryResults",
-                "athena:StopQueryExecution",
-                "athena:GetWorkGroup",
-            ],
-            [access.arn("athena", f"workgroup/{places.WORKGROUP}")],
-        ),
-        access.allow(
-            ["glue:GetDatabase", "glue:GetTable", "glue:GetTables", "glue:GetPartitions"],
-            [*catalogue_arns(), access.arn("glue", f"table/{places.DATABASE}/*")],
         ),
     ]
 

@@ -9,7 +9,7 @@ from ledgerlake import settings
 
 
 class Parameters(Construct):
-    """Environment, ArtifactBucket and Release, and the settings of that environment."""
+    """Environment, ArtifactBucket, Release and Orchestrator, and the settings of that environment."""
 
     def __init__(self, scope: Construct) -> None:
         super().__init__(scope, "Parameters")
@@ -29,6 +29,13 @@ class Parameters(Construct):
             allowed_pattern="[0-9a-f]{16}",
             constraint_description="must be a release's name: 16 hexadecimal digits",
         )
+        self._orchestrator = _parameter(
+            scope,
+            "Orchestrator",
+            "Who consumes the queue: Airflow's sensor, or the Lambda that starts executions of the state machine.",
+            allowed_values=list(settings.ORCHESTRATORS),
+            default=settings.Settings.orchestrator,
+        )
         self._settings = CfnMapping(
             scope, "Settings", mapping={name: _settings(name) for name in settings.ENVIRONMENTS}
         )
@@ -36,6 +43,10 @@ class Parameters(Construct):
     @property
     def environment(self) -> str:
         return self._environment.value_as_string
+
+    @property
+    def orchestrator(self) -> str:
+        return self._orchestrator.value_as_string
 
     @property
     def artifact_bucket(self) -> str:
@@ -51,6 +62,10 @@ class Parameters(Construct):
     def setting(self, name: str) -> float:
         """A number among the settings of the environment that is deployed."""
         return Token.as_number(Fn.find_in_map(self._settings.logical_id, self.environment, name))
+
+    def setting_text(self, name: str) -> str:
+        """The same as text."""
+        return Fn.find_in_map(self._settings.logical_id, self.environment, name)
 
     def bucket_name(self, kind: str) -> str:
         """`ledgerlake-<environment>-<account>-<region>`, as `ledgerlake.places` says."""
@@ -68,4 +83,11 @@ def _settings(environment: str) -> dict[str, str]:
     return {
         "VisibilitySeconds": str(values.visibility_seconds),
         "JobTimeoutMinutes": str(values.job_timeout_minutes),
+        "PollSeconds": str(max(1, round(values.poll_seconds))),
+        "SweepRate": _rate(values.sweep_minutes),
     }
+
+
+def _rate(minutes: int) -> str:
+    """As EventBridge asks for it, which refuses `rate(1 minutes)`."""
+    return f"rate({minutes} minute{'' if minutes == 1 else 's'})"

@@ -9,6 +9,9 @@ RULES = {
     "AwsSolutions-GL1": "CloudWatch Logs encrypts these logs already, with a key of its own; they hold counts, keys "
     "and errors, and the rows themselves are only in the lake, under the lake's key.",
     "AwsSolutions-GL3": "Bookmarks are switched off: a job reads what its batch's manifest names.",
+    "AwsSolutions-SF1": "Step Functions keeps every event of an execution for 90 days itself; the log is for the "
+    "errors, and rows of checks do not belong into it.",
+    "AwsSolutions-SF2": "An execution is one chain of minutes-long jobs, each with its own log; a trace adds nothing.",
     "AwsSolutions-L1": "Python 3.13 is what the archive is tested with; a newer runtime is taken up together with "
     "the tests, not when CDK learns of it.",
 }
@@ -19,6 +22,9 @@ WILDCARDS = {
     "one release that is deployed, read only.",
     r"^Resource::arn:<AWS::Partition>:logs:<AWS::Region>:<AWS::AccountId>:log-group:/aws(-glue|/lambda)/.+\*$": "Glue "
     "and Lambda name the log streams, and Glue adds /output, /error or /logs-v2 to the name of its group.",
+    r"^Resource::arn:<AWS::Partition>:states:<AWS::Region>:<AWS::AccountId>:execution:EcommerceETLPipeline:\*$": ""
+    "Executions of this one state machine: each has a name of its own.",
+    r"^Resource::\*$": "Log delivery, which knows no resources; only the state machine's role has it.",
     r"^Resource::arn:<AWS::Partition>:glue:<AWS::Region>:<AWS::AccountId>:table/ecommerce_dwh/\*$": "A query may "
     "read every table of this one database; further permissions on the objects decide what it sees.",
 }

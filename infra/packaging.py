@@ -1,4 +1,4 @@
-"""Releases: what Glue and Lambda run, built from the tree as a deployment uploads it.
+"""Releases: what Glue, Lambda and Step Functions run, built from the tree as a deployment uploads it.
 
 A release is named by its content, so the same tree is the same release on every machine, two
 releases never mix in one bucket, and a deployment of what is there already uploads nothing.
@@ -12,11 +12,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import ledgerlake
+from infra.functions import FUNCTIONS
 from infra.wheel import archive, file_name, sources, wheel
 from ledgerlake.contracts import DATASETS
 from ledgerlake.errors import LedgerlakeError
 
 ROOT = Path(__file__).parents[1]
+DEFINITION = Path("step_functions", "ecommerce_etl_pipeline.asl.json")
 WHEEL = file_name("ledgerlake-glue", ledgerlake.__version__)
 
 
@@ -52,13 +54,18 @@ def lambda_key(name: str) -> str:
     return f"lambdas/{name}.zip"
 
 
+def definition_key() -> str:
+    """The key of the state machine's definition, below the release."""
+    return f"step_functions/{DEFINITION.name}"
+
+
 def build(target: Path, root: Path = ROOT) -> Release:
     """Write the artefacts of the tree at `root` to `target/<release>/…`.
 
     Raises:
         PackagingError: a script or handler that the template names is not in the tree.
     """
-    artefacts = {**_glue(root), **_lambdas(root)}
+    artefacts = {**_glue(root), **_lambdas(root), **_definition(root)}
     name = _content_hash(artefacts)
     files = {}
     for key, content in artefacts.items():
@@ -87,10 +94,16 @@ def _glue(root: Path) -> dict[str, bytes]:
 
 def _lambdas(root: Path) -> dict[str, bytes]:
     folders = sorted(path for path in (root / "lambdas").iterdir() if path.is_dir() and path.name != "__pycache__")
-    _require(root / "lambdas" / "archive_etl_files" / "handler.py", root, "the handler of ArchiveETLFiles")
+    for function in FUNCTIONS:
+        _require(root / "lambdas" / function.folder / "handler.py", root, f"the handler of {function.name}")
     for folder in folders:
         _require(folder / "handler.py", root, f"the handler of lambdas/{folder.name}")
     return {lambda_key(folder.name): archive({**sources(folder), **_kernel(root)}) for folder in folders}
+
+
+def _definition(root: Path) -> dict[str, bytes]:
+    _require(root / DEFINITION, root, "the definition of the state machine")
+    return {definition_key(): (root / DEFINITION).read_bytes()}
 
 
 def _kernel(root: Path) -> dict[str, bytes]:

@@ -1,4 +1,4 @@
-"""Write the committed template from the CDK application: `python -m infra.synth` (needs Node).
+"""Write what is committed of what the code says: state machine and template: `python -m infra.synth` (needs Node).
 
 What is written is the same on every machine: no paths, no times, no hashes of assets.
 """
@@ -10,8 +10,11 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from infra import packaging
+from infra.state_machine import definition
 from ledgerlake import places
 
+DEFINITION = packaging.ROOT / packaging.DEFINITION
 TEMPLATE = Path(__file__).parent / "templates" / "ledgerlake-data-plane.template.json"
 
 
@@ -37,6 +40,7 @@ def _without_metadata(template: dict[str, Any]) -> dict[str, Any]:
 
 
 def main() -> None:
+    DEFINITION.write_text(definition.text())
     with tempfile.TemporaryDirectory() as folder:
         TEMPLATE.write_text(text(synthesised(Path(folder))))
 

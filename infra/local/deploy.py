@@ -29,8 +29,11 @@ _ABSENT = ("DELETE_COMPLETE", "ROLLBACK_COMPLETE", "CREATE_FAILED", "ROLLBACK_FA
 """States from which a stack cannot be updated."""
 
 
-def deploy(home: Home) -> None:
+def deploy(home: Home, orchestrator: str | None = None) -> None:
     """Build, upload and deploy what has changed.
+
+    Args:
+        orchestrator: who consumes the queue; if not given, what this process's own settings say.
 
     Raises:
         DeployError: names the resource that failed and its reason.
@@ -40,8 +43,12 @@ def deploy(home: Home) -> None:
     with tempfile.TemporaryDirectory() as scratch:
         release = packaging.build(Path(scratch))
         template = _upload(boto3.client("s3", **session), where.artifact_bucket, release)
-    parameters = {"Environment": "local", "ArtifactBucket": where.artifact_bucket, "Release": release.name}
-    parameters["Orchestrator"] = home.orchestrator
+    parameters = {
+        "Environment": "local",
+        "ArtifactBucket": where.artifact_bucket,
+        "Release": release.name,
+        "Orchestrator": orchestrator or home.orchestrator,
+    }
     _apply(boto3.client("cloudformation", **session), f"{home.endpoint_url}/{template}", parameters)
     _keep_notifications(boto3.client("sns", **session), boto3.client("sqs", **session), where.topic_arn)
 

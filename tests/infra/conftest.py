@@ -13,6 +13,7 @@ VALUES = {
     "Environment": "prod",
     "ArtifactBucket": "ledgerlake-artifacts-prod-123456789012-eu-west-1",
     "Release": "0123456789abcdef",
+    "Orchestrator": "airflow",
     "AWS::AccountId": "123456789012",
     "AWS::Region": "eu-west-1",
     "AWS::Partition": "aws",
@@ -37,7 +38,25 @@ def committed() -> dict:
 @pytest.fixture(scope="session")
 def template(committed) -> dict:
     """The committed template with every function computed, as a deployment to `prod` would see it."""
-    return {**committed, "Resources": _compute(committed["Resources"], committed)}
+    return computed(committed)
+
+
+@pytest.fixture(scope="session")
+def chosen(committed):
+    """chosen(kind) → the one resource of that type in a deployment whose orchestrator is Step Functions."""
+
+    def find(kind: str) -> dict:
+        resources = computed(committed, Orchestrator="step_functions")["Resources"].values()
+        (found,) = [each["Properties"] for each in resources if each["Type"] == kind]
+        return found
+
+    return find
+
+
+def computed(committed: dict, **values: str) -> dict:
+    """The template with every function computed; `values` are those of parameters, over `VALUES`."""
+    given = {**committed, "Values": {**VALUES, **values}}
+    return {**given, "Resources": _compute(committed["Resources"], given)}
 
 
 @pytest.fixture(scope="session")
@@ -123,8 +142,8 @@ def _compute(node, template):
 
 
 def _ref(name, template):
-    if name in VALUES:
-        return VALUES[name]
+    if name in template["Values"]:
+        return template["Values"][name]
     return _compute(template["Resources"][name]["Properties"].get("BucketName", name), template)
 
 
@@ -143,4 +162,14 @@ def _find_in_map(argument, template):
     return template["Mappings"][name][first][second]
 
 
-_FUNCTIONS = {"Ref": _ref, "Fn::GetAtt": _get_att, "Fn::Join": _join, "Fn::FindInMap": _find_in_map}
+def _if(argument, template):
+    name, then, otherwise = argument
+    return _compute(then if _holds(template["Conditions"][name], template) else otherwise, template)
+
+
+def _holds(condition, template) -> bool:
+    first, second = _compute(condition["Fn::Equals"], template)
+    return first == second
+
+
+_FUNCTIONS = {"Ref": _ref, "Fn::GetAtt": _get_att, "Fn::Join": _join, "Fn::FindInMap": _find_in_map, "Fn::If": _if}

@@ -65,6 +65,7 @@ def releases(aws, tmp_path_factory):
     release = build(tmp_path_factory.mktemp("release"))
     second = "f" * 16
     aws("s3").create_bucket(Bucket=PLACES.artifact_bucket)
+    aws("s3").upload_file(str(TEMPLATE), PLACES.artifact_bucket, TEMPLATE.name)
     for key, path in release.files.items():
         for name in (release.name, second):
             aws("s3").upload_file(str(path), PLACES.artifact_bucket, key.replace(release.name, name))
@@ -73,7 +74,7 @@ def releases(aws, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def deployed(aws, releases):
-    aws("cloudformation").create_stack(StackName=places.STACK, **_request(releases[0]))
+    aws("cloudformation").create_stack(StackName=places.STACK, **_request(aws, releases[0]))
     return _settled(aws)
 
 
@@ -108,16 +109,16 @@ def test_a_delivery_sends_one_message_and_an_object_elsewhere_none(aws):
 
 @pytest.mark.usefixtures("deployed")
 def test_another_release_is_an_update(aws, releases):
-    aws("cloudformation").update_stack(StackName=places.STACK, **_request(releases[1]))
+    aws("cloudformation").update_stack(StackName=places.STACK, **_request(aws, releases[1]))
     assert _settled(aws)["StackStatus"] == "UPDATE_COMPLETE"
     script = aws("glue").get_job(JobName="orders_etl")["Job"]["Command"]["ScriptLocation"]
     assert script == f"s3://{PLACES.artifact_bucket}/{releases[1]}/glue/orders_etl.py"
 
 
-def _request(release: str) -> dict:
+def _request(aws, release: str) -> dict:
     values = {"Environment": "local", "ArtifactBucket": PLACES.artifact_bucket, "Release": release}
     return {
-        "TemplateBody": json.dumps(json.loads(TEMPLATE.read_text()), separators=(",", ":")),
+        "TemplateURL": f"{aws('s3').meta.endpoint_url}/{PLACES.artifact_bucket}/{TEMPLATE.name}",
         "Parameters": [{"ParameterKey": name, "ParameterValue": value} for name, value in values.items()],
         "Capabilities": ["CAPABILITY_IAM"],
     }

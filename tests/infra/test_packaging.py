@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from infra.packaging import ROOT, PackagingError, build, wheel_key
+from infra.functions import FUNCTIONS
+from infra.packaging import DEFINITION, ROOT, PackagingError, build, wheel_key
 from ledgerlake.contracts import DATASETS
 
 
@@ -21,7 +22,8 @@ def tree(tmp_path) -> Path:
     """A tree with the real kernel, and the smallest scripts and Lambda that a release can have."""
     root = tmp_path / "tree"
     shutil.copytree(ROOT / "dags" / "ledgerlake", root / "dags" / "ledgerlake")
-    for name in ("glue_scripts/ledgerlake_spark/__init__.py", "lambdas/archive_etl_files/handler.py"):
+    handlers = [f"lambdas/{function.folder}/handler.py" for function in FUNCTIONS]
+    for name in ("glue_scripts/ledgerlake_spark/__init__.py", *handlers, str(DEFINITION)):
         (root / name).parent.mkdir(parents=True)
         (root / name).write_text('"""Small."""\n')
     for dataset in DATASETS.values():
@@ -51,6 +53,7 @@ def test_the_same_tree_gives_the_same_bytes_at_another_time_and_place(tree, tmp_
         "glue_scripts/orders_etl.py",
         "glue_scripts/ledgerlake_spark/__init__.py",
         "lambdas/archive_etl_files/handler.py",
+        "step_functions/ecommerce_etl_pipeline.asl.json",
         "dags/ledgerlake/contracts/orders.py",
     ],
 )
@@ -63,7 +66,13 @@ def test_any_change_of_what_runs_is_another_release(tree, tmp_path, changed):
 
 @pytest.mark.parametrize(
     "missing",
-    ["glue_scripts/orders_etl.py", "glue_scripts/ledgerlake_spark/__init__.py", "lambdas/archive_etl_files/handler.py"],
+    [
+        "glue_scripts/orders_etl.py",
+        "glue_scripts/ledgerlake_spark/__init__.py",
+        "lambdas/archive_etl_files/handler.py",
+        "lambdas/plan_etl_batch/handler.py",
+        "step_functions/ecommerce_etl_pipeline.asl.json",
+    ],
 )
 def test_what_the_template_would_start_but_the_tree_lacks_is_named(tree, tmp_path, missing):
     (tree / missing).unlink()
@@ -77,6 +86,7 @@ def test_a_release_has_every_artefact_that_the_template_names(tree, tmp_path, of
     named = {function["Code"]["S3Key"] for function in of_type("AWS::Lambda::Function").values()}
     for job in of_type("AWS::Glue::Job").values():
         named |= {job["Command"]["ScriptLocation"], job["DefaultArguments"]["--additional-python-modules"]}
+    named |= {each["DefinitionS3Location"]["Key"] for each in of_type("AWS::StepFunctions::StateMachine").values()}
     assert keys == {name.split("0123456789abcdef/")[1] for name in named}
 
 

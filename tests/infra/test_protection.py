@@ -19,6 +19,7 @@ ALLOWED_WILDCARDS = (
     "arn:aws:s3:::ledgerlake-artifacts-prod-123456789012-eu-west-1/0123456789abcdef/glue/*",  # one release
     "arn:aws:logs:eu-west-1:123456789012:log-group:/aws*",  # streams that the services name
     f"arn:aws:glue:eu-west-1:123456789012:table/{places.DATABASE}/*",  # the tables of one database
+    f"arn:aws:states:eu-west-1:123456789012:execution:{places.STATE_MACHINE}:*",  # of one state machine
 )
 
 
@@ -138,6 +139,8 @@ def test_the_orchestrator_starts_work_and_reads_results_but_touches_neither_tabl
 def test_no_statement_reaches_further_than_the_listed_wildcards(statements):
     assert len(statements) > 40
     for name, statement in statements:
+        if _delivers_logs(name, statement):
+            continue
         assert statement["Effect"] == "Allow"
         assert not any("*" in action for action in _list(statement["Action"])), (name, statement)
         for resource in _list(statement["Resource"]):
@@ -145,11 +148,70 @@ def test_no_statement_reaches_further_than_the_listed_wildcards(statements):
             assert not wide, f"{name} may {statement['Action']} on {resource}"
 
 
+def _delivers_logs(name: str, statement: dict) -> bool:
+    """Whether it is the state machine's permission to have its log delivered, for which AWS knows no resource."""
+    actions = _list(statement["Action"])
+    return name.startswith("MachineRole") and all(
+        action.startswith("logs:") and action.endswith(("LogDelivery", "LogDeliveries", "Policy", "Policies", "Groups"))
+        for action in actions
+    )
+
+
+def test_one_statement_alone_names_no_resource(statements):
+    assert [name[: len("MachineRole")] for name, each in statements if "*" in _list(each["Resource"])] == [
+        "MachineRole"
+    ]
+
+
 def test_every_part_has_a_role_of_its_own(of_type):
     users = [job["Role"] for job in of_type("AWS::Glue::Job").values()]
     users += [crawler["Role"] for crawler in of_type("AWS::Glue::Crawler").values()]
     users += [function["Role"] for function in of_type("AWS::Lambda::Function").values()]
+    users += [machine["RoleArn"] for machine in of_type("AWS::StepFunctions::StateMachine").values()]
     assert len(set(users)) == len(users) == len(of_type("AWS::IAM::Role"))
+
+
+def test_who_plans_opens_batches_and_touches_neither_tables_nor_deliveries(may, may_list):
+    for part in ("CheckRole", "PlanRole"):
+        assert may(part, "s3:PutObject", places.manifest(BATCH))
+        assert may(part, "s3:PutObject", places.open_batch(BATCH))
+        assert may(part, "s3:PutObject", places.LEASE)
+        assert may_list(part, "s3:ListBucketVersions", places.RAW)
+        assert may_list(part, "s3:ListBucket", "lakehouse-dwh/orders/_delta_log/")
+        for key in ("lakehouse-dwh/orders/part-0.parquet", "raw/orders/a.csv", "archived/orders/x/a.csv", "ledger/x"):
+            assert not may(part, "s3:PutObject", key)
+            assert not may(part, "s3:DeleteObject", key)
+            assert not may(part, "s3:DeleteObjectVersion", key)
+    archived = "archived/orders/x/a.csv"
+    assert may("PlanRole", "s3:GetObject", archived), "its metadata says which version it is"
+    assert not may("CheckRole", "s3:GetObject", archived)
+
+
+def test_the_report_closes_the_batch_and_reads_no_row(may):
+    assert may("ReportRole", "s3:DeleteObject", places.open_batch(BATCH))
+    assert may("ReportRole", "s3:PutObject", places.LEASE)
+    assert may("ReportRole", "s3:GetObject", places.stage_summary(BATCH, "orders"))
+    for key in ("lakehouse-dwh/orders/part-0.parquet", "raw/orders/a.csv", "rejected/orders/a.parquet"):
+        assert not may("ReportRole", "s3:GetObject", key)
+
+
+def test_the_state_machine_reads_what_athena_reads_for_it_and_writes_results_only(may):
+    assert may("MachineRole", "s3:GetObject", "lakehouse-dwh/orders/part-0.parquet")
+    assert may("MachineRole", "s3:PutObject", f"{places.ATHENA_RESULTS}a.csv")
+    for key in ("lakehouse-dwh/orders/a", "raw/orders/a.csv", "archived/a", places.LEASE, places.manifest(BATCH)):
+        assert not may("MachineRole", "s3:PutObject", key)
+
+
+def test_only_check_data_availability_starts_executions_beside_the_machine_itself(statements):
+    starters = {name for name, each in statements if "states:StartExecution" in _list(each["Action"])}
+    assert {name.partition("Role")[0] for name in starters} == {"Check", "Machine"}
+
+
+def test_the_clock_alone_may_call_a_function_beside_who_has_a_policy_for_it(of_type):
+    (permission,) = of_type("AWS::Lambda::Permission").values()
+    ((rule, _),) = of_type("AWS::Events::Rule").items()
+    assert permission["Principal"] == "events.amazonaws.com"
+    assert (permission["SourceAccount"], permission["SourceArn"]) == ("123456789012", f"{rule}.Arn")
 
 
 def test_buckets_are_versioned_encrypted_closed_to_the_public_and_outlive_the_stack(template, of_type):

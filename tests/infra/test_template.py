@@ -1,8 +1,13 @@
 """What is deployed follows from the contracts, the catalogue, the places and the settings."""
 
+import json
+import re
+
 import pytest
 
-from infra.packaging import script_key, wheel_key
+from infra.functions import CHECK, FUNCTIONS
+from infra.packaging import definition_key, script_key, wheel_key
+from infra.synth import DEFINITION
 from ledgerlake import catalogue, places, settings
 from ledgerlake.contracts import DATASETS
 
@@ -107,6 +112,8 @@ def test_every_environment_has_its_settings(committed):
         assert committed["Mappings"]["Settings"][environment] == {
             "VisibilitySeconds": str(expected.visibility_seconds),
             "JobTimeoutMinutes": str(expected.job_timeout_minutes),
+            "PollSeconds": str(max(1, round(expected.poll_seconds))),
+            "SweepRate": f"rate({expected.sweep_minutes} minute{'s' if expected.sweep_minutes > 1 else ''})",
         }
 
 
@@ -119,14 +126,69 @@ def test_queries_are_bounded_and_their_results_encrypted_whatever_the_client_ask
     assert configuration["ResultConfiguration"]["EncryptionConfiguration"]["EncryptionOption"] == "SSE_KMS"
 
 
-def test_the_archive_runs_from_the_release_and_knows_its_lake(of_type):
-    (function,) = of_type("AWS::Lambda::Function").values()
-    assert function["FunctionName"] == places.ARCHIVE_FUNCTION
-    assert function["Code"]["S3Key"] == "0123456789abcdef/lambdas/archive_etl_files.zip"
-    assert function["Environment"]["Variables"] == {"LEDGERLAKE_BUCKET": PLACES.bucket}
-    (log,) = of_type("AWS::Logs::LogGroup").values()
-    assert log["LogGroupName"] == f"/aws/lambda/{places.ARCHIVE_FUNCTION}"
+@pytest.mark.parametrize("declared", FUNCTIONS, ids=lambda declared: declared.name)
+def test_a_function_runs_from_the_release_and_knows_its_lake(of_type, declared):
+    (function,) = [f for f in of_type("AWS::Lambda::Function").values() if f["FunctionName"] == declared.name]
+    assert function["Code"]["S3Key"] == f"0123456789abcdef/lambdas/{declared.folder}.zip"
+    assert int(function["Timeout"]) == 60 * declared.minutes
+    variables = function["Environment"]["Variables"]
+    assert variables["LEDGERLAKE_BUCKET"] == PLACES.bucket
+    assert (variables["LEDGERLAKE_ENVIRONMENT"], variables["LEDGERLAKE_ORCHESTRATOR"]) == ("prod", "airflow")
+    (log,) = [g for g in of_type("AWS::Logs::LogGroup").values() if g["LogGroupName"] == f"/aws/lambda/{declared.name}"]
     assert log["RetentionInDays"] == 90
+
+
+def test_there_are_no_other_functions_and_only_one_is_told_of_machine_and_topic(of_type):
+    functions = {each["FunctionName"]: each for each in of_type("AWS::Lambda::Function").values()}
+    assert set(functions) == {declared.name for declared in FUNCTIONS}
+    more = {name: set(each["Environment"]["Variables"]) for name, each in functions.items()}
+    assert [name for name, variables in more.items() if "STATE_MACHINE_ARN" in variables] == [places.CHECK_FUNCTION]
+    variables = functions[places.CHECK_FUNCTION]["Environment"]["Variables"]
+    machine = f"arn:aws:states:eu-west-1:123456789012:stateMachine:{places.STATE_MACHINE}"
+    assert variables["STATE_MACHINE_ARN"] == machine
+    assert "Topic" in variables["TOPIC_ARN"]
+
+
+def test_the_state_machine_is_deployed_from_the_release_and_logs_errors_without_data(of_type):
+    (machine,) = of_type("AWS::StepFunctions::StateMachine").values()
+    assert machine["StateMachineName"] == places.STATE_MACHINE
+    location = machine["DefinitionS3Location"]
+    assert location == {"Bucket": PLACES.artifact_bucket, "Key": f"0123456789abcdef/{definition_key()}"}
+    log = machine["LoggingConfiguration"]
+    assert (log["Level"], log["IncludeExecutionData"]) == ("ERROR", False)
+
+
+def test_every_substitution_that_the_definition_asks_for_has_a_value_and_no_other(of_type):
+    (machine,) = of_type("AWS::StepFunctions::StateMachine").values()
+    asked = set(re.findall(r"\$\{(\w+)\}", DEFINITION.read_text()))
+    assert asked == set(machine["DefinitionSubstitutions"])
+    assert machine["DefinitionSubstitutions"]["PollSeconds"] == "20"
+
+
+def test_the_queue_and_the_clock_call_the_function_only_when_step_functions_are_the_orchestrator(of_type, chosen):
+    (mapping,) = of_type("AWS::Lambda::EventSourceMapping").values()
+    (rule,) = of_type("AWS::Events::Rule").values()
+    assert (mapping["Enabled"], rule["State"]) == (False, "DISABLED")
+    assert (chosen("AWS::Lambda::EventSourceMapping")["Enabled"], chosen("AWS::Events::Rule")["State"]) == (
+        True,
+        "ENABLED",
+    )
+    assert rule["ScheduleExpression"] == f"rate({PROD.sweep_minutes} minutes)"
+    (target,) = rule["Targets"]
+    assert json.loads(target["Input"]) == {"look": "the sweep"}
+
+
+def test_messages_come_in_tens_and_those_that_the_function_returns_come_back(of_type):
+    (mapping,) = of_type("AWS::Lambda::EventSourceMapping").values()
+    assert mapping["BatchSize"] == 10
+    assert mapping["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
+    assert mapping["ScalingConfig"] == {"MaximumConcurrency": 2}
+
+
+@pytest.mark.parametrize("environment", settings.ENVIRONMENTS)
+def test_a_message_stays_hidden_for_as_long_as_its_function_may_run(environment):
+    visibility = settings.from_environment({"LEDGERLAKE_ENVIRONMENT": environment}).visibility_seconds
+    assert visibility >= 60 * CHECK.minutes, "AWS refuses the mapping"
 
 
 def test_a_version_in_raw_is_never_expired(of_type):

@@ -1,1 +1,1 @@
-"""MiniStack, with executors that do what it only pretends to: Glue jobs, crawls, Athena queries, Lambda errors."""
+"""MiniStack, with executors that do what it only pretends to: Glue jobs, crawls, queries, executions, Lambda errors."""

@@ -53,6 +53,11 @@ UPDATE_BUCKET = Hook(
     "cloudformation.provisioners", "_s3_update", ("physical_id", "old_props", "new_props", "stack_name")
 )
 BUCKET_CONFLICT = Hook("cloudformation.provisioners", "s3_bucket_name_conflict", ("name",))
+INVOKE_RESOURCE = Hook("stepfunctions", "_invoke_resource", ("resource", "input_data"))
+EXECUTE_TASK = Hook("stepfunctions", "_execute_task", ("state_def", "raw_input", "execution", "ctx"))
+RUN_BRANCHES = Hook("stepfunctions", "_run_parallel_branches", ("state_def", "raw_input", "execution", "ctx"))
+RUN_EXECUTION = Hook("stepfunctions", "_run_execution", ("exec_arn",))
+FAIL_EXECUTION = Hook("stepfunctions", "_fail_execution", ("execution", "error", "cause"))
 INVOKE = Hook("lambda_svc", "_execute_function_warm", ("func", "event", "request_id"))
 
 HOOKS = (
@@ -69,6 +74,11 @@ HOOKS = (
     CREATE_BUCKET,
     UPDATE_BUCKET,
     BUCKET_CONFLICT,
+    INVOKE_RESOURCE,
+    EXECUTE_TASK,
+    RUN_BRANCHES,
+    RUN_EXECUTION,
+    FAIL_EXECUTION,
     INVOKE,
 )
 
@@ -86,6 +96,23 @@ USED = {
     "athena": ("_executions",),
     "cloudformation.provisioners": ("_GLUE_JOB_DEFAULTS", "_RESOURCE_HANDLERS"),
     "s3": ("_buckets",),
+    "stepfunctions": (
+        "_ExecutionError",
+        "_add_event",
+        "_apply_jsonata_arguments",
+        "_apply_jsonata_output",
+        "_apply_state_assign",
+        "_describe_execution",
+        "_emit_execution_status_event",
+        "_executions",
+        "_invoke_aws_sdk_integration",
+        "_nested_start_execution_request",
+        "_next_or_end",
+        "_run_sub_machine",
+        "_start_execution",
+        "_state_machines",
+        "_stop_execution",
+    ),
 }
 """What the executors use beside the hooks, by module."""
 

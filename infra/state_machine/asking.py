@@ -1,0 +1,113 @@
+"""Questions to Athena: the checks of the contracts, and the ledger's figures for the letter."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from infra.state_machine import retries
+from infra.state_machine.figures import figures_sql
+from infra.state_machine.states import (
+    CAUSE,
+    ERROR,
+    State,
+    States,
+    any_failed,
+    caught,
+    caught_inside,
+    jsonata,
+    task,
+    text,
+)
+from ledgerlake import places
+from ledgerlake.checks import LIMIT, Check
+
+_QUERY_SECONDS = 600
+_CELL = "function($cell) { $exists($cell.VarCharValue) ? $cell.VarCharValue : '' }"
+_ROWS = (
+    # $reduce, because $map makes a single row no list of one row
+    "$reduce($states.result.ResultSet.Rows, "
+    f"function($rows, $row) {{ $append($rows, [[$map($row.Data, {_CELL})]]) }}, [])"
+)
+"""The rows as lists of text, the header first; NULL is the empty text."""
+_MARK = "<batch>"
+
+
+def checking(checks: Sequence[Check], following: str) -> States:
+    """The states from `Checks` to `following`: every check is asked, whatever the others find."""
+    item = jsonata("$states.input.check")
+    return {
+        "Checks": {
+            "Type": "Map",
+            "Items": [{"check": each.name, "says": each.says, "sql": each.sql} for each in checks],
+            "MaxConcurrency": len(checks),
+            "ItemProcessor": {
+                "ProcessorConfig": {"Mode": "INLINE"},
+                "StartAt": "RunCheck",
+                "States": {
+                    "RunCheck": _query(
+                        jsonata("$states.input.sql"),
+                        Output=jsonata(
+                            "{'check': $states.input.check, 'says': $states.input.says, "
+                            "'query': $states.result.QueryExecution.QueryExecutionId}"
+                        ),
+                        Catch=caught_inside(item, "CheckNotAnswered"),
+                        Next="ReadCheck",
+                    ),
+                    "ReadCheck": _answer(
+                        jsonata("$states.input.query"),
+                        LIMIT + 1,
+                        Output=jsonata(
+                            f"{{'check': $states.input.check, 'says': $states.input.says, 'rows': {_ROWS}}}"
+                        ),
+                        Catch=caught_inside(item, "CheckNotAnswered"),
+                        End=True,
+                    ),
+                    "CheckNotAnswered": {"Type": "Pass", "End": True},
+                },
+            },
+            "Assign": {"failed": jsonata("[$states.result[$exists(error) or $count(rows) > 1]]")},
+            "Catch": caught("Checks"),
+            "Next": "Checked",
+        },
+        "Checked": any_failed(following),
+    }
+
+
+def figures(following: str) -> States:
+    """The states from `ReadFigures` to `following`. A letter without figures is better than none."""
+    before, after = figures_sql(_MARK).split(_MARK)
+    problem = {
+        "ErrorEquals": ["States.ALL"],
+        "Assign": {"figures": {"problem": jsonata(f"{ERROR} & ': ' & {CAUSE}")}},
+        "Next": following,
+    }
+    return {
+        "ReadFigures": _query(
+            jsonata(f"{text(before)} & $plan.batch_id & {text(after)}"),
+            Output={"query": jsonata("$states.result.QueryExecution.QueryExecutionId")},
+            Catch=[problem],
+            Next="GetFigures",
+        ),
+        "GetFigures": _answer(
+            jsonata("$states.input.query"),
+            1000,
+            Assign={"figures": {"rows": jsonata(_ROWS)}},
+            Catch=[problem],
+            Next=following,
+        ),
+    }
+
+
+def _query(sql: str, **more: Any) -> State:
+    arguments = {
+        "QueryString": sql,
+        "QueryExecutionContext": {"Database": places.DATABASE},
+        "WorkGroup": places.WORKGROUP,
+    }
+    return task("athena:startQueryExecution.sync", arguments, seconds=_QUERY_SECONDS, retry=[retries.ATHENA], **more)
+
+
+def _answer(query: str, rows: int, **more: Any) -> State:
+    arguments = {"QueryExecutionId": query, "MaxResults": rows}
+    return task("athena:getQueryResults", arguments, seconds=60, retry=[retries.ATHENA], **more)

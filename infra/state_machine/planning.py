@@ -1,0 +1,109 @@
+"""The beginning: one batch, or one execution of the same machine for each date that is asked for."""
+
+from __future__ import annotations
+
+from infra import functions
+from infra.state_machine import retries
+from infra.state_machine.states import EXECUTION, States, caught, choice, invoke, jsonata, task
+from ledgerlake import settings
+
+_REQUEST = jsonata(f"$merge([$states.context.Execution.Input, {{'execution': {EXECUTION}}}])")
+"""Everything that was asked for, so that PlanETLBatch may refuse what it does not know."""
+DATES_AT_ONCE = settings.Settings().date_concurrency
+_NAME_ROOM = 69
+"""Of an execution's 80 characters; a date and its hyphen take the others."""
+
+
+def planning(following: str) -> States:
+    """The states from `Begin` to `following`, where `$plan` is a plan with a batch."""
+    return {
+        "Begin": _begin(),
+        "PlanBatch": invoke(
+            functions.PLAN,
+            _REQUEST,
+            retry=[retries.LEASE_TAKEN],
+            Assign={"plan": jsonata("$states.result.Payload")},
+            Catch=caught("PlanBatch"),
+            Next="AnythingToDo",
+        ),
+        "AnythingToDo": choice([("$type($plan.batch_id) = 'string'", following)], "LookAgain"),
+    }
+
+
+def _begin() -> States:
+    nothing_yet = {
+        "plan": None,
+        "archive": None,
+        "figures": None,
+        "failed": [],
+        "reason": jsonata("$type($states.input.reason) = 'string' ? $states.input.reason : ''"),
+    }
+    is_range = "$type($states.input.from) = 'string' and $not($type($states.input.date) = 'string')"
+    begin = choice([(is_range, "PlanDates")], "PlanBatch")
+    begin["Choices"][0]["Assign"] = begin["Assign"] = nothing_yet
+    return begin
+
+
+def dates() -> States:
+    """The states of an execution for a range of dates: it plans no batch itself, and holds no lease."""
+    return {
+        "PlanDates": invoke(
+            functions.PLAN,
+            _REQUEST,
+            Assign={"dates": jsonata("[$states.result.Payload.dates]")},
+            Catch=caught("PlanDates"),
+            Next="EachDate",
+        ),
+        "EachDate": {
+            "Type": "Map",
+            "Items": jsonata("$dates"),
+            "MaxConcurrency": DATES_AT_ONCE,
+            "ItemProcessor": {
+                "ProcessorConfig": {"Mode": "INLINE"},
+                "StartAt": "RunDate",
+                "States": {
+                    "RunDate": _run_date(),
+                    "DateFailed": {"Type": "Pass", "End": True},
+                },
+            },
+            "Assign": {"failed_dates": jsonata("[$states.result[$exists(error)].date]")},
+            "Output": {"dates": jsonata("$dates")},
+            "Catch": caught("EachDate"),
+            "Next": "DatesDone",
+        },
+        "DatesDone": choice([("$count($failed_dates) = 0", "Done")], "DatesFailed"),
+        "DatesFailed": {
+            "Type": "Fail",
+            "Error": "DatesFailed",
+            "Cause": jsonata(
+                "$count($failed_dates) & ' of ' & $count($dates) & ' dates failed, each has sent its own letter: ' "
+                "& $join($failed_dates, ', ')"
+            ),
+        },
+    }
+
+
+def _run_date() -> States:
+    is_passed_on = "function($value, $name) { $name in ['datasets', 'reprocess', 'reason'] }"
+    passed_on = f"$sift($states.context.Execution.Input, {is_passed_on})"
+    arguments = {
+        "StateMachineArn": jsonata("$states.context.StateMachine.Id"),
+        # a name of its own: a start that is tried again finds the execution that it has started
+        "Name": jsonata(f"$substring({EXECUTION}, 0, {_NAME_ROOM}) & '-' & $states.input"),
+        "Input": jsonata(f"$merge([{passed_on}, {{'date': $states.input}}])"),
+    }
+    return task(
+        "states:startExecution.sync:2",
+        arguments,
+        seconds=retries.EXECUTION_SECONDS,
+        retry=[retries.STATES],
+        Output={"date": jsonata("$states.input")},
+        Catch=[
+            {
+                "ErrorEquals": ["States.ALL"],
+                "Output": {"date": jsonata("$states.input"), "error": jsonata("$states.errorOutput.Error")},
+                "Next": "DateFailed",
+            }
+        ],
+        End=True,
+    )

@@ -1,0 +1,136 @@
+"""The ends: one letter, the lease given back, and a look at what has come meanwhile.
+
+The order matters. While an execution holds the lease, whoever looks into `raw/` leaves what it finds
+to it; so every execution that may have held the lease looks again after it has given it back.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from infra import functions
+from infra.state_machine import retries
+from infra.state_machine.states import CAUSE, ERROR, EXECUTION, State, States, caught, choice, invoke, jsonata, task
+from ledgerlake import places
+
+_ASKED = "$states.context.Execution.Input"
+_FACTS = {
+    "execution": jsonata(EXECUTION),
+    "started_at": jsonata("$states.context.Execution.StartTime"),
+    "plan": jsonata("$plan"),
+    "archive": jsonata("$archive"),
+    "reason": jsonata("$reason"),
+    # for a run that failed before it had a plan; null is as good as nothing
+    **{name: jsonata(f"$exists({_ASKED}.{name}) ? {_ASKED}.{name} : null") for name in ("date", "from", "to")},
+}
+_FIRST_ERROR = "($exists($failed[0].error) ? $failed[0].error : 'CheckFailed')"
+_IN_WORDS = (
+    "$join($map($failed, function($each) { $exists($each.error) "
+    "? $each.state & ': ' & $each.error & ': ' & $each.cause "
+    ": $each.check & ': not true that ' & $each.says }), '; ')"
+)
+
+
+def success() -> States:
+    """The states from `ReportSuccess` to the end."""
+    return {
+        "ReportSuccess": invoke(
+            functions.REPORT,
+            {**_FACTS, "figures": jsonata("$figures"), "failed": []},
+            Assign={"report": jsonata("$states.result.Payload")},
+            Catch=caught("ReportSuccess"),
+            Next="NotifySuccess",
+        ),
+        "NotifySuccess": _publish(
+            jsonata("$report.subject"),
+            jsonata("$report.message"),
+            # the batch is closed: this is no failure of the run, but somebody has to hear of it
+            Catch=[_unreported("NotifySuccess")],
+            Next="LookAgain",
+        ),
+        "LookAgain": _look("Done", Output=_said()),
+        "Done": {"Type": "Succeed"},
+    }
+
+
+def failing() -> States:
+    """The states from `ReportFailure` to the end."""
+    return {
+        "ReportFailure": invoke(
+            functions.REPORT,
+            {**_FACTS, "failed": jsonata("$failed")},
+            Assign={"report": jsonata("$states.result.Payload")},
+            Catch=[_unreported("ReportFailure")],
+            Next="NotifyFailure",
+        ),
+        "NotifyFailure": _publish(
+            jsonata("$report.subject"),
+            jsonata("$report.message"),
+            Catch=[{"ErrorEquals": ["States.ALL"], "Next": "WhenAgain"}],  # a letter lost must not be a file lost
+            Next="WhenAgain",
+        ),
+        "WhenAgain": choice([("$type($report.again_in_seconds) = 'number'", "TryAgainLater")], "LookAgainAfterFailure"),
+        "TryAgainLater": task(
+            "sqs:sendMessage",
+            {
+                "QueueUrl": "${QueueUrl}",
+                "MessageBody": {"look": jsonata(f"{EXECUTION} & ' failed, and is tried again'")},
+                "DelaySeconds": jsonata("$report.again_in_seconds"),
+            },
+            seconds=60,
+            retry=[retries.SQS],
+            Catch=[{"ErrorEquals": ["States.ALL"], "Next": "Failed"}],  # the sweep looks
+            Next="Failed",
+        ),
+        "LookAgainAfterFailure": _look("Failed"),
+        "NotifyWithoutReport": _publish(
+            "Ledgerlake: an execution ended without its report",
+            jsonata(
+                f"'Execution ' & {EXECUTION} & ' of {places.STATE_MACHINE} has ended, but its report failed: ' "
+                f"& $unreported & '\\n\\nWhat had failed before: ' & ($count($failed) > 0 ? {_IN_WORDS} : 'nothing') "
+                "& '\\n\\nWhat is open: ledgerlake status; ledgerlake executions\\n'"
+            ),
+            Catch=[{"ErrorEquals": ["States.ALL"], "Next": "Failed"}],
+            Next="Failed",
+        ),
+        "Failed": {
+            "Type": "Fail",
+            # names that begin with "States." belong to Step Functions
+            "Error": jsonata(f"$count($failed) > 0 ? $replace({_FIRST_ERROR}, 'States.', '') : 'NotReported'"),
+            "Cause": jsonata(f"$substring($count($failed) > 0 ? {_IN_WORDS} : $unreported, 0, 8000)"),
+        },
+    }
+
+
+def _publish(subject: str, message: str, **more: Any) -> State:
+    arguments = {"TopicArn": "${TopicArn}", "Subject": subject, "Message": message}
+    return task("sns:publish", arguments, seconds=60, retry=[retries.SNS], **more)
+
+
+def _unreported(state: str) -> State:
+    return {
+        "ErrorEquals": ["States.ALL"],
+        "Assign": {"unreported": jsonata(f"'{state}: ' & {ERROR} & ': ' & {CAUSE}")},
+        "Next": "NotifyWithoutReport",
+    }
+
+
+def _look(following: str, **more: Any) -> State:
+    """Nobody waits for the look, which may last for minutes; when it fails, the sweep looks."""
+    state = invoke(
+        functions.CHECK,
+        {"look": jsonata(f"{EXECUTION} & ' has given the lease back'")},
+        Catch=[{"ErrorEquals": ["States.ALL"], **more, "Next": following}],
+        **more,
+        Next=following,
+    )
+    state["Arguments"]["InvocationType"] = "Event"
+    return state
+
+
+def _said() -> str:
+    """What the execution answers to whoever waits for it."""
+    return jsonata(
+        "{'batch_id': $plan.batch_id, 'reason': $plan.reason, "
+        "'subject': $exists($report.subject) ? $report.subject : ''}"
+    )

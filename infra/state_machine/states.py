@@ -1,0 +1,82 @@
+"""The words that the definition is written in: states as dictionaries, expressions as text."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from infra.functions import Function
+from infra.state_machine.retries import LAMBDA, Retrier
+
+State = dict[str, Any]
+States = dict[str, State]
+
+REPORT_FAILURE = "ReportFailure"
+ERROR = "$states.errorOutput.Error"
+CAUSE = "($exists($states.errorOutput.Cause) ? $states.errorOutput.Cause : '')"
+EXECUTION = "$states.context.Execution.Name"
+
+
+def jsonata(expression: str) -> str:
+    """The expression as the value of a field."""
+    return "{% " + expression + " %}"
+
+
+def text(value: str) -> str:
+    """A text as a literal of an expression."""
+    return json.dumps(value, ensure_ascii=False)
+
+
+def task(resource: str, arguments: dict[str, Any], *, seconds: int, retry: Sequence[Retrier], **more: Any) -> State:
+    """A Task of one of Step Functions' integrations, `glue:startJobRun.sync`.
+
+    Args:
+        seconds: after which one try of it is given up.
+        more: further fields, `Next` or `End` among them.
+    """
+    return {
+        "Type": "Task",
+        "Resource": f"arn:aws:states:::{resource}",
+        "Arguments": arguments,
+        "TimeoutSeconds": seconds,
+        "Retry": list(retry),
+        **more,
+    }
+
+
+def invoke(function: Function, payload: dict[str, Any] | str, *, retry: Sequence[Retrier] = (), **more: Any) -> State:
+    """A Task that calls a Lambda, whose answer is `$states.result.Payload`."""
+    arguments = {"FunctionName": f"${{{function.name}}}", "Payload": payload}
+    # half a minute beside the function's own time, so that Lambda says first what took so long
+    return task("lambda:invoke", arguments, seconds=60 * function.minutes + 30, retry=(*retry, LAMBDA), **more)
+
+
+def choice(rules: Sequence[tuple[str, str]], default: str) -> State:
+    """The first of (condition, next state) that holds, else `default`."""
+    choices = [{"Condition": jsonata(condition), "Next": following} for condition, following in rules]
+    return {"Type": "Choice", "Choices": choices, "Default": default}
+
+
+def failure(state: str, error: str = jsonata(ERROR), cause: str = jsonata(CAUSE)) -> dict[str, str]:
+    """One entry of what ReportETLRun is told to have failed."""
+    return {"state": state, "error": error, "cause": cause}
+
+
+def caught(state: str) -> list[State]:
+    """Catchers by which any error of `state` is reported as the failure of the run."""
+    return [{"ErrorEquals": ["States.ALL"], "Assign": {"failed": [failure(state)]}, "Next": REPORT_FAILURE}]
+
+
+def caught_inside(state: str, following: str) -> list[State]:
+    """Catchers by which a branch or an item ends with its failure as its result, and lets the others end their work."""
+    return [{"ErrorEquals": ["States.ALL"], "Output": failure(state), "Next": following}]
+
+
+def gathered(state: str) -> State:
+    """Fields of a Parallel or Map whose branches yield failures or something without `error`."""
+    return {"Assign": {"failed": jsonata("[$states.result[$exists(error)]]")}, "Catch": caught(state)}
+
+
+def any_failed(following: str) -> State:
+    return choice([("$count($failed) > 0", REPORT_FAILURE)], following)

@@ -1,0 +1,222 @@
+"""Executions in which something fails: one letter says what, the lease is given back, and somebody will look again."""
+
+import json
+import threading
+import time
+
+import pytest
+
+from ledgerlake.contracts import DATASETS
+from tests.step_functions.conftest import ARCHIVE, BATCH, FAILED_REPORT, HEADER, PLAN, Throw, job, payload, query, table
+
+DIFFERS = payload({"differences": ["orders is not in ecommerce_dwh"]})
+JOB_RUN = json.dumps({"Id": "jr_7", "JobName": "orders_etl", "JobRunState": "FAILED", "ErrorMessage": "disk full"})
+BROKEN = ["orders", "7", "2 rows of one key"]
+
+
+def the_failure(done) -> list:
+    """What ReportETLRun was told to have failed, once."""
+    return done.payload("ReportFailure")["failed"]
+
+
+def assert_told_and_looked_after(done) -> None:
+    """One report, which gives the lease back; then one letter; then a message that comes back later; then the end."""
+    tail = [state for state in done.states if state.startswith(("Report", "Notify", "Try", "Look"))]
+    assert tail[-3:] == ["ReportFailure", "NotifyFailure", "TryAgainLater"]
+    assert done.states.count("ReportFailure") == 1
+    assert done.letters == [
+        {"TopicArn": "topic", "Subject": FAILED_REPORT["subject"], "Message": FAILED_REPORT["message"]}
+    ]
+    assert done.asked("TryAgainLater")["DelaySeconds"] == FAILED_REPORT["again_in_seconds"]
+    assert set(done.asked("TryAgainLater")["MessageBody"]) == {"look"}
+    assert done.status == "FAILED"
+
+
+@pytest.mark.parametrize(
+    ("state", "answers", "not_reached"),
+    [
+        ("PlanBatch", {}, "product_etl"),
+        ("product_etl", {}, "order_items_etl"),
+        ("orders_etl", {}, "order_items_etl"),
+        ("order_items_etl", {}, "ArchiveETLFiles"),
+        ("ArchiveETLFiles", {}, "CheckCatalogue"),
+        ("CheckCatalogue", {}, "RunCheck"),
+        ("StartCrawler", {"CheckCatalogue": DIFFERS}, "GetCrawler"),
+        ("GetCrawler", {"CheckCatalogue": DIFFERS}, "RunCheck"),
+        ("ReportSuccess", {}, "NotifySuccess"),
+    ],
+)
+def test_a_state_that_fails_ends_the_run_with_one_letter_that_names_it(run, state, answers, not_reached):
+    done = run(**answers, **{state: Throw("Some.Error", "what happened")})
+    assert the_failure(done) == [{"state": state, "error": "Some.Error", "cause": "what happened"}]
+    assert done.states.count(state) == 1
+    assert not_reached not in done.states
+    assert_told_and_looked_after(done)
+    assert done.execution["error"] == "Some.Error"
+    assert done.execution["cause"] == f"{state}: Some.Error: what happened"
+
+
+def test_the_report_of_a_failure_knows_as_much_of_the_run_as_there_was(run):
+    early = run({"batch_id": BATCH, "reason": "a try"}, PlanBatch=Throw("SelectionError", "no such day"))
+    facts = early.payload("ReportFailure")
+    assert (facts["plan"], facts["archive"], facts["reason"]) == (None, None, "a try")
+    assert facts["execution"] == early.execution["name"]
+    late = run(CheckCatalogue=Throw("Some.Error")).payload("ReportFailure")
+    assert (late["plan"], late["archive"], late["reason"]) == (PLAN, ARCHIVE, "")
+
+
+def test_a_failed_job_is_not_started_again_and_its_run_is_handed_on_as_glue_describes_it(run):
+    done = run(orders_etl=Throw("States.TaskFailed", JOB_RUN))
+    assert done.states.count("orders_etl") == 1
+    assert the_failure(done) == [{"state": "orders_etl", "error": "States.TaskFailed", "cause": JOB_RUN}]
+    assert_told_and_looked_after(done)
+    assert done.execution["error"] == "TaskFailed", "names that begin with States. are not ours"
+
+
+def test_a_failed_parent_lets_its_sibling_end_its_work_before_the_lease_is_given_back(run):
+    ended = threading.Event()
+
+    def slowly(arguments):
+        time.sleep(0.5)
+        ended.set()
+        return job(arguments)
+
+    done = run(product_etl=Throw("States.TaskFailed", "{}"), orders_etl=slowly)
+    assert ended.is_set()
+    assert [each["state"] for each in the_failure(done)] == ["product_etl"]
+    assert "order_items_etl" not in done.states
+    assert_told_and_looked_after(done)
+
+
+def test_two_parents_that_fail_stand_in_one_letter(run):
+    done = run(product_etl=Throw("States.TaskFailed", "{}"), orders_etl=Throw("States.TaskFailed", JOB_RUN))
+    assert [each["state"] for each in the_failure(done)] == ["product_etl", "orders_etl"]
+    assert_told_and_looked_after(done)
+
+
+def test_siblings_work_at_the_same_time(run, counts):
+    def busy(arguments):
+        with counts:
+            time.sleep(0.3)
+        return job(arguments)
+
+    run(**{dataset.job: busy for dataset in DATASETS.values()})
+    assert counts.most == 2
+
+
+def test_a_check_that_finds_rows_fails_the_run_with_them_and_the_others_are_asked_all_the_same(run):
+    def answer(arguments):
+        return table(HEADER, BROKEN) if arguments["QueryExecutionId"] == "primary_keys_unique" else table(HEADER)
+
+    done = run(ReadCheck=answer)
+    (failed,) = the_failure(done)
+    assert failed == {"check": "primary_keys_unique", "says": "every key has one row", "rows": [HEADER, BROKEN]}
+    assert done.states.count("ReadCheck") == 5
+    assert "ReadFigures" not in done.states
+    assert_told_and_looked_after(done)
+    assert done.execution["error"] == "CheckFailed"
+    assert done.execution["cause"] == "primary_keys_unique: not true that every key has one row"
+
+
+@pytest.mark.parametrize("state", ["RunCheck", "ReadCheck"])
+def test_a_check_that_cannot_be_asked_fails_the_run_under_its_own_name(run, state):
+    def answer(arguments):
+        asked = query(arguments)["QueryExecution"]["QueryExecutionId"] if state == "RunCheck" else arguments
+        if "references_hold" in str(asked):
+            return Throw("States.TaskFailed", "TABLE_NOT_FOUND")
+        return query(arguments) if state == "RunCheck" else table(HEADER)
+
+    done = run(**{state: answer})
+    assert the_failure(done) == [{"state": "references_hold", "error": "States.TaskFailed", "cause": "TABLE_NOT_FOUND"}]
+    assert_told_and_looked_after(done)
+
+
+def test_a_crawler_that_does_not_end_is_given_up_after_a_quarter_of_an_hour(run):
+    done = run(CheckCatalogue=DIFFERS, GetCrawler={"Crawler": {"State": "RUNNING"}})
+    assert done.states.count("GetCrawler") == 900 // 20
+    (failed,) = the_failure(done)
+    assert (failed["state"], failed["error"]) == ("GetCrawler", "CrawlTooLong")
+    assert "is not ready after 900 s" in failed["cause"]
+    assert_told_and_looked_after(done)
+
+
+def test_a_crawl_that_fails_fails_the_run(run):
+    crawl = {"Status": "FAILED", "ErrorMessage": "no permission"}
+    done = run(CheckCatalogue=DIFFERS, GetCrawler={"Crawler": {"State": "READY", "LastCrawl": crawl}})
+    (failed,) = the_failure(done)
+    assert failed["error"] == "CrawlFailed"
+    assert failed["cause"] == "the crawl of ecommerce-lakehouse-crawler is FAILED: no permission"
+    assert_told_and_looked_after(done)
+
+
+@pytest.mark.parametrize("quarantined", [True, False], ids=["quarantined", "by date"])
+def test_when_no_message_is_to_come_back_raw_is_looked_at_at_once(run, quarantined):
+    report = FAILED_REPORT | {"again_in_seconds": None, "quarantined": quarantined}
+    done = run(orders_etl=Throw("States.TaskFailed", JOB_RUN), ReportFailure=payload(report))
+    assert done.states[-3:] == ["ReportFailure", "NotifyFailure", "LookAgainAfterFailure"]
+    assert (done.status, done.execution["error"]) == ("FAILED", "TaskFailed")
+
+
+def test_a_report_that_fails_is_told_with_what_failed_before_it(run):
+    done = run(orders_etl=Throw("Some.Error", "disk full"), ReportFailure=Throw("KeyError", "no plan"))
+    (letter,) = done.letters
+    assert letter["Subject"] == "Ledgerlake: an execution ended without its report"
+    assert done.execution["name"] in letter["Message"]
+    assert "ReportFailure: KeyError: no plan" in letter["Message"]
+    assert "orders_etl: Some.Error: disk full" in letter["Message"]
+    assert done.states[-1] == "NotifyWithoutReport"
+    assert (done.status, done.execution["error"]) == ("FAILED", "Some.Error")
+
+
+def test_a_report_that_fails_after_a_check_failed_names_the_check(run):
+    done = run(ReadCheck=table(HEADER, BROKEN), ReportFailure=Throw("KeyError", "no plan"))
+    assert "primary_keys_unique: not true that every key has one row" in done.letters[0]["Message"]
+
+
+def test_good_news_that_nobody_can_be_told_are_a_failure_but_none_of_the_batch(run):
+    done = run(NotifySuccess=Throw("SNS.NotFoundException", "no topic"))
+    assert "ReportFailure" not in done.states, "the batch is closed"
+    assert done.states[-1] == "NotifyWithoutReport"
+    assert (done.status, done.execution["error"]) == ("FAILED", "NotReported")
+    assert done.execution["cause"] == "NotifySuccess: SNS.NotFoundException: no topic"
+
+
+def test_a_letter_of_failure_that_is_lost_loses_no_try(run):
+    done = run(orders_etl=Throw("Some.Error", "x"), NotifyFailure=Throw("SNS.NotFoundException", "no topic"))
+    assert done.states[-2:] == ["NotifyFailure", "TryAgainLater"]
+    assert done.execution["error"] == "Some.Error"
+
+
+@pytest.mark.parametrize(
+    ("answers", "state"),
+    [
+        ({"TryAgainLater": Throw("SQS.QueueDoesNotExist")}, "TryAgainLater"),
+        (
+            {
+                "ReportFailure": payload(FAILED_REPORT | {"again_in_seconds": None}),
+                "LookAgainAfterFailure": Throw("Lambda.ResourceNotFoundException"),
+            },
+            "LookAgainAfterFailure",
+        ),
+        (
+            {"ReportFailure": Throw("KeyError"), "NotifyWithoutReport": Throw("SNS.NotFoundException")},
+            "NotifyWithoutReport",
+        ),
+    ],
+)
+def test_the_cause_stands_in_the_execution_whatever_else_fails_at_its_end(run, answers, state):
+    done = run(orders_etl=Throw("Some.Error", "disk full"), **answers)
+    assert done.states[-1] == state
+    assert (done.status, done.execution["cause"]) == ("FAILED", "orders_etl: Some.Error: disk full")
+
+
+def test_errors_of_a_service_that_says_nothing_are_reported_all_the_same(run):
+    done = run(ArchiveETLFiles=Throw("Some.Error"))
+    assert the_failure(done) == [{"state": "ArchiveETLFiles", "error": "Some.Error", "cause": ""}]
+    assert_told_and_looked_after(done)
+
+
+def test_a_very_long_cause_is_cut_to_what_an_execution_may_say(run):
+    done = run(ArchiveETLFiles=Throw("Some.Error", "x" * 30_000))
+    assert len(done.execution["cause"]) <= 8000
+    assert len(the_failure(done)[0]["cause"]) == 30_000

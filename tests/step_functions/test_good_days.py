@@ -1,0 +1,158 @@
+"""Executions in which nothing fails."""
+
+import pytest
+
+from ledgerlake import places
+from ledgerlake.checks import LIMIT, checks
+from ledgerlake.contracts import DATASETS
+from tests.step_functions.conftest import ARCHIVE, BATCH, HEADER, NOTHING, PLAN, REPORT, Throw, good_day, payload, table
+
+JOBS = [dataset.job for dataset in DATASETS.values()]
+
+
+def test_a_batch_is_loaded_archived_checked_reported_and_then_raw_is_looked_at_again(run):
+    done = run()
+    assert done.status == "SUCCEEDED"
+    for state in ("RunCheck", "ReadCheck"):
+        assert done.states.count(state) == len(checks())
+    order = [state for state in done.states if state not in ("RunCheck", "ReadCheck")]
+    assert order[0] == "PlanBatch"
+    assert set(order[1:3]) == {"product_etl", "orders_etl"}
+    assert order[3:] == [
+        "order_items_etl",
+        "ArchiveETLFiles",
+        "CheckCatalogue",
+        "ReadFigures",
+        "GetFigures",
+        "ReportSuccess",
+        "NotifySuccess",
+        "LookAgain",
+    ]
+    assert done.output == {"batch_id": BATCH, "reason": "3 deliveries", "subject": REPORT["subject"]}
+
+
+def test_every_service_is_asked_for_this_batch(run):
+    done = run({"batch_id": BATCH, "reason": "a try"})
+    asked = {"batch_id": BATCH, "reason": "a try", "execution": done.execution["name"]}
+    assert done.asked("PlanBatch") == {"FunctionName": _arn(places.PLAN_FUNCTION), "Payload": asked}
+    for job in JOBS:
+        assert done.asked(job) == {"JobName": job, "Arguments": {"--batch_id": BATCH}}
+    assert done.payload("ArchiveETLFiles") == {"batch_id": BATCH}
+    assert f"WHERE batch_id = '{BATCH}'" in done.asked("ReadFigures")["QueryString"]
+    for call in done.calls:
+        if call.state in ("RunCheck", "ReadFigures"):
+            assert call.arguments["WorkGroup"] == places.WORKGROUP
+            assert call.arguments["QueryExecutionContext"] == {"Database": places.DATABASE}
+
+
+def test_every_check_is_asked_and_at_most_twenty_of_its_rows_are_read(run):
+    done = run()
+    asked = {call.arguments["QueryString"] for call in done.calls if call.state == "RunCheck"}
+    assert asked == {check.sql for check in checks()}
+    read = [call.arguments for call in done.calls if call.state == "ReadCheck"]
+    assert {each["QueryExecutionId"] for each in read} == {check.name for check in checks()}
+    assert {each["MaxResults"] for each in read} == {LIMIT + 1}
+
+
+def test_the_report_is_told_the_plan_the_archive_the_note_and_the_figures(run):
+    rows = (["dataset", "files"], ["orders", None], ["products", "2"])
+    done = run({"batch_id": BATCH, "reason": "a try"}, GetFigures=table(*rows))
+    assert done.payload("ReportSuccess") == {
+        "execution": done.execution["name"],
+        "started_at": done.execution["startDate"],
+        "plan": PLAN,
+        "archive": ARCHIVE,
+        "reason": "a try",
+        "date": None,
+        "from": None,
+        "to": None,
+        "figures": {"rows": [["dataset", "files"], ["orders", ""], ["products", "2"]]},
+        "failed": [],
+    }
+
+
+@pytest.mark.parametrize("rows", [[["dataset"]], [["dataset"], ["orders"]]], ids=["header only", "one row"])
+def test_figures_are_a_list_of_rows_however_few_they_are(run, rows):
+    assert run(GetFigures=table(*rows)).payload("ReportSuccess")["figures"] == {"rows": rows}
+
+
+def test_one_letter_is_sent(run):
+    assert run().letters == [{"TopicArn": "topic", "Subject": REPORT["subject"], "Message": REPORT["message"]}]
+
+
+def test_a_job_without_work_is_not_started(run):
+    done = run(PlanBatch=payload(PLAN | {"datasets": ["orders"]}))
+    assert [state for state in done.states if state in JOBS] == ["orders_etl"]
+    assert done.status == "SUCCEEDED"
+
+
+def test_with_nothing_to_do_nobody_is_told_but_raw_is_looked_at_since_the_lease_was_held(run):
+    done = run(PlanBatch=payload(NOTHING))
+    assert (done.status, done.states, done.letters) == ("SUCCEEDED", ["PlanBatch", "LookAgain"], [])
+    assert done.output == {"batch_id": None, "reason": "nothing waits", "subject": ""}
+
+
+def test_nobody_waits_for_the_look_and_its_failure_is_none(run):
+    done = run(LookAgain=Throw("Lambda.ResourceNotFoundException", "gone"))
+    assert done.asked("LookAgain")["InvocationType"] == "Event"
+    assert done.asked("LookAgain")["FunctionName"] == _arn(places.CHECK_FUNCTION)
+    assert set(done.payload("LookAgain")) == {"look"}
+    assert done.status == "SUCCEEDED"
+
+
+def test_the_crawler_runs_when_the_catalogue_differs_and_is_waited_for(run):
+    running = {"Crawler": {"State": "RUNNING"}}
+    ready = {"Crawler": {"State": "READY", "LastCrawl": {"Status": "SUCCEEDED"}}}
+    differs = payload({"differences": ["orders is not in ecommerce_dwh"]})
+    done = run(CheckCatalogue=differs, GetCrawler=[running, running, ready])
+    assert done.asked("StartCrawler") == {"Name": places.CRAWLER}
+    assert done.states.count("GetCrawler") == 3
+    assert done.states.index("RunCheck") > max(i for i, state in enumerate(done.states) if state == "GetCrawler")
+    assert done.status == "SUCCEEDED"
+
+
+def test_a_crawler_that_runs_already_is_waited_for(run):
+    differs = payload({"differences": ["orders is not in ecommerce_dwh"]})
+    done = run(CheckCatalogue=differs, StartCrawler=Throw("Glue.CrawlerRunningException", "it runs"))
+    assert (done.status, done.states.count("GetCrawler")) == ("SUCCEEDED", 1)
+
+
+def test_a_taken_lease_is_waited_for(run):
+    done = run(PlanBatch=[*[Throw("LeaseTaken", "airflow is at work")] * 50, payload(PLAN)])
+    assert (done.status, done.states.count("PlanBatch")) == ("SUCCEEDED", 51)
+
+
+@pytest.mark.parametrize(
+    ("state", "error"),
+    [
+        ("PlanBatch", "Lambda.TooManyRequestsException"),
+        ("orders_etl", "Glue.ConcurrentRunsExceededException"),
+        ("orders_etl", "Glue.AWSGlueException"),
+        ("ArchiveETLFiles", "ArchiveError"),
+        ("ReadFigures", "Athena.TooManyRequestsException"),
+        ("NotifySuccess", "SNS.AmazonSNSException"),
+        ("ReportSuccess", "Lambda.ServiceException"),
+    ],
+)
+def test_what_passes_by_itself_is_tried_again_and_nobody_hears_of_it(run, state, error):
+    done = run(**{state: [Throw(error, "for a moment"), Throw(error, "for a moment"), good_day()[state]]})
+    assert (done.status, done.states.count(state)) == ("SUCCEEDED", 3)
+    assert len([call for call in done.calls if call.state in ("NotifySuccess", "NotifyFailure")]) == (
+        3 if state == "NotifySuccess" else 1
+    )
+
+
+def test_figures_that_cannot_be_read_cost_the_letter_its_figures_and_nothing_else(run):
+    for state in ("ReadFigures", "GetFigures"):
+        done = run(**{state: Throw("Athena.InvalidRequestException", "no such table")})
+        problem = "Athena.InvalidRequestException: no such table"
+        assert done.payload("ReportSuccess")["figures"] == {"problem": problem}
+        assert done.status == "SUCCEEDED"
+
+
+def test_an_empty_check_is_a_header_alone(run):
+    assert run(ReadCheck=table(HEADER)).status == "SUCCEEDED"
+
+
+def _arn(function: str) -> str:
+    return f"arn:aws:lambda:us-east-1:000000000000:function:{function}"
