@@ -18,6 +18,7 @@ from ledgerlake.errors import SettingsError
 
 ENVIRONMENTS = ("local", "dev", "prod")
 GATES = ("loaded", "delivered", "any")
+ORCHESTRATORS = ("airflow", "step_functions")
 
 
 @dataclass(frozen=True)
@@ -47,9 +48,16 @@ class Settings:
     task_retries: int = 2
     retry_delay_seconds: int = 60
     job_timeout_minutes: int = 60
+    orchestrator: str = "airflow"
+    """Who consumes the queue."""
+    sweep_minutes: int = 15
+    """Step Functions looks into raw/ so often, also when no event has come."""
+    date_concurrency: int = 4
+    """So many executions by date are started side by side; they take turns."""
+    execution_timeout_minutes: int = 360
 
     def __post_init__(self) -> None:
-        for name, allowed in (("environment", ENVIRONMENTS), ("gate", GATES)):
+        for name, allowed in (("environment", ENVIRONMENTS), ("gate", GATES), ("orchestrator", ORCHESTRATORS)):
             if getattr(self, name) not in allowed:
                 raise SettingsError(f"{name} is {getattr(self, name)!r}", expected=f"one of {', '.join(allowed)}")
         for field in fields(self):
@@ -70,6 +78,8 @@ _DEFAULTS: dict[str, dict[str, object]] = {
         "task_retries": 2,
         "retry_delay_seconds": 5,
         "job_timeout_minutes": 20,
+        "sweep_minutes": 1,
+        "execution_timeout_minutes": 60,
     },
     "dev": {"settle_seconds": 10.0},
     "prod": {},
@@ -123,6 +133,31 @@ def lake_bucket(environ: Mapping[str, str] | None = None) -> str | None:
     """`LEDGERLAKE_BUCKET`, as Lambdas are given it; None where it follows from the settings."""
     environ = os.environ if environ is None else environ
     return environ.get("LEDGERLAKE_BUCKET") or environ.get("AIRFLOW__LEDGERLAKE__BUCKET")
+
+
+def state_machine_arn(environ: Mapping[str, str] | None = None) -> str:
+    """`STATE_MACHINE_ARN`, as the Lambda that starts executions is given it.
+
+    Raises:
+        SettingsError: it is not set.
+    """
+    return _given("STATE_MACHINE_ARN", environ)
+
+
+def topic_arn(environ: Mapping[str, str] | None = None) -> str:
+    """`TOPIC_ARN`, as the Lambda that tells people is given it.
+
+    Raises:
+        SettingsError: it is not set.
+    """
+    return _given("TOPIC_ARN", environ)
+
+
+def _given(name: str, environ: Mapping[str, str] | None) -> str:
+    value = (os.environ if environ is None else environ).get(name)
+    if not value:
+        raise SettingsError(f"{name} is not set", expected="the ARN that the template gives the Lambda")
+    return value
 
 
 def mwaa_environment(environment: str) -> str:
