@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ledgerlake.failures import Failure
-from ledgerlake.letters import Letter, RunFacts, said
+from ledgerlake.letters import STEP_FUNCTIONS, Letter, RunFacts, said
 
 
 def of_failure(facts: RunFacts, failed: Sequence[Failure], again_in_seconds: int = 0) -> Letter:
@@ -80,3 +80,22 @@ def _by_date_goes_on(facts: RunFacts) -> list[str]:
         f"To go on at once:      {facts.words.resume}",
         f"Or process it anew:    ledgerlake backfill --from {first} --to {last}",
     ]
+
+
+def of_dead_execution(execution: str, status: str, since: str) -> Letter:
+    """An execution ended without a report, and without giving the lake back.
+
+    Args:
+        status: as Step Functions says; empty when it does not know the execution.
+        since: when it took the lease.
+    """
+    became = f"ended as {status}" if status else "is not known to Step Functions (any more)"
+    lines = [
+        f"Execution {execution} of {STEP_FUNCTIONS.live} {became} without a report, and held the lake since {since}.",
+        "The lake is free again. No file is lost, and nothing is loaded twice: if its batch is open, the next",
+        "execution goes on with it by itself.",
+        "",
+        f"To see what happened:  {STEP_FUNCTIONS.see}",
+        f"To go on at once:      {STEP_FUNCTIONS.go_on}",
+    ]
+    return Letter(f"execution {execution} {became}", "\n".join(lines))
