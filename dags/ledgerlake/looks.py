@@ -63,7 +63,6 @@ class Looker:
     machine: StateMachine
     holder: str
     tell: Callable[[Letter], None]
-    sleep: Callable[[float], None] = time.sleep
 
     def look(self) -> Outcome:
         """Plan, or find what an earlier run left open, and start an execution for it.
@@ -96,7 +95,7 @@ class Looker:
                 says = str(taken)
             held = lease.show(self.s3, self.bucket)
             if held is None or not held.holder or is_look(held.holder):
-                self.sleep(_PAUSE)
+                time.sleep(_PAUSE)
                 continue
             execution = execution_of(held.holder)
             if execution is None:

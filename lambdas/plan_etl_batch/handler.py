@@ -1,7 +1,7 @@
 """PlanETLBatch: decide what an execution of the state machine does.
 
 Event `{"execution": "<name>", "batch_id"?, "date"?: "2025-04-01", "from"?, "to"?, "datasets"?: [...],
-"reprocess"?: "both" | "waiting" | "archived", "reason"?}`; a field that is null is not given.
+"reprocess"?: "both" | "waiting" | "archived", "reason"?}`; a field that is null or empty is not given.
 
 - with `from` (and no `date`): answer `{"dates": ["2025-04-01", …]}`, one execution for each is started then;
 - else the lease is taken for the execution, and a batch is planned: the one named by `batch_id` if it is still
@@ -61,7 +61,7 @@ def _asked(event: Any) -> dict[str, Any]:
         LedgerlakeError: there is no execution.
         SelectionError: a field is unknown, or two do not go together.
     """
-    given = {name: value for name, value in event.items() if value is not None} if isinstance(event, dict) else {}
+    given = {name: value for name, value in event.items() if value not in (None, "")} if isinstance(event, dict) else {}
     if not isinstance(given.get("execution"), str) or not given["execution"]:
         raise LedgerlakeError(f"the event is {event!r}", expected='{"execution": "<name>", …}')
     selections.refuse_unknown(given, FIELDS, "the input")
