@@ -36,7 +36,7 @@ def read(body: str, bucket: str) -> tuple[Notice, ...] | None:
         if isinstance(said, dict) and "look" in said:
             return ()
         return tuple(_notice(record, bucket) for record in said["Records"]) or None
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):  # whatever somebody may send
         return None
 
 

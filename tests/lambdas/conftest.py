@@ -20,6 +20,15 @@ ACCOUNT = "123456789012"  # moto's
 KEYS = ("raw/products/p.csv", "raw/orders/o.csv", "raw/order_items/i.csv")
 
 
+_make_client = boto3.client
+
+
+@cache
+def _client(name):
+    """One for all tests, as making one takes longer than most tests do."""
+    return _make_client(name, aws_access_key_id="test", aws_secret_access_key="test", region_name="us-east-1")
+
+
 @pytest.fixture
 def s3(monkeypatch):
     for name in [name for name in os.environ if name.startswith(("AWS_", "LEDGERLAKE_"))]:
@@ -29,7 +38,7 @@ def s3(monkeypatch):
     monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
     monkeypatch.setenv("LEDGERLAKE_BUCKET", BUCKET)
     with mock_aws():
-        client = boto3.client("s3")
+        client = _client("s3")
         client.create_bucket(Bucket=BUCKET)
         client.put_bucket_versioning(Bucket=BUCKET, VersioningConfiguration={"Status": "Enabled"})
         yield client
@@ -101,15 +110,6 @@ class Cloud:
 
     def _execution(self, name):
         return self.states.describe_execution(executionArn=self._arn(name))
-
-
-_make_client = boto3.client
-
-
-@cache
-def _client(name):
-    """One for all tests, as making one takes longer than most tests do."""
-    return _make_client(name, region_name="us-east-1")
 
 
 @pytest.fixture
