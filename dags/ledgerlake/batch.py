@@ -70,6 +70,17 @@ class Plan:
     resumed: bool = False
     strays: tuple[str, ...] = ()
 
+    def as_json(self) -> dict[str, Any]:
+        """As the other steps of the run read it; `deliveries` is how many."""
+        return {
+            "batch_id": self.batch and self.batch.batch_id,
+            "datasets": list(self.batch.datasets) if self.batch else [],
+            "deliveries": len(self.batch.deliveries) if self.batch else 0,
+            "resumed": self.resumed,
+            "reason": self.reason,
+            "strays": list(self.strays),
+        }
+
 
 def settled(found: Waiting, settings: Settings, now: datetime) -> bool:
     """Whether `raw/` has been quiet for long enough, or its oldest delivery waited for too long."""

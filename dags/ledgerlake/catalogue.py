@@ -7,6 +7,7 @@ infrastructure, so that they can be queried from the first minute.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from ledgerlake import places
 from ledgerlake.contracts import DATASETS, Dataset
@@ -97,3 +98,25 @@ def parked_table(dataset: Dataset) -> Table:
         (*delta_columns(dataset), ("missing", "array<string>")),
         places.parked_prefix(dataset.name),
     )
+
+
+def differences(glue: Any) -> list[str]:
+    """What the Glue catalogue lacks, or has differently from the contracts, in words.
+
+    The order of columns does not count: a crawler may put those of the partition last.
+    """
+    pages = glue.get_paginator("get_tables").paginate(DatabaseName=places.DATABASE)
+    found = {table["Name"]: _columns(table) for page in pages for table in page["TableList"]}
+    said = []
+    for table in delta_tables():
+        if table.name not in found:
+            said.append(f"{table.name} is not in {places.DATABASE}")
+        elif found[table.name] != dict(table.columns):
+            changed = sorted(set(found[table.name].items()) ^ set(table.columns))
+            said.append(f"{table.name} differs from its contract in {', '.join(' '.join(one) for one in changed)}")
+    return said
+
+
+def _columns(table: dict[str, Any]) -> dict[str, str]:
+    declared = [*table.get("StorageDescriptor", {}).get("Columns", []), *table.get("PartitionKeys", [])]
+    return {column["Name"]: column.get("Type", "") for column in declared}

@@ -137,6 +137,31 @@ def lake_bucket(environ: Mapping[str, str] | None = None) -> str | None:
     return environ.get("LEDGERLAKE_BUCKET") or environ.get("AIRFLOW__LEDGERLAKE__BUCKET")
 
 
+def state_machine_arn(environ: Mapping[str, str] | None = None) -> str:
+    """`STATE_MACHINE_ARN`, as the Lambda that starts executions is given it.
+
+    Raises:
+        SettingsError: it is not set.
+    """
+    return _given("STATE_MACHINE_ARN", environ)
+
+
+def topic_arn(environ: Mapping[str, str] | None = None) -> str:
+    """`TOPIC_ARN`, as the Lambda that tells people is given it.
+
+    Raises:
+        SettingsError: it is not set.
+    """
+    return _given("TOPIC_ARN", environ)
+
+
+def _given(name: str, environ: Mapping[str, str] | None) -> str:
+    value = (os.environ if environ is None else environ).get(name)
+    if not value:
+        raise SettingsError(f"{name} is not set", expected="the ARN that the template gives the Lambda")
+    return value
+
+
 def mwaa_environment(environment: str) -> str:
     """`LEDGERLAKE_MWAA_ENVIRONMENT`: what the Airflow of `environment` is called on MWAA."""
     return os.environ.get("LEDGERLAKE_MWAA_ENVIRONMENT") or f"ledgerlake-{environment}"

@@ -33,7 +33,7 @@ def deploy(home: Home, orchestrator: str | None = None) -> None:
     """Build, upload and deploy what has changed.
 
     Args:
-        orchestrator: who consumes the queue; if not given, what this process's own settings say.
+        orchestrator: who consumes the queue; if not given, what the home says.
 
     Raises:
         DeployError: names the resource that failed and its reason.

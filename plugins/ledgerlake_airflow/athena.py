@@ -9,7 +9,7 @@ from airflow.providers.amazon.aws.operators.athena import AthenaOperator
 from airflow.sdk import Context
 from airflow.sdk.exceptions import AirflowException, AirflowFailException
 
-from ledgerlake import places
+from ledgerlake import failures, places
 from ledgerlake.checks import LIMIT, Check
 from ledgerlake.settings import Settings
 from ledgerlake_airflow.aws import CONNECTION
@@ -43,7 +43,7 @@ class AthenaCheckOperator(AthenaOperator):
         query_id = super().execute(context)
         found = result_rows(self.hook, query_id, LIMIT)
         if found:
-            raise CheckFailed(f"{self.task_id}: not true that {self.says}: {'; '.join(map(_in_words, found))}")
+            raise CheckFailed(failures.of_check(self.task_id, self.says, found))
         return query_id
 
 
@@ -57,7 +57,7 @@ def ask(sql: str, settings: Settings) -> list[dict[str, str | None]]:
     query_id = hook.run_query(sql, {"Database": places.DATABASE}, {}, None, places.WORKGROUP)
     state = hook.poll_query_status(query_id, _attempts(settings), _pause(settings))
     if state not in AthenaHook.SUCCESS_STATES:
-        raise AirflowException(f"Athena query {query_id} is {state}: {hook.get_state_change_reason(query_id)}")
+        raise AirflowException(failures.of_query(query_id, state, hook.get_state_change_reason(query_id)))
     return result_rows(hook, query_id)
 
 
@@ -69,10 +69,6 @@ def result_rows(hook: AthenaHook, query_id: str | None, limit: int | None = None
     rows = [[cell.get("VarCharValue") for cell in row["Data"]] for page in pages for row in page["ResultSet"]["Rows"]]
     names, values = rows[0], rows[1:]  # the first row of the first page holds the names
     return [dict(zip(map(str, names), row, strict=True)) for row in values]
-
-
-def _in_words(row: dict[str, str | None]) -> str:
-    return f"{row['dataset']} {row['offending']} ({row['detail']})"
 
 
 def _pause(settings: Settings) -> int:

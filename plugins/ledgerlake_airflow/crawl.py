@@ -8,7 +8,8 @@ from airflow.providers.amazon.aws.operators.glue_crawler import GlueCrawlerRunOp
 from airflow.sdk import Context
 from airflow.sdk.exceptions import AirflowSkipException
 
-from ledgerlake import catalogue, places
+from ledgerlake import places
+from ledgerlake.catalogue import differences
 from ledgerlake.settings import Settings
 
 
@@ -29,36 +30,12 @@ class CrawlWhenChanged(GlueCrawlerRunOperator):
         )
 
     def execute(self, context: Context) -> str:
-        differences = catalogue_differences(self.hook.conn)
-        for difference in differences:
+        found = differences(self.hook.conn)
+        for difference in found:
             self.log.info("%s", difference)
-        if not differences and not context["params"].get("crawl"):
+        if not found and not context["params"].get("crawl"):
             raise AirflowSkipException("the catalogue is what the contracts say")
         crawled = super().execute(context)
-        for difference in catalogue_differences(self.hook.conn):
+        for difference in differences(self.hook.conn):
             self.log.warning("After the crawl, still: %s", difference)
         return crawled
-
-
-def catalogue_differences(glue: Any) -> list[str]:
-    """What the Glue catalogue lacks, or has differently from the contracts, in words.
-
-    The order of columns does not count: a crawler may put those of the partition last.
-    """
-    pages = glue.get_paginator("get_tables").paginate(DatabaseName=places.DATABASE)
-    found = {table["Name"]: _columns(table) for page in pages for table in page["TableList"]}
-    differences = []
-    for table in catalogue.delta_tables():
-        if table.name not in found:
-            differences.append(f"{table.name} is not in {places.DATABASE}")
-        elif found[table.name] != dict(table.columns):
-            changed = sorted(set(found[table.name].items()) ^ set(table.columns))
-            differences.append(
-                f"{table.name} differs from its contract in {', '.join(' '.join(one) for one in changed)}"
-            )
-    return differences
-
-
-def _columns(table: dict[str, Any]) -> dict[str, str]:
-    declared = [*table.get("StorageDescriptor", {}).get("Columns", []), *table.get("PartitionKeys", [])]
-    return {column["Name"]: column.get("Type", "") for column in declared}

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from ledgerlake.contracts import DATASETS
+from ledgerlake.failures import LONGEST, Failure
 from ledgerlake.settings import Settings
 from ledgerlake_airflow import REPORT
 from ledgerlake_airflow.aws import client
@@ -18,27 +17,6 @@ FAILURE = "failure"
 LONGEST_PATIENCE = 3600  # seconds
 FINISHED = {"success", "failed", "skipped", "upstream_failed", "removed"}
 AT_WORK = {"STARTING", "RUNNING", "STOPPING", "WAITING"}
-LONGEST = 4000  # characters of a reason; an SNS message holds 256 KiB
-
-
-@dataclass(frozen=True)
-class Failure:
-    """One task that failed.
-
-    Args:
-        dataset: whose job the task is; empty for a task of the whole batch.
-        log: where its log is read in the browser.
-        kind: the class of its error; empty when its process was killed.
-    """
-
-    task_id: str
-    reason: str
-    log: str
-    kind: str = ""
-
-    @property
-    def dataset(self) -> str:
-        return next((name for name, dataset in DATASETS.items() if dataset.job == self.task_id), "")
 
 
 def remember_failure(context: dict[str, Any]) -> None:
@@ -77,7 +55,7 @@ def still_at_work(ti: Any, states: dict[str, str], failed: Sequence[Failure]) ->
     A Glue job does not end with the task that watches it, and somebody may have cleared a task by now.
     """
     tasks = [f"{name} is {state}" for name, state in states.items() if name != REPORT and state not in FINISHED]
-    return tasks + [f"Glue still runs {each.task_id}" for each in failed if each.dataset and _runs(ti, each.task_id)]
+    return tasks + [f"Glue still runs {each.step}" for each in failed if each.dataset and _runs(ti, each.step)]
 
 
 def _runs(ti: Any, job: str) -> bool:

@@ -12,16 +12,11 @@ from typing import Any
 from airflow.sdk import Param
 from airflow.sdk.exceptions import AirflowFailException
 
+from ledgerlake import selections
 from ledgerlake.by_date import Selection
 from ledgerlake.contracts import DATASETS
-from ledgerlake.errors import LedgerlakeError
-
-BOTH, WAITING, ARCHIVED = "both", "waiting", "archived"
-WHAT = {
-    BOTH: "both: what waits in raw/, and what was processed before",
-    WAITING: "waiting: only what still lies in raw/",
-    ARCHIVED: "archived: only what was processed before",
-}
+from ledgerlake.errors import SelectionError
+from ledgerlake.selections import BOTH, REPROCESS
 
 
 class FormRefused(AirflowFailException):
@@ -49,8 +44,8 @@ def fields() -> dict[str, Param]:
         ),
         "reprocess": Param(
             BOTH,
-            enum=[*WHAT, None],
-            values_display=WHAT,
+            enum=[*REPROCESS, None],
+            values_display=REPROCESS,
             title="What to process",
             description="Processing a file again replaces what it made before; nothing is doubled.",
         ),
@@ -72,10 +67,9 @@ def selection(run: Any, params: Mapping[str, Any]) -> Selection:
     if run.run_type == "scheduled":
         return Selection(day, day, archived=False, older=True)
     try:
-        _refuse_unknown(run.conf or {})
-        first, last = _days(run, params, day)
-        return Selection(first, last, _datasets(params["datasets"]), **_what(params["reprocess"]))
-    except LedgerlakeError as error:
+        selections.refuse_unknown(run.conf or {}, fields(), "the conf")
+        return selections.asked(params, *_days(run, params, day))
+    except SelectionError as error:
         raise FormRefused(f"{error}; to go on: start another run, this one keeps what it was given") from error
 
 
@@ -86,41 +80,9 @@ def day_of(run: Any) -> date:
 
 
 def _days(run: Any, params: Mapping[str, Any], day: date) -> tuple[date, date]:
-    given = {name: params[name] for name in ("from", "to") if params.get(name)}
+    given = [name for name in ("from", "to") if params.get(name)]
     if run.run_type == "backfill" and given:
-        raise LedgerlakeError(
+        raise SelectionError(
             f"the backfill's conf names {' and '.join(given)}", expected=f"neither: this run is for {day}"
         )
-    if not given:
-        return day, day
-    days = {name: _day(name, text) for name, text in given.items()}
-    if "from" not in days:
-        raise LedgerlakeError(f"a last day ({days['to']}) without a first one", expected="both, or the first alone")
-    return days["from"], days.get("to", days["from"])
-
-
-def _day(name: str, text: Any) -> date:
-    try:
-        return date.fromisoformat(str(text))
-    except ValueError as error:
-        raise LedgerlakeError(f"{name} is {text!r}", expected="a day such as 2025-04-01") from error
-
-
-def _datasets(given: Any) -> tuple[str, ...]:
-    """None chosen means all; a single one may be given as text."""
-    names = [given] if isinstance(given, str) and given else given or []
-    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
-        raise LedgerlakeError(f"datasets is {given!r}", expected=f"a list of some of {', '.join(DATASETS)}")
-    return tuple(names)
-
-
-def _what(given: Any) -> dict[str, bool]:
-    given = given or BOTH
-    if given not in WHAT:
-        raise LedgerlakeError(f"reprocess is {given!r}", expected=f"one of {', '.join(WHAT)}")
-    return {"waiting": given != ARCHIVED, "archived": given != WAITING}
-
-
-def _refuse_unknown(conf: Mapping[str, Any]) -> None:
-    if unknown := sorted(set(conf) - set(fields())):
-        raise LedgerlakeError(f"the conf names {', '.join(unknown)}", expected=f"some of {', '.join(fields())}")
+    return selections.days(params, day)

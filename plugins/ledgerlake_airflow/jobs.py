@@ -11,7 +11,7 @@ from airflow.sdk import Context
 from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowSkipException
 from botocore.exceptions import BotoCoreError, ClientError
 
-from ledgerlake import places
+from ledgerlake import failures, places
 from ledgerlake.contracts import Dataset
 from ledgerlake.errors import QualityError
 from ledgerlake.settings import Settings
@@ -86,8 +86,7 @@ class DatasetJob(GlueJobOperator):
             run = self.hook.conn.get_job_run(JobName=self.job_name, RunId=run_id)["JobRun"]
         except (BotoCoreError, ClientError):
             return f"{self.job_name} run {run_id}: {error}"
-        said = run.get("ErrorMessage") or f"no error message; the wait for it ended with: {error}"
-        return f"{self.job_name} {run['JobRunState']}: {said} (Glue run {run_id})"
+        return failures.of_job(self.job_name, run, run_id, f"the wait for it ended with: {error}")
 
 
 class ArchiveFiles(LambdaInvokeFunctionOperator):
@@ -122,7 +121,6 @@ def _lambda_error(error: ValueError) -> str:
     """`ErrorType: message`, out of what the provider's operator raises for a FunctionError."""
     details = error.args[1] if len(error.args) > 1 and isinstance(error.args[1], dict) else {}
     try:
-        said = json.loads(details["Payload"])
-        return f"{places.ARCHIVE_FUNCTION}: {said['errorType']}: {said['errorMessage']}"
+        return failures.of_lambda(places.ARCHIVE_FUNCTION, json.loads(details["Payload"]))
     except (KeyError, TypeError, ValueError):
         return f"{places.ARCHIVE_FUNCTION}: {error}"

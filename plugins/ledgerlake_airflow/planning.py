@@ -88,19 +88,11 @@ def told(context: Context, plan: batch.Plan, **more: Any) -> dict[str, Any]:
     Raises:
         DownstreamTasksSkipped: the run is quiet; the outcome is pushed all the same.
     """
-    made = plan.batch
-    outcome = more | {
-        "batch_id": made and made.batch_id,
-        "datasets": list(made.datasets) if made else [],
-        "deliveries": len(made.deliveries) if made else 0,
-        "resumed": plan.resumed,
-        "reason": plan.reason,
-        "strays": list(plan.strays),
-    }
+    outcome = more | plan.as_json()
     log.info("%s", plan.reason)
     for stray in plan.strays:
         log.warning("%s lies outside every dataset's folder, or its name is too long: no job reads it.", stray)
-    if made is None:
+    if plan.batch is None:
         context["ti"].xcom_push(key=OUTCOME, value=outcome)
         raise DownstreamTasksSkipped(tasks=_work(context))
     return outcome

@@ -15,25 +15,19 @@ from airflow.sdk.exceptions import AirflowException, AirflowSkipException
 from botocore.exceptions import BotoCoreError, ClientError
 
 from ledgerlake import places, quarantine, settings
+from ledgerlake.failure_letters import of_failure, of_quarantine, without_report
+from ledgerlake.failures import Failure
+from ledgerlake.letters import Letter, RunFacts, figures_sql, of_success
+from ledgerlake.stages import unknown_columns
 from ledgerlake_airflow import ARCHIVE, PLAN, REPORT, WAIT
 from ledgerlake_airflow.acknowledge import answer
 from ledgerlake_airflow.athena import ask
 from ledgerlake_airflow.aws import client, lake
 from ledgerlake_airflow.by_date import DATES
-from ledgerlake_airflow.failure import Failure, failures, patience, still_at_work
+from ledgerlake_airflow.failure import failures, patience, still_at_work
 from ledgerlake_airflow.messages import Queue
 from ledgerlake_airflow.planning import RECEIPTS
 from ledgerlake_airflow.sensor import MESSAGES
-from ledgerlake_airflow.stages import unknown_columns
-from ledgerlake_airflow.texts import (
-    Letter,
-    RunFacts,
-    figures_sql,
-    of_failure,
-    of_quarantine,
-    of_success,
-    without_report,
-)
 from ledgerlake_airflow.turns import give_back
 
 log = logging.getLogger(__name__)
@@ -82,8 +76,9 @@ def _facts(context: Context) -> RunFacts:
     plan = ti.xcom_pull(task_ids=PLAN) or {}
     unknown = unknown_columns(client("s3"), lake().bucket, plan["batch_id"]) if plan.get("batch_id") else {}
     return RunFacts(
-        dag_id=run.dag_id,
+        workflow=run.dag_id,
         run_id=run.run_id,
+        live=run.dag_id == places.LIVE_DAG,
         plan=plan,
         dates=tuple(ti.xcom_pull(task_ids=PLAN, key=DATES) or ()),
         missing=tuple((ti.xcom_pull(task_ids=ARCHIVE) or {}).get("missing", ())),
@@ -94,12 +89,12 @@ def _facts(context: Context) -> RunFacts:
 
 def _of_failure(context: Context, facts: RunFacts, failed: Sequence[Failure]) -> Letter:
     """The letter; and the messages: of a quarantined batch they are answered, else they come back."""
-    live, receipts = facts.dag_id == places.LIVE_DAG, _receipts(context["ti"])
+    receipts = _receipts(context["ti"])
     if facts.batch_id and facts.batch_id in quarantine.quarantined(client("s3"), lake().bucket):
-        if live:
+        if facts.live:
             answer(receipts, facts.batch_id)
         return of_quarantine(facts, failed)
-    if not live:
+    if not facts.live:
         return of_failure(facts, failed)
     seconds = patience(context["ti"], settings.current())
     Queue.open().hide(receipts, seconds)

@@ -16,7 +16,7 @@ from airflow.sdk.exceptions import (
 from botocore.exceptions import ClientError
 
 from ledgerlake import batch, catalogue, lease, places
-from ledgerlake_airflow.crawl import catalogue_differences
+from ledgerlake.catalogue import differences
 from ledgerlake_airflow.jobs import ArchiveFailed, BatchQuarantined, JobFailed
 
 MESSAGE = "ConservationError: orders: of raw/orders/o.csv 9 rows were read; expected both sums to be equal"
@@ -219,7 +219,7 @@ def test_the_crawler_is_skipped_when_the_catalogue_is_current(catalogued, crawle
 
 def test_the_crawler_runs_when_a_table_is_missing(catalogued, crawler):
     catalogued.glue.delete_table(DatabaseName=places.DATABASE, Name="orders")
-    assert catalogue_differences(catalogued.glue) == ["orders is not in ecommerce_dwh"]
+    assert differences(catalogued.glue) == ["orders is not in ecommerce_dwh"]
     crawler.run()
     assert crawler.crawled == [1]
 
@@ -229,7 +229,7 @@ def test_the_crawler_runs_when_a_column_has_another_type(catalogued, crawler):
     catalogued.glue.update_table(
         DatabaseName=places.DATABASE, TableInput={"Name": "products", "StorageDescriptor": {"Columns": columns}}
     )
-    assert "product_id string" in catalogue_differences(catalogued.glue)[0]
+    assert "product_id string" in differences(catalogued.glue)[0]
     crawler.run()
     assert crawler.crawled == [1]
 

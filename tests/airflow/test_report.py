@@ -9,10 +9,11 @@ from types import SimpleNamespace
 import pytest
 from airflow.sdk.exceptions import AirflowException, AirflowSkipException
 
-from ledgerlake import batch, lease, quarantine
+from ledgerlake import batch, failure_letters, lease, letters, quarantine
 from ledgerlake.contracts import DATASETS
-from ledgerlake_airflow import failure, report, texts, turns
-from ledgerlake_airflow.failure import Failure, remember_failure
+from ledgerlake.failures import Failure
+from ledgerlake_airflow import failure, report, turns
+from ledgerlake_airflow.failure import remember_failure
 from ledgerlake_airflow.form import FormRefused
 from ledgerlake_airflow.jobs import BatchQuarantined
 
@@ -157,18 +158,18 @@ def test_the_note_of_a_manual_run_is_in_its_report(planned, cloud):
 
 
 def test_a_subject_is_what_sns_accepts():
-    letter = texts.of_failure(_facts(), [Failure("é\n" + "x" * 200, "why", "log")])
+    letter = failure_letters.of_failure(_facts(), [Failure("é\n" + "x" * 200, "why", "log")])
     assert len(letter.subject) <= 100
     assert letter.subject.isascii()
     assert "\n" not in letter.subject
 
 
 def _facts(**more):
-    return texts.RunFacts(**{"dag_id": "ecommerce_lakehouse", "run_id": "r", "plan": PLAN} | more)
+    return letters.RunFacts(**{"workflow": "ecommerce_lakehouse", "run_id": "r", "plan": PLAN} | more)
 
 
 def test_strays_are_named_in_the_report():
-    letter = texts.of_success(_facts(plan={**PLAN, "strays": ["raw/cat.png"]}), FIGURES, "")
+    letter = letters.of_success(_facts(plan={**PLAN, "strays": ["raw/cat.png"]}), FIGURES, "")
     assert "read by no job: raw/cat.png" in letter.body
 
 
@@ -204,8 +205,8 @@ def test_withdrawn_and_restored_rows_are_among_the_figures(planned, cloud, monke
     planned.call("report")
     (letter,) = cloud.letters()
     assert "orders: 1 file, 5 rows read: 1 restored, 2 rejected, 2 withdrawn" in letter
-    assert "sum(withdrawn)" in texts.figures_sql("b")
-    assert "sum(restored)" in texts.figures_sql("b")
+    assert "sum(withdrawn)" in letters.figures_sql("b")
+    assert "sum(restored)" in letters.figures_sql("b")
 
 
 # --- lasting trouble
@@ -340,7 +341,7 @@ def test_the_letter_of_a_run_by_date_says_its_days(dated, cloud):
 
 
 def test_one_day_is_said_once():
-    letter = texts.of_success(_facts(dates=("2025-04-01", "2025-04-01")), FIGURES, "")
+    letter = letters.of_success(_facts(dates=("2025-04-01", "2025-04-01")), FIGURES, "")
     assert "31 deliveries of 2025-04-01 loaded" in letter.subject
 
 

@@ -87,3 +87,23 @@ def test_a_message_is_hidden_for_longer_during_a_run_than_after_a_failed_one():
         here = from_environment({"LEDGERLAKE_ENVIRONMENT": environment})
         assert here.visibility_seconds > here.retry_visibility_seconds
         assert here.lease_seconds >= here.retry_visibility_seconds
+
+
+def test_step_functions_has_settings_of_its_own():
+    prod, local = from_environment({"LEDGERLAKE_ENVIRONMENT": "prod"}), from_environment({})
+    assert (prod.orchestrator, prod.sweep_minutes, prod.date_concurrency, prod.execution_timeout_minutes) == (
+        "airflow",
+        15,
+        4,
+        360,
+    )
+    assert (local.sweep_minutes, local.execution_timeout_minutes) == (1, 60)
+    with pytest.raises(SettingsError, match="orchestrator is 'cron'; expected one of airflow, step_functions"):
+        from_environment({"LEDGERLAKE_ORCHESTRATOR": "cron"})
+
+
+def test_what_the_template_gives_a_lambda_is_named_when_it_is_missing():
+    environ = {"STATE_MACHINE_ARN": "arn:1", "TOPIC_ARN": "arn:2"}
+    assert (settings.state_machine_arn(environ), settings.topic_arn(environ)) == ("arn:1", "arn:2")
+    with pytest.raises(SettingsError, match="TOPIC_ARN is not set"):
+        settings.topic_arn({"TOPIC_ARN": ""})

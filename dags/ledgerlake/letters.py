@@ -1,4 +1,8 @@
-"""What people read about a run: pure functions from figures and failures to a subject and a body."""
+"""What people read about a run that went well: pure functions from figures to a subject and a body.
+
+Those about failures are in `failure_letters`. Both orchestrators send the same letters, apart from what their
+`Words` say: names, places of logs, and the commands with which a run goes on.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +12,6 @@ from typing import Any
 
 from ledgerlake import places
 from ledgerlake.ledger import COUNTS
-from ledgerlake_airflow.failure import Failure
 
 SUBJECT_LIMIT = 100  # SNS refuses longer ones, line breaks and anything but ASCII
 _NAMED = 10  # keys of a kind in one letter
@@ -28,10 +31,47 @@ class Letter:
 
 
 @dataclass(frozen=True)
+class Words:
+    """What an orchestrator's letters say differently from the other's.
+
+    Args:
+        live: what is run for live deliveries, and goes on with batches that were left open.
+        asked_by: what a person gives a run by date.
+        see: the command that shows what happened.
+        go_on: the command that starts a live run.
+        resume: how a failed run by date goes on.
+    """
+
+    live: str
+    asked_by: str
+    see: str
+    go_on: str
+    resume: str
+
+
+AIRFLOW = Words(
+    live=places.LIVE_DAG,
+    asked_by="a form",
+    see="ledgerlake logs",
+    go_on="ledgerlake run --wait",
+    resume="clear the failed task in Airflow, with those after it",
+)
+STEP_FUNCTIONS = Words(
+    live=places.STATE_MACHINE,
+    asked_by="an input",
+    see="ledgerlake executions",
+    go_on="ledgerlake run --orchestrator step_functions",
+    resume="ledgerlake run --orchestrator step_functions",
+)
+
+
+@dataclass(frozen=True)
 class RunFacts:
     """What is known about a run beside its figures and failures.
 
     Args:
+        workflow: the DAG, or the state machine.
+        live: whether it is for live deliveries, not for dates.
         plan: what its plan returned; empty when it failed.
         dates: the first and the last date of a run by date; empty for a live run.
         missing: raw keys that were deleted between the plan and their turn.
@@ -39,13 +79,15 @@ class RunFacts:
         note: what the person wrote who started it.
     """
 
-    dag_id: str
+    workflow: str
     run_id: str
+    live: bool = True
     plan: Mapping[str, Any] = field(default_factory=dict)
     dates: tuple[str, ...] = ()
     missing: tuple[str, ...] = ()
     unknown: Mapping[str, Mapping[str, Sequence[str]]] = field(default_factory=dict)
     note: str = ""
+    words: Words = AIRFLOW
 
     @property
     def batch_id(self) -> str:
@@ -81,82 +123,8 @@ def of_success(facts: RunFacts, figures: Sequence[Mapping[str, str | None]], pro
     if rejecting:
         lines += ["", *(f"Why rows were rejected: ledgerlake rejects {name}" for name in rejecting)]
     lines += _oddities(facts)
-    lines += ["", f"File by file: ledgerlake ledger {facts.batch_id}", *_said(facts)]
+    lines += ["", f"File by file: ledgerlake ledger {facts.batch_id}", *said(facts)]
     return Letter(f"{count} loaded ({facts.batch_id})", "\n".join(lines))
-
-
-def of_failure(facts: RunFacts, failed: Sequence[Failure], again_in_seconds: int = 0) -> Letter:
-    """Which task failed, on which dataset, why, where its log is, and the command that continues."""
-    lines = [f"Run {facts.run_id} of {facts.dag_id}{facts.days and f', for the deliveries{facts.days},'} failed."]
-    if facts.batch_id:
-        lines.append(f"Batch {facts.batch_id}: {facts.deliveries}.")
-    lines += _failures(facts, failed)
-    go_on = _live_goes_on(facts, again_in_seconds) if facts.dag_id == places.LIVE_DAG else _by_date_goes_on(facts)
-    lines += ["", *go_on, *_said(facts)]
-    return Letter(f"FAILED in {_where(failed)}{facts.days}", "\n".join(lines))
-
-
-def of_quarantine(facts: RunFacts, failed: Sequence[Failure]) -> Letter:
-    """So many rows were rejected that a person has to look; what else failed is in it too."""
-    lines = [f"Batch {facts.batch_id} ({facts.deliveries}{facts.days}) is in quarantine: too many rows were rejected."]
-    lines += _failures(facts, failed)
-    lines += [
-        "",
-        "Its files stay in raw/, no other batch takes them, and nothing waits for it.",
-        "If the rows are as they should be, let the batch through; the next live run goes on with it:",
-        f"  ledgerlake accept {facts.batch_id}",
-        "If they are not, have them delivered again under the same keys or others, and delete the files in raw/.",
-        *_said(facts),
-    ]
-    return Letter(f"QUARANTINED {facts.batch_id}: {_where(failed)}", "\n".join(lines))
-
-
-def without_report(facts: RunFacts, reason: str, log: str) -> Letter:
-    """The run ended, and its report could not be made."""
-    body = f"Run {facts.run_id} of {facts.dag_id} has ended, but its report failed: {reason}\nLog: {log}\n"
-    return Letter("a run ended without its report", f"{body}\nWhat is open: ledgerlake status; ledgerlake ledger")
-
-
-def _failures(facts: RunFacts, failed: Sequence[Failure]) -> list[str]:
-    lines = []
-    for failure in failed:
-        lines += [
-            "",
-            f"Task:    {failure.task_id}",
-            f"Dataset: {failure.dataset or ', '.join(facts.plan.get('datasets') or ()) or 'none was planned'}",
-            f"Reason:  {failure.reason}",
-            f"Log:     {failure.log}",
-        ]
-    return lines
-
-
-def _where(failed: Sequence[Failure]) -> str:
-    first = failed[0]
-    where = f"{first.task_id} of {first.dataset}" if first.dataset else first.task_id
-    return where + (f" and {len(failed) - 1} more" if len(failed) > 1 else "")
-
-
-def _live_goes_on(facts: RunFacts, seconds: int) -> list[str]:
-    kept = "The batch stays open: the next run goes on with it" if facts.batch_id else "The next run tries again"
-    return [
-        "To go on: mend the cause. No file is lost, and nothing is loaded twice.",
-        f"{kept}, by itself, when the messages come back in {seconds} s.",
-        "To see what happened:  ledgerlake logs",
-        "To go on at once:      ledgerlake run --wait",
-    ]
-
-
-def _by_date_goes_on(facts: RunFacts) -> list[str]:
-    if not facts.dates:
-        return ["Nothing was begun. To go on: start another run, with a form that can be followed."]
-    first, last = facts.dates
-    kept = [f"The batch stays open: the next run of {places.LIVE_DAG} goes on with it."] if facts.batch_id else []
-    return [
-        "To go on: mend the cause. No file is lost, and nothing is loaded twice.",
-        *kept,
-        "To go on at once:      clear the failed task in Airflow, with those after it",
-        f"Or process it anew:    ledgerlake backfill --from {first} --to {last}",
-    ]
 
 
 def _figures_line(row: Mapping[str, str | None]) -> str:
@@ -190,5 +158,6 @@ def _files(keys: Mapping[str, Sequence[str]]) -> str:
     return f"{len(keys)} files, {first} first" if len(keys) > 1 else first
 
 
-def _said(facts: RunFacts) -> list[str]:
+def said(facts: RunFacts) -> list[str]:
+    """The note of the person who started the run, as the last lines."""
     return ["", f"Note on this run: {facts.note}"] if facts.note else []

@@ -1,0 +1,63 @@
+"""Failures of a run's steps, and the reason of each in the same words for every orchestrator."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ledgerlake.contracts import DATASETS
+
+LONGEST = 4000  # characters of a reason; an SNS message holds 256 KiB
+
+
+@dataclass(frozen=True)
+class Failure:
+    """One step of a run that failed.
+
+    Args:
+        step: its name: a task of Airflow, a state of Step Functions, `checks.<name>` in both.
+        log: where its log is read.
+        kind: the class of its error; empty when its process was killed.
+    """
+
+    step: str
+    reason: str
+    log: str
+    kind: str = ""
+
+    @property
+    def dataset(self) -> str:
+        """Whose job the step is; empty for a step of the whole batch."""
+        return next((name for name, dataset in DATASETS.items() if dataset.job == self.step), "")
+
+
+def of_job(job: str, run: Mapping[str, Any], run_id: str, otherwise: str) -> str:
+    """Why a Glue job failed.
+
+    Args:
+        run: as Glue describes it, with `JobRunState` and, when the job could say something, `ErrorMessage`.
+        otherwise: what is known when it said nothing.
+    """
+    said = run.get("ErrorMessage") or f"no error message; {otherwise}"
+    return f"{job} {run['JobRunState']}: {said} (Glue run {run_id})"
+
+
+def of_lambda(function: str, said: Mapping[str, Any]) -> str:
+    """Why a Lambda failed: `ArchiveETLFiles: ArchiveError: …`.
+
+    Args:
+        said: its answer, with `errorType` and `errorMessage`.
+    """
+    return f"{function}: {said['errorType']}: {said['errorMessage']}"
+
+
+def of_query(query_id: str | None, state: str, why: str | None) -> str:
+    """Why Athena did not answer."""
+    return f"Athena query {query_id} is {state}: {why}"
+
+
+def of_check(step: str, says: str, rows: Sequence[Mapping[str, str | None]]) -> str:
+    """Which promise is broken, and by which rows."""
+    found = "; ".join(f"{row['dataset']} {row['offending']} ({row['detail']})" for row in rows)
+    return f"{step}: not true that {says}: {found}"

@@ -1,0 +1,118 @@
+"""A look of Step Functions at `raw/`: it makes sure that an execution is at work on what waits.
+
+The lease is given back before an execution looks again, and a look that finds it taken precedes the look of
+its holder; so there is no moment in which a delivery could be missed.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from ledgerlake import batch, lease
+from ledgerlake.errors import LeaseTaken
+from ledgerlake.executions import AT_WORK, LIVE, StateMachine, execution_of, is_look
+from ledgerlake.failure_letters import of_dead_execution
+from ledgerlake.letters import Letter
+from ledgerlake.settings import Settings
+
+log = logging.getLogger(__name__)
+
+LEASE_SECONDS = 120
+"""A look that dies while it plans keeps others waiting for so long."""
+_TRIES = 5
+_PAUSE = 2.0  # seconds; another look plans in about so many
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a look has come to.
+
+    Args:
+        says: in words.
+        answered: whether somebody is bound to look again at what waits; else the messages have to come back.
+        batch_id: of the batch that is gone on with, if there is one.
+        execution: that is at work on it.
+        planned: whether `raw/` was listed under the lease: what is not in the batch then has to be waited for.
+    """
+
+    says: str
+    answered: bool = True
+    batch_id: str | None = None
+    execution: str | None = None
+    planned: bool = False
+
+
+@dataclass(frozen=True)
+class Looker:
+    """Who looks, and what it needs to.
+
+    Args:
+        holder: its name in the lease.
+        tell: sends a letter.
+    """
+
+    s3: Any
+    bucket: str
+    settings: Settings
+    machine: StateMachine
+    holder: str
+    tell: Callable[[Letter], None]
+
+    def look(self) -> Outcome:
+        """Plan, or find what an earlier run left open, and start an execution for it.
+
+        Raises:
+            ClientError, BotoCoreError: AWS refused; a batch that was planned stays open, and the next look finds it.
+        """
+        busy = self._take_turn()
+        if busy is not None:
+            return busy
+        try:
+            plan = batch.plan(self.s3, self.bucket, self.settings, owner=LIVE)
+        finally:
+            lease.release(self.s3, self.bucket, self.holder)
+        if plan.batch is None:
+            return Outcome(plan.reason, planned=True)
+        batch_id = plan.batch.batch_id
+        started = self.machine.start(batch_id)
+        says = f"execution {started.name} {'was started before' if started.before else 'is started'}: {plan.reason}"
+        return Outcome(says, batch_id=batch_id, execution=started.name, planned=not started.before)
+
+    def _take_turn(self) -> Outcome | None:
+        """Take the lease; when another has it, what that means for this look."""
+        says = "others were quicker to take the lease, again and again"
+        for _ in range(_TRIES):
+            try:
+                lease.acquire(self.s3, self.bucket, self.holder, LEASE_SECONDS)
+                return None
+            except LeaseTaken as taken:
+                says = str(taken)
+            held = lease.show(self.s3, self.bucket)
+            if held is None or not held.holder or is_look(held.holder):
+                time.sleep(_PAUSE)
+                continue
+            execution = execution_of(held.holder)
+            if execution is None:
+                break
+            status = self.machine.status(execution)
+            if status in AT_WORK:
+                return Outcome(f"execution {execution} is at work, and looks again at its end", execution=execution)
+            self._replace(held, execution, status)
+        return Outcome(says, answered=False)
+
+    def _replace(self, held: lease.Lease, execution: str, status: str) -> None:
+        """Take the lease from an execution that has ended without giving it back, and tell a person, once."""
+        if not lease.release(self.s3, self.bucket, held.holder):
+            return
+        letter = of_dead_execution(execution, status, held.since)
+        log.warning("%s", letter.title)
+        try:
+            self.tell(letter)
+        except (BotoCoreError, ClientError):
+            log.exception("The letter about execution %s could not be sent.", execution)

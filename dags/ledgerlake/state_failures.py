@@ -1,0 +1,78 @@
+"""What Step Functions says of a state that failed, made the failure that Airflow would report."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ledgerlake import failures, places
+from ledgerlake.checks import checks
+from ledgerlake.errors import LedgerlakeError
+from ledgerlake.failures import LONGEST, Failure
+
+_FUNCTIONS = {
+    "PlanDates": places.PLAN_FUNCTION,
+    "PlanBatch": places.PLAN_FUNCTION,
+    "ReportSuccess": places.REPORT_FUNCTION,
+}
+"""The Lambda that a state calls, where it is not called alike."""
+_HEADER = ["dataset", "offending", "detail"]
+
+
+def failure_of(item: Mapping[str, Any], log: str) -> Failure:
+    """The failure of one item of the state machine's list.
+
+    Args:
+        item: `{"state", "error", "cause"}`, or of a check that found something `{"check", "says", "rows"}`.
+        log: where the execution is shown.
+
+    Raises:
+        LedgerlakeError: it is neither.
+    """
+    try:
+        if "check" in item:
+            return _of_check(item["check"], item["says"], item["rows"], log)
+        return _of_state(item["state"], item["error"] or "", item.get("cause") or "", log)
+    except (KeyError, TypeError, ValueError) as error:
+        raise LedgerlakeError(
+            f"a failure is {str(item)[:500]}",
+            expected='{"state", "error", "cause"} or {"check", "says", "rows"}',
+        ) from error
+
+
+def _of_check(name: str, says: str, rows: Sequence[Sequence[str | None]], log: str) -> Failure:
+    found = [dict(zip(_HEADER, row, strict=True)) for row in rows if list(row) != _HEADER]
+    step = _step(name)
+    return Failure(step, failures.of_check(step, says, found)[:LONGEST], log, "CheckFailed")
+
+
+def _of_state(state: str, error: str, cause: str, log: str) -> Failure:
+    try:
+        said = json.loads(cause)
+        reason, kind = _in_words(state, said if isinstance(said, dict) else {}, error)
+    except (ValueError, KeyError, TypeError):  # a sentence, or cut in the middle
+        reason, kind = f"{state}: {': '.join(part for part in (error, cause) if part)}", error
+    return Failure(_step(state), reason[:LONGEST], log, kind)
+
+
+def _in_words(state: str, said: Mapping[str, Any], error: str) -> tuple[str, str]:
+    """The reason and the class of its error, out of what a service describes in JSON.
+
+    Raises:
+        KeyError: of no service that we know.
+    """
+    if "JobRunState" in said:
+        return failures.of_job(said["JobName"], said, said["Id"], f"Step Functions says {error}"), error
+    if "QueryExecution" in said:
+        query = said["QueryExecution"]
+        status = query["Status"]
+        return failures.of_query(query["QueryExecutionId"], status["State"], status.get("StateChangeReason")), error
+    kind = said.get("errorType") or error
+    message = {"errorType": kind, "errorMessage": said["errorMessage"]}
+    return failures.of_lambda(_FUNCTIONS.get(state, state), message), kind
+
+
+def _step(state: str) -> str:
+    """A check is called as its task in Airflow."""
+    return f"checks.{state}" if state in {check.name for check in checks()} else state

@@ -1,0 +1,21 @@
+"""CheckCatalogue: say what the Glue catalogue lacks, or has differently from the contracts.
+
+Event `{}`; answer `{"differences": ["orders is not in ecommerce_dwh", …]}`, empty when the crawler need not run.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import boto3
+
+from ledgerlake.catalogue import differences
+from ledgerlake.errors import LedgerlakeError
+from ledgerlake.storage import client_config
+
+
+def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:  # noqa: ARG001, Lambda gives it
+    """The entry point that Lambda calls."""
+    if event != {}:
+        raise LedgerlakeError(f"the event is {event!r}", expected="{}")
+    return {"differences": differences(boto3.client("glue", config=client_config()))}

@@ -1,0 +1,109 @@
+"""CheckDataAvailability: look into `raw/`, and see to it that an execution is at work on what waits.
+
+Event: messages of the queue (`{"Records": [{"eventSource": "aws:sqs", "messageId", "body"}, …]}`), a schedule's
+event, or `{"look": "<why>"}` at the end of an execution. A message only says "look"; listings decide.
+
+Answer to messages: `{"batchItemFailures": [{"itemIdentifier": "<message id>"}, …]}`, those that are to come back;
+to others: `{"outcome": "<in words>", "batch_id": … or None, "execution": … or None}`.
+
+The same event twice, or two at once, start one execution: the lease lets one plan, a batch stays open until it is
+done, and an execution is named by its batch and its attempt.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from functools import partial
+from typing import Any
+
+import boto3
+from botocore.exceptions import BotoCoreError, ClientError
+
+from ledgerlake import notices
+from ledgerlake.availability import left_behind, wait_until_settled
+from ledgerlake.errors import LedgerlakeError, SettingsError
+from ledgerlake.executions import StateMachine, look_holder
+from ledgerlake.letters import Letter
+from ledgerlake.looks import Looker, Outcome
+from ledgerlake.settings import Settings, from_environment, lake_bucket, state_machine_arn, topic_arn
+from ledgerlake.storage import client_config
+
+NEEDED_SECONDS = 90
+"""The wait for `raw/` to settle leaves so much of the Lambda's time to plan and to start an execution."""
+SCHEDULES = {"aws.events", "aws.scheduler"}
+
+log = logging.getLogger(__name__)
+log.setLevel(logging.INFO)
+
+
+def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
+    """The entry point that Lambda calls."""
+    messages = _messages(event)
+    settings, bucket = from_environment(), lake_bucket()
+    if not bucket:
+        raise SettingsError("LEDGERLAKE_BUCKET is not set", expected="the name of the lake bucket")
+    s3 = boto3.client("s3", config=client_config())
+    try:
+        outcome = _look(s3, bucket, settings, context)
+    except (BotoCoreError, ClientError) as error:
+        if messages is None:
+            raise
+        log.exception("AWS refused; all %s messages come back.", len(messages))
+        outcome = Outcome(str(error), answered=False)
+    log.info("%s", outcome.says)
+    if messages is None:
+        return {"outcome": outcome.says, "batch_id": outcome.batch_id, "execution": outcome.execution}
+    returned = _returned(messages, outcome, s3, bucket, settings)
+    return {"batchItemFailures": [{"itemIdentifier": message["messageId"]} for message in returned]}
+
+
+def _messages(event: Any) -> list[dict[str, Any]] | None:
+    """The messages of the queue; None for an event that says "look" without any."""
+    records = event.get("Records") if isinstance(event, dict) else None
+    if isinstance(records, list) and all(
+        isinstance(each, dict) and each.get("eventSource") == "aws:sqs" and "messageId" in each for each in records
+    ):
+        return records
+    if isinstance(event, dict) and records is None and ("look" in event or event.get("source") in SCHEDULES):
+        return None
+    raise LedgerlakeError(
+        f"the event is {str(event)[:500]}", expected='messages of SQS, an event of a schedule, or {"look": "<why>"}'
+    )
+
+
+def _look(s3: Any, bucket: str, settings: Settings, context: Any) -> Outcome:
+    if settings.orchestrator != "step_functions":
+        return Outcome(f"{settings.orchestrator} consumes the queue: nothing is started", answered=False)
+    time_left = context.get_remaining_time_in_millis() / 1000 - NEEDED_SECONDS
+    wait_until_settled(s3, bucket, settings, max(0.0, min(settings.max_wait_seconds, time_left)))
+    states = boto3.client("stepfunctions", config=client_config())
+    looker = Looker(
+        s3,
+        bucket,
+        settings,
+        StateMachine(states, state_machine_arn()),
+        look_holder(context.aws_request_id),
+        partial(_tell, topic_arn()),
+    )
+    return looker.look()
+
+
+def _tell(topic: str, letter: Letter) -> None:
+    boto3.client("sns", config=client_config()).publish(TopicArn=topic, Subject=letter.subject, Message=letter.body)
+
+
+def _returned(
+    messages: Sequence[dict[str, Any]], outcome: Outcome, s3: Any, bucket: str, settings: Settings
+) -> Sequence[dict[str, Any]]:
+    """The messages that have to come back: all, when nobody is bound to look; else those of files left behind."""
+    if not outcome.answered:
+        return messages
+    told = [notices.read(message.get("body", ""), bucket) for message in messages]
+    for message, found in zip(messages, told, strict=True):
+        if found is None:
+            log.warning("Message %s is answered, but says nothing: %.200r", message["messageId"], message.get("body"))
+    if not outcome.planned:
+        return []
+    left = left_behind(s3, bucket, settings, outcome.batch_id)
+    return [message for message, found in zip(messages, told, strict=True) if notices.tells_of(found, left)]

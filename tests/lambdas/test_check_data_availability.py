@@ -1,0 +1,467 @@
+"""CheckDataAvailability: whatever happens, something is bound to look at what waits, and one execution starts."""
+
+import json
+import logging
+from datetime import UTC, datetime
+from urllib.parse import quote_plus
+
+import boto3
+import pytest
+from botocore.exceptions import ClientError
+
+from ledgerlake import batch, lease, looks, quarantine
+from ledgerlake.deliveries import waiting
+from ledgerlake.errors import LedgerlakeError, SettingsError
+from ledgerlake.executions import LIVE, StateMachine
+
+NAME = "check_data_availability"
+BUCKET = "lake"
+KEYS = ("raw/products/p.csv", "raw/orders/o.csv", "raw/order_items/i.csv")
+LOOK = {"look": "an execution has ended"}
+SCHEDULE = {"source": "aws.events", "detail-type": "Scheduled Event", "detail": {}}
+
+
+@pytest.fixture(autouse=True)
+def _impatient(monkeypatch):
+    monkeypatch.setattr(looks.time, "sleep", lambda _: None)
+
+
+def event_of(key, bucket=BUCKET, **more):
+    seen = {"bucket": {"name": bucket}, "object": {"key": quote_plus(key), **more}}
+    return json.dumps({"Records": [{"eventName": "ObjectCreated:Put", "s3": seen}]})
+
+
+def messages(*bodies):
+    """As the event source mapping passes them on: their ids are m0, m1, …"""
+    records = [
+        {"eventSource": "aws:sqs", "messageId": f"m{number}", "receiptHandle": "r", "body": body}
+        for number, body in enumerate(bodies)
+    ]
+    return {"Records": records}
+
+
+def returned(answer):
+    assert set(answer) == {"batchItemFailures"}
+    return [each["itemIdentifier"] for each in answer["batchItemFailures"]]
+
+
+def holder(cloud):
+    held = lease.show(cloud.s3, BUCKET)
+    return held.holder if held else ""
+
+
+def the_open_batch(cloud):
+    (batch_id,) = batch.open_batches(cloud.s3, BUCKET)
+    return batch_id
+
+
+# --- what waits is planned, and an execution started
+
+
+def test_files_make_a_batch_and_an_execution_of_its_name_and_the_messages_are_answered(cloud, invoke):
+    cloud.put(*KEYS)
+    assert returned(invoke(NAME, messages(*map(event_of, KEYS)))) == []
+    batch_id = the_open_batch(cloud)
+    assert cloud.executions() == {batch_id: {"batch_id": batch_id}}
+    assert batch.owner_of(cloud.s3, BUCKET, batch_id) == LIVE == "step_functions:EcommerceETLPipeline"
+    assert holder(cloud) == ""
+
+
+@pytest.mark.parametrize("event", [LOOK, SCHEDULE, SCHEDULE | {"source": "aws.scheduler"}], ids=str)
+def test_a_look_without_messages_does_the_same_and_says_so(cloud, invoke, event):
+    cloud.put(*KEYS)
+    answer = invoke(NAME, event)
+    batch_id = the_open_batch(cloud)
+    assert answer == {
+        "outcome": f"execution {batch_id} is started: 3 deliveries",
+        "batch_id": batch_id,
+        "execution": batch_id,
+    }
+
+
+def test_the_same_event_twice_starts_one_execution(cloud, invoke):
+    cloud.put(*KEYS)
+    event = messages(*map(event_of, KEYS))
+    assert returned(invoke(NAME, event)) == []
+    assert returned(invoke(NAME, event)) == []
+    assert len(cloud.executions()) == 1
+
+
+@pytest.mark.parametrize(
+    ("before", "gate", "says"),
+    [
+        ((), "any", "nothing waits in raw/"),
+        (("raw/orders/o.csv",), "loaded", "the gate is closed: no delivery of products, order_items has come"),
+        (("raw/cat.png",), "any", "nothing waits in raw/"),
+    ],
+)
+def test_with_nothing_to_do_nothing_is_started_and_the_lease_is_given_back(
+    cloud, invoke, monkeypatch, before, gate, says
+):
+    monkeypatch.setenv("LEDGERLAKE_GATE", gate)
+    cloud.put(*before)
+    assert invoke(NAME, LOOK) == {"outcome": says, "batch_id": None, "execution": None}
+    assert (cloud.executions(), holder(cloud)) == ({}, "")
+
+
+def test_messages_of_files_that_wait_for_the_gate_are_answered(cloud, invoke):
+    cloud.put("raw/orders/o.csv")
+    assert returned(invoke(NAME, messages(event_of("raw/orders/o.csv")))) == []
+    assert cloud.executions() == {}
+
+
+def test_messages_of_quarantined_files_are_answered_and_start_nothing(cloud, invoke):
+    cloud.load()
+    cloud.put("raw/orders/o.csv")
+    invoke(NAME, LOOK)
+    batch_id = the_open_batch(cloud)
+    quarantine.set_aside(cloud.s3, BUCKET, batch_id, "too many rejects")
+    cloud.end(batch_id)
+    assert returned(invoke(NAME, messages(event_of("raw/orders/o.csv")))) == []
+    assert list(cloud.executions()) == [batch_id]
+
+
+# --- messages that come back
+
+
+def later_than_the_plan(cloud, monkeypatch, *keys):
+    """Files that land between the plan and the start of its execution."""
+    start = StateMachine.start
+
+    def late(machine, batch_id):
+        cloud.put(*keys)
+        return start(machine, batch_id)
+
+    monkeypatch.setattr(StateMachine, "start", late)
+
+
+def test_only_the_messages_of_files_that_came_too_late_for_the_batch_come_back(cloud, invoke, monkeypatch):
+    cloud.load()
+    cloud.put("raw/orders/a.csv")
+    later_than_the_plan(cloud, monkeypatch, "raw/orders/sp\u00e4t 1+1.csv", "raw/order_items/late.csv")
+    event = messages(
+        event_of("raw/orders/a.csv"),
+        event_of("raw/orders/sp\u00e4t 1+1.csv"),
+        event_of("raw/orders/gone.csv"),
+        event_of("raw/order_items/late.csv"),
+    )
+    assert returned(invoke(NAME, event)) == ["m1", "m3"]
+    assert len(cloud.executions()) == 1
+
+
+def test_a_version_that_is_in_the_batch_is_answered_and_a_later_one_of_the_same_name_comes_back(cloud, invoke):
+    cloud.load()
+    cloud.put("raw/orders/a.csv", body=b"first")
+    invoke(NAME, LOOK)
+    cloud.end(the_open_batch(cloud))
+    cloud.put("raw/orders/a.csv", body=b"second")
+    first, second = (each.version_id for each in waiting(cloud.s3, BUCKET).deliveries)
+    event = messages(*(event_of("raw/orders/a.csv", versionId=version) for version in (first, second)))
+    assert returned(invoke(NAME, event)) == ["m1"]
+
+
+POISON = {
+    "not JSON": "}{ \x85 no JSON",
+    "JSON of another kind": "[1, null]",
+    "a text": '"look"',
+    "the S3 test event": json.dumps({"Service": "Amazon S3", "Event": "s3:TestEvent", "Bucket": BUCKET}),
+    "another bucket": event_of("raw/orders/late.csv", bucket="somebody-elses"),
+    "no records": json.dumps({"Records": []}),
+    "a record of nothing": json.dumps({"Records": [None]}),
+}
+
+
+@pytest.mark.parametrize("body", POISON.values(), ids=POISON)
+def test_poison_beside_good_messages_is_answered_with_one_line_in_the_log(cloud, invoke, monkeypatch, caplog, body):
+    cloud.load()
+    cloud.put("raw/orders/a.csv")
+    later_than_the_plan(cloud, monkeypatch, "raw/orders/late.csv")
+    event = messages(event_of("raw/orders/a.csv"), body, event_of("raw/orders/late.csv"))
+    with caplog.at_level(logging.INFO):
+        assert returned(invoke(NAME, event)) == ["m2"]
+    assert [record.message[:22] for record in caplog.records if record.levelname == "WARNING"] == [
+        "Message m1 is answered"
+    ]
+
+
+def test_a_message_that_only_says_look_is_no_poison(cloud, invoke, caplog):
+    with caplog.at_level(logging.WARNING):
+        assert returned(invoke(NAME, messages(json.dumps(LOOK)))) == []
+    assert not caplog.records
+
+
+def test_what_landed_in_this_second_and_was_not_planned_comes_back(cloud, invoke, monkeypatch):
+    cloud.load()
+    cloud.put("raw/orders/a.csv")
+    monkeypatch.setattr(batch, "ripe", lambda *_: False)
+    monkeypatch.setattr("ledgerlake.availability.batch.settled", lambda *_: True)
+    assert returned(invoke(NAME, messages(event_of("raw/orders/a.csv")), seconds=60)) == ["m0"]
+    assert cloud.executions() == {}
+
+
+# --- the lease
+
+
+def test_while_an_execution_is_at_work_the_messages_are_answered_since_it_looks_again(cloud, invoke):
+    cloud.start("e-1")
+    lease.acquire(cloud.s3, BUCKET, "step_functions:e-1", 600)
+    cloud.put(*KEYS)
+    assert returned(invoke(NAME, messages(*map(event_of, KEYS)))) == []
+    assert invoke(NAME, LOOK)["outcome"] == "execution e-1 is at work, and looks again at its end"
+    assert list(cloud.executions()) == ["e-1"]
+    assert holder(cloud) == "step_functions:e-1"
+    assert batch.open_batches(cloud.s3, BUCKET) == []
+
+
+@pytest.mark.parametrize(
+    ("known", "became"), [(True, "ended as ABORTED"), (False, "is not known to Step Functions (any more)")]
+)
+def test_a_holder_that_died_is_replaced_and_a_person_is_told_once(cloud, invoke, known, became):
+    if known:
+        cloud.start("e-1")
+        cloud.end("e-1")
+    lease.acquire(cloud.s3, BUCKET, "step_functions:e-1", 600)
+    cloud.put(*KEYS)
+    assert returned(invoke(NAME, messages(*map(event_of, KEYS)))) == []
+    invoke(NAME, LOOK)
+    assert the_open_batch(cloud) in cloud.executions()
+    ((subject, body),) = cloud.letters()
+    assert subject == f"Ledgerlake: execution e-1 {became}"
+    for said in (f"Execution e-1 of EcommerceETLPipeline {became}", "ledgerlake executions", "The lake is free again"):
+        assert said in body
+
+
+def test_when_the_letter_cannot_be_sent_the_work_goes_on(cloud, invoke, monkeypatch):
+    lease.acquire(cloud.s3, BUCKET, "step_functions:e-1", 600)
+    monkeypatch.setenv("TOPIC_ARN", "arn:aws:sns:us-east-1:123456789012:gone")
+    cloud.put(*KEYS)
+    assert invoke(NAME, LOOK)["execution"] == the_open_batch(cloud)
+
+
+def test_of_two_that_find_a_dead_holder_the_second_leaves_the_next_holder_alone(cloud, invoke, monkeypatch):
+    lease.acquire(cloud.s3, BUCKET, "step_functions:dead", 600)
+    status = StateMachine.status
+
+    def slow(machine, name):
+        found = status(machine, name)
+        if name == "dead":
+            lease.release(cloud.s3, BUCKET, "step_functions:dead")
+            lease.acquire(cloud.s3, BUCKET, "airflow:ecommerce_lakehouse", 600)
+        return found
+
+    monkeypatch.setattr(StateMachine, "status", slow)
+    cloud.put(*KEYS)
+    assert returned(invoke(NAME, messages(event_of(KEYS[0])))) == ["m0"]
+    assert (holder(cloud), cloud.letters()) == ("airflow:ecommerce_lakehouse", [])
+
+
+@pytest.mark.parametrize("foreign", ["airflow:ecommerce_lakehouse", "cli:somebody"])
+def test_while_anybody_else_holds_the_lease_all_messages_come_back(cloud, invoke, foreign):
+    lease.acquire(cloud.s3, BUCKET, foreign, 600)
+    cloud.put(*KEYS)
+    assert returned(invoke(NAME, messages(event_of(KEYS[0]), "poison"))) == ["m0", "m1"]
+    assert foreign in invoke(NAME, LOOK)["outcome"]
+    assert (cloud.executions(), holder(cloud)) == ({}, foreign)
+
+
+def test_a_lease_that_has_expired_is_taken_over(cloud, invoke):
+    lease.acquire(cloud.s3, BUCKET, "cli:dead", -1)
+    cloud.put(*KEYS)
+    assert invoke(NAME, LOOK)["execution"] == the_open_batch(cloud)
+
+
+def test_when_planning_fails_the_messages_come_back_and_the_lease_is_free(cloud, invoke, monkeypatch):
+    def away(*_, **__):
+        raise ClientError({"Error": {"Code": "503"}}, "ListObjectVersions")
+
+    monkeypatch.setattr(batch, "plan", away)
+    cloud.put(*KEYS)
+    assert returned(invoke(NAME, messages(event_of(KEYS[0])))) == ["m0"]
+    with pytest.raises(ClientError):
+        invoke(NAME, LOOK)
+    assert holder(cloud) == ""
+
+
+# --- two looks at once
+
+POINTS = {
+    "when it has the lease": (batch, "plan"),
+    "when it gives the lease back": (lease, "release"),
+    "before it asks for executions": (StateMachine, "start"),
+    "before it starts one": (StateMachine, "_start"),
+}
+
+
+@pytest.mark.parametrize(("owner", "function"), POINTS.values(), ids=POINTS)
+def test_two_looks_at_once_start_one_execution_and_lose_no_message(cloud, invoke, monkeypatch, owner, function):
+    """The second happens whole at one point of the first."""
+    original, other = getattr(owner, function), []
+
+    def interrupted(*args, **kwargs):
+        monkeypatch.setattr(owner, function, original)
+        other.append(returned(invoke(NAME, event, request_id="r-2")))
+        return original(*args, **kwargs)
+
+    cloud.put(*KEYS)
+    event = messages(*map(event_of, KEYS))
+    monkeypatch.setattr(owner, function, interrupted)
+    assert returned(invoke(NAME, event)) == []
+    assert len(other) == 1
+    batch_id = the_open_batch(cloud)
+    assert cloud.executions() == {batch_id: {"batch_id": batch_id}}
+    assert holder(cloud) == ""
+
+
+def test_a_look_waits_for_another_that_plans(cloud, invoke, monkeypatch):
+    lease.acquire(cloud.s3, BUCKET, "step_functions:CheckDataAvailability/r-0", 600)
+    cloud.put(*KEYS)
+    done = lambda *_: lease.release(cloud.s3, BUCKET, "step_functions:CheckDataAvailability/r-0")  # noqa: E731
+    monkeypatch.setattr(looks.time, "sleep", done)
+    assert returned(invoke(NAME, messages(event_of(KEYS[0])))) == []
+    assert len(cloud.executions()) == 1
+
+
+def test_a_look_that_died_while_it_planned_holds_others_up_only_until_its_lease_expires(cloud, invoke, monkeypatch):
+    cloud.put(*KEYS)
+    monkeypatch.setattr(lease, "release", lambda *_: True)  # it dies first
+    monkeypatch.setattr(StateMachine, "start", lambda *_: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        invoke(NAME, LOOK)
+    monkeypatch.undo()
+    held = lease.show(cloud.s3, BUCKET)
+    assert held.holder == "step_functions:CheckDataAvailability/r-1"
+    assert looks.LEASE_SECONDS <= 120
+
+
+# --- starting
+
+
+@pytest.mark.parametrize("crash", [RuntimeError("killed"), ClientError({"Error": {"Code": "Throttling"}}, "Start")])
+def test_a_crash_between_plan_and_start_is_made_good_by_the_next_look(cloud, invoke, monkeypatch, crash):
+    cloud.put(*KEYS)
+
+    def dies(*_):
+        raise crash
+
+    with monkeypatch.context() as patched:
+        patched.setattr(StateMachine, "start", dies)
+        with pytest.raises(type(crash)):
+            invoke(NAME, LOOK)
+    batch_id = the_open_batch(cloud)
+    assert (cloud.executions(), holder(cloud)) == ({}, "")
+    assert invoke(NAME, SCHEDULE)["execution"] == batch_id
+    assert cloud.executions() == {batch_id: {"batch_id": batch_id}}
+
+
+def test_when_an_execution_cannot_be_started_all_messages_come_back(cloud, invoke, monkeypatch):
+    monkeypatch.setenv("STATE_MACHINE_ARN", cloud.machine + "Gone")
+    cloud.put(*KEYS)
+    assert returned(invoke(NAME, messages(*map(event_of, KEYS), "poison"))) == ["m0", "m1", "m2", "m3"]
+    with pytest.raises(ClientError):
+        invoke(NAME, LOOK)
+
+
+def test_each_attempt_at_a_batch_is_an_execution_of_its_own(cloud, invoke):
+    cloud.put(*KEYS)
+    names = []
+    for _ in range(3):
+        names.append(invoke(NAME, LOOK)["execution"])
+        cloud.end(names[-1])
+    batch_id = the_open_batch(cloud)
+    assert names == [batch_id, f"{batch_id}-2", f"{batch_id}-3"]
+    assert list(cloud.executions().values()) == [{"batch_id": batch_id}] * 3
+
+
+def test_while_an_attempt_runs_no_other_is_started_and_the_messages_are_answered(cloud, invoke):
+    cloud.put(*KEYS)
+    first = invoke(NAME, LOOK)["execution"]
+    cloud.end(first)
+    invoke(NAME, LOOK)
+    cloud.put("raw/orders/later.csv")
+    assert returned(invoke(NAME, messages(event_of("raw/orders/later.csv")))) == []
+    assert invoke(NAME, LOOK)["outcome"].startswith(f"execution {first}-2 was started before")
+    assert list(cloud.executions()) == [first, f"{first}-2"]
+
+
+def test_an_execution_of_that_name_that_another_has_started_meanwhile_is_fine(cloud, invoke, monkeypatch):
+    cloud.put(*KEYS)
+    status = StateMachine.status
+
+    def then_started_by_another(machine, name):
+        found = status(machine, name)
+        cloud.start(name)
+        cloud.end(name)
+        return found
+
+    monkeypatch.setattr(StateMachine, "status", then_started_by_another)
+    assert returned(invoke(NAME, messages(event_of(KEYS[0])))) == []
+    assert len(cloud.executions()) == 1
+
+
+def test_a_batch_that_a_run_by_date_left_open_is_gone_on_with(cloud, invoke):
+    cloud.load()
+    cloud.put("raw/orders/2025-04-01.csv")
+    (delivery,) = waiting(cloud.s3, BUCKET).deliveries
+    made = batch.make(cloud.s3, BUCKET, (delivery,), "step_functions:some-uuid", set(), datetime.now(UTC))
+    assert invoke(NAME, LOOK)["execution"] == made.batch_id
+
+
+# --- the wait for raw/ to settle
+
+
+def test_it_waits_until_raw_is_quiet_and_no_longer_than_its_own_time(cloud, invoke, monkeypatch):
+    waited = []
+    monkeypatch.setattr(
+        "ledgerlake.availability.wait_until_settled", lambda *args, **_: waited.append(args[3]), raising=True
+    )
+    monkeypatch.setenv("LEDGERLAKE_MAX_WAIT_SECONDS", "600")
+    for seconds in (900, 300, 20):
+        invoke(NAME, LOOK, seconds=seconds)
+    assert waited == [600, 210, 0]
+
+
+# --- who consumes the queue, and events of other kinds
+
+
+def test_while_airflow_consumes_the_queue_nothing_is_started_and_messages_come_back(cloud, invoke, monkeypatch):
+    monkeypatch.setenv("LEDGERLAKE_ORCHESTRATOR", "airflow")
+    cloud.put(*KEYS)
+    assert returned(invoke(NAME, messages(event_of(KEYS[0])))) == ["m0"]
+    assert invoke(NAME, LOOK)["outcome"] == "airflow consumes the queue: nothing is started"
+    assert batch.open_batches(cloud.s3, BUCKET) == []
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        {},
+        [],
+        "look",
+        {"Records": [{"eventSource": "aws:s3"}]},
+        {"Records": [{"eventSource": "aws:sqs"}]},
+        {"Records": ["look"]},
+        {"Records": "look"},
+        {"source": "aws.s3"},
+    ],
+    ids=str,
+)
+def test_an_event_of_another_kind_says_what_was_expected(cloud, invoke, event):
+    with pytest.raises(LedgerlakeError, match=r"the event is .*expected messages of SQS"):
+        invoke(NAME, event)
+
+
+@pytest.mark.parametrize("name", ["LEDGERLAKE_BUCKET", "STATE_MACHINE_ARN", "TOPIC_ARN"])
+def test_a_variable_that_is_missing_is_named(cloud, invoke, monkeypatch, name):
+    monkeypatch.delenv(name)
+    with pytest.raises(SettingsError, match=f"{name} is not set"):
+        invoke(NAME, LOOK)
+
+
+def test_its_clients_are_those_of_boto3_alone(cloud, invoke, monkeypatch):
+    """Nothing is asked of AWS beyond what its role will allow."""
+    made = []
+    client = boto3.client
+    monkeypatch.setattr(boto3, "client", lambda name, **more: made.append(name) or client(name, **more))
+    cloud.put(*KEYS)
+    invoke(NAME, LOOK)
+    assert set(made) == {"s3", "stepfunctions"}

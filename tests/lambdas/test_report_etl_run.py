@@ -1,0 +1,342 @@
+"""ReportETLRun: the end of an execution, told once, in the very words of the other orchestrator."""
+
+import json
+
+import pytest
+
+from ledgerlake import batch, lease, quarantine
+from ledgerlake.errors import LedgerlakeError, SettingsError
+
+NAME = "report_etl_run"
+BUCKET = "lake"
+BATCH = "20250401T000000Z-12345678"
+PLAN = {
+    "batch_id": BATCH,
+    "datasets": ["orders", "order_items"],
+    "deliveries": 31,
+    "resumed": False,
+    "reason": "31 deliveries",
+    "strays": ["raw/cat.png"],
+    "dates": [],
+}
+FIGURES = {
+    "rows": [
+        ["dataset", "files", "rows_read", "inserted", "rejected", "parked"],
+        ["orders", "15", "7500", "7490", "10", None],
+    ]
+}
+JOB = {
+    "Attempt": 0,
+    "ErrorMessage": "ArchiveError: no such file",
+    "Id": "jr_1",
+    "JobName": "orders_etl",
+    "JobRunState": "FAILED",
+}
+FAILED = {"state": "orders_etl", "error": "States.TaskFailed", "cause": json.dumps(JOB)}
+
+
+@pytest.fixture
+def began(cloud):
+    """An execution is at work on an open batch."""
+    cloud.s3.put_object(Bucket=BUCKET, Key=f"batches/open/{BATCH}.json", Body=b'{"owner": "x"}')
+    lease.acquire(cloud.s3, BUCKET, f"step_functions:{BATCH}", 600)
+    return cloud
+
+
+def event(**more):
+    return {"execution": BATCH, "started_at": "2025-04-01T00:00:00Z", "plan": PLAN, "failed": []} | more
+
+
+def left(cloud):
+    """The holder of the lease, and what is open."""
+    return lease.show(cloud.s3, BUCKET).holder, batch.open_batches(cloud.s3, BUCKET)
+
+
+# --- success
+
+
+def test_success_tells_the_ledgers_figures_closes_the_batch_and_gives_the_lake_back(began, invoke):
+    answer = invoke(NAME, event(figures=FIGURES, reason="ticket 12"))
+    assert answer["subject"] == f"Ledgerlake: 31 deliveries loaded ({BATCH})"
+    assert (answer["again_in_seconds"], answer["quarantined"]) == (None, False)
+    assert answer["message"].splitlines() == [
+        f"Batch {BATCH}: 31 deliveries loaded, archived and checked.",
+        "",
+        "orders: 15 files, 7,500 rows read: 7,490 inserted, 10 rejected",
+        "",
+        "Why rows were rejected: ledgerlake rejects orders",
+        "",
+        "Outside every dataset's folder, or its name too long, read by no job: raw/cat.png",
+        "",
+        f"File by file: ledgerlake ledger {BATCH}",
+        "",
+        "Note on this run: ticket 12",
+    ]
+    assert left(began) == ("", [])
+
+
+def test_reporting_twice_says_the_same_and_leaves_the_next_holder_alone(began, invoke):
+    first = invoke(NAME, event(figures=FIGURES))
+    lease.acquire(began.s3, BUCKET, "step_functions:next", 600)
+    assert invoke(NAME, event(figures=FIGURES)) == first
+    assert left(began) == ("step_functions:next", [])
+
+
+@pytest.mark.parametrize(
+    ("figures", "said"),
+    [({"problem": "Athena is away"}, "Athena is away"), (None, "nobody has asked for its figures")],
+)
+def test_success_is_told_also_when_the_ledger_cannot_be_read(began, invoke, figures, said):
+    answer = invoke(NAME, event(figures=figures))
+    assert f"(The ledger could not be read: {said})" in answer["message"]
+    assert left(began) == ("", [])
+
+
+def test_what_the_producer_should_know_is_in_the_letter(began, invoke):
+    summary = {"unknown": {"raw/orders/1.csv": ["color"]}}
+    began.s3.put_object(Bucket=BUCKET, Key=f"staging/{BATCH}/orders.json", Body=json.dumps(summary))
+    answer = invoke(NAME, event(archive={"missing": ["raw/orders/gone.csv"]}, figures=FIGURES))
+    assert "orders: columns that its contract does not have were left out: color" in answer["message"]
+    assert "Deleted before it was read, nothing of it is loaded: raw/orders/gone.csv" in answer["message"]
+
+
+def test_the_batch_is_closed_before_the_lake_is_given_back(began, invoke, monkeypatch):
+    def away(*_):
+        raise RuntimeError("S3 is away")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(batch, "close", away)
+        with pytest.raises(RuntimeError):
+            invoke(NAME, event(figures=FIGURES))
+    assert left(began) == (f"step_functions:{BATCH}", [BATCH])
+
+
+def test_a_success_by_date_says_its_days(began, invoke):
+    answer = invoke(NAME, event(plan=PLAN | {"dates": ["2025-04-01", "2025-04-01"]}, figures=FIGURES))
+    assert "31 deliveries of 2025-04-01 loaded" in answer["subject"]
+
+
+# --- failure
+
+
+def test_a_failure_says_what_where_why_and_how_to_go_on_and_keeps_the_batch_open(began, invoke):
+    answer = invoke(NAME, event(failed=[FAILED]))
+    assert answer["subject"] == "Ledgerlake: FAILED in orders_etl of orders"
+    assert (answer["again_in_seconds"], answer["quarantined"]) == (15, False)
+    assert answer["message"].splitlines() == [
+        f"Run {BATCH} of EcommerceETLPipeline failed.",
+        f"Batch {BATCH}: 31 deliveries.",
+        "",
+        "Task:    orders_etl",
+        "Dataset: orders",
+        "Reason:  orders_etl FAILED: ArchiveError: no such file (Glue run jr_1)",
+        "Log:     ledgerlake executions",
+        "",
+        "To go on: mend the cause. No file is lost, and nothing is loaded twice.",
+        "The batch stays open: the next run goes on with it, by itself, when the messages come back in 15 s.",
+        "To see what happened:  ledgerlake executions",
+        "To go on at once:      ledgerlake run --orchestrator step_functions",
+    ]
+    assert left(began) == ("", [BATCH])
+
+
+def test_in_the_cloud_the_log_is_the_console(began, invoke, monkeypatch):
+    monkeypatch.setenv("LEDGERLAKE_ENVIRONMENT", "prod")
+    answer = invoke(NAME, event(failed=[FAILED]))
+    assert (
+        "Log:     https://us-east-1.console.aws.amazon.com/states/home?region=us-east-1#/v2/executions/details/"
+        f"arn:aws:states:us-east-1:123456789012:execution:EcommerceETLPipeline:{BATCH}\n"
+    ) in answer["message"]
+    assert answer["again_in_seconds"] == 300
+
+
+HEADER = ["dataset", "offending", "detail"]
+FAILURES = {
+    "a job without words": (
+        {"state": "product_etl", "error": "States.TaskFailed", "cause": '{"JobRunState": "TIMEOUT", "JobName": '
+         '"product_etl", "Id": "jr_2"}'},
+        "product_etl",
+        "product_etl TIMEOUT: no error message; Step Functions says States.TaskFailed (Glue run jr_2)",
+    ),
+    "a Lambda": (
+        {"state": "ArchiveETLFiles", "error": "ArchiveError", "cause": '{"errorType": "ArchiveError", '
+         '"errorMessage": "1 of 2 deliveries are in raw/", "stackTrace": []}'},
+        "ArchiveETLFiles",
+        "ArchiveETLFiles: ArchiveError: 1 of 2 deliveries are in raw/",
+    ),
+    "a Lambda of another name than its state": (
+        {"state": "PlanBatch", "error": "LeaseTaken", "cause": '{"errorType": "LeaseTaken", "errorMessage": "wait"}'},
+        "PlanBatch",
+        "PlanETLBatch: LeaseTaken: wait",
+    ),
+    "a Lambda that was killed": (
+        {"state": "ArchiveETLFiles", "error": "Lambda.Unknown", "cause": '{"errorMessage": "timed out"}'},
+        "ArchiveETLFiles",
+        "ArchiveETLFiles: Lambda.Unknown: timed out",
+    ),
+    "a query": (
+        {"state": "references_hold", "error": "States.TaskFailed", "cause": json.dumps({"QueryExecution": {
+            "QueryExecutionId": "q-1", "Status": {"State": "FAILED", "StateChangeReason": "no such table"}}})},
+        "checks.references_hold",
+        "Athena query q-1 is FAILED: no such table",
+    ),
+    "a service": (
+        {"state": "StartCrawler", "error": "Glue.EntityNotFoundException", "cause": "no crawler (Service: Glue)"},
+        "StartCrawler",
+        "StartCrawler: Glue.EntityNotFoundException: no crawler (Service: Glue)",
+    ),
+    "JSON of no service that we know": (
+        {"state": "StartCrawler", "error": "X", "cause": '["a"]'},
+        "StartCrawler",
+        'StartCrawler: X: ["a"]',
+    ),
+    "a job's words cut in the middle": (
+        {"state": "orders_etl", "error": "States.TaskFailed", "cause": '{"JobRunState": "FAI'},
+        "orders_etl",
+        'orders_etl: States.TaskFailed: {"JobRunState": "FAI',
+    ),
+    "a timeout": (
+        {"state": "orders_etl", "error": "States.Timeout", "cause": None},
+        "orders_etl",
+        "orders_etl: States.Timeout",
+    ),
+    "a check": (
+        {"check": "references_hold", "says": "every row's parents are there",
+         "rows": [HEADER, ["order_items", "1", "order_id 7 is not in orders"], ["order_items", "2", None]]},
+        "checks.references_hold",
+        "checks.references_hold: not true that every row's parents are there: "
+        "order_items 1 (order_id 7 is not in orders); order_items 2 (None)",
+    ),
+    "a check without a header": (
+        {"check": "references_hold", "says": "x", "rows": [["order_items", "1", "d"]]},
+        "checks.references_hold",
+        "checks.references_hold: not true that x: order_items 1 (d)",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("item", "task", "reason"), FAILURES.values(), ids=FAILURES)
+def test_every_service_is_understood(began, invoke, item, task, reason):
+    message = invoke(NAME, event(failed=[item]))["message"]
+    assert f"Task:    {task}\n" in message
+    assert f"Reason:  {reason}\n" in message
+
+
+def test_every_failure_is_in_the_one_letter(began, invoke):
+    answer = invoke(NAME, event(failed=[FAILED, FAILED | {"state": "product_etl"}]))
+    assert answer["subject"] == "Ledgerlake: FAILED in orders_etl of orders and 1 more"
+    assert answer["message"].index("Task:    orders_etl") < answer["message"].index("Task:    product_etl")
+
+
+def test_a_long_reason_is_cut(began, invoke):
+    job = json.dumps(JOB | {"ErrorMessage": "x" * 30_000})
+    assert len(invoke(NAME, event(failed=[FAILED | {"cause": job}]))["message"]) < 6_000
+
+
+@pytest.mark.parametrize(
+    ("execution", "seconds"),
+    [(BATCH, 15), (f"{BATCH}-2", 30), (f"{BATCH}-4", 120), (f"{BATCH}-9", 900), (f"{BATCH}-5000", 900), ("x-7", 15)],
+)
+def test_each_attempt_is_followed_after_twice_the_time_but_not_later_than_a_message_can_be(
+    began, invoke, execution, seconds
+):
+    answer = invoke(NAME, event(execution=execution, failed=[FAILED]))
+    assert answer["again_in_seconds"] == seconds
+    assert f"come back in {seconds} s" in answer["message"]
+
+
+def test_a_run_that_failed_before_it_had_a_plan_is_tried_again(began, invoke):
+    answer = invoke(NAME, event(plan=None, failed=[FAILED | {"state": "PlanBatch", "cause": ""}]))
+    assert "The next run tries again, by itself" in answer["message"]
+    assert "Dataset: none was planned" in answer["message"]
+    assert answer["again_in_seconds"] == 15
+
+
+def test_the_lease_of_another_is_left_alone(began, invoke):
+    invoke(NAME, event(execution="by-hand", failed=[FAILED]))
+    assert left(began) == (f"step_functions:{BATCH}", [BATCH])
+
+
+# --- by date
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"plan": PLAN | {"dates": ["2025-04-01", "2025-04-01"]}},
+        {"plan": None, "date": "2025-04-01"},
+        {"plan": None, "from": "2025-04-01", "to": None},
+    ],
+    ids=["planned", "not planned", "dates not planned"],
+)
+def test_a_failed_run_by_date_is_not_tried_again_by_itself_and_says_how_to_go_on(began, invoke, more):
+    answer = invoke(NAME, event(failed=[FAILED], **more))
+    assert answer["again_in_seconds"] is None
+    for said in (
+        "of EcommerceETLPipeline, for the deliveries of 2025-04-01, failed.",
+        "To go on at once:      ledgerlake run --orchestrator step_functions",
+        "Or process it anew:    ledgerlake backfill --from 2025-04-01 --to 2025-04-01",
+    ):
+        assert said in answer["message"]
+    assert "come back" not in answer["message"]
+    kept = "The batch stays open: the next run of EcommerceETLPipeline goes on with it."
+    assert (kept in answer["message"]) == bool(more["plan"])
+
+
+def test_an_input_that_was_refused_is_told_with_its_reason(cloud, invoke):
+    cause = '{"errorType": "SelectionError", "errorMessage": "457 days; expected at most 366 at once"}'
+    item = {"state": "PlanDates", "error": "SelectionError", "cause": cause}
+    answer = invoke(NAME, event(plan=None, failed=[item], **{"from": "2024-01-01", "to": "2025-04-01"}))
+    assert "Reason:  PlanETLBatch: SelectionError: 457 days; expected at most 366 at once" in answer["message"]
+    assert "Nothing was begun. To go on: start another run, with an input that can be followed." in answer["message"]
+    assert answer["again_in_seconds"] is None
+
+
+# --- quarantine
+
+
+@pytest.mark.parametrize("dates", [[], ["2025-04-01", "2025-04-02"]])
+def test_a_quarantine_is_told_with_the_command_that_lets_it_through(began, invoke, dates):
+    why = "QualityError: orders: 300 of 400 rows were rejected"
+    quarantine.set_aside(began.s3, BUCKET, BATCH, why)
+    item = FAILED | {"cause": json.dumps(JOB | {"ErrorMessage": why})}
+    answer = invoke(NAME, event(plan=PLAN | {"dates": dates}, failed=[item]))
+    assert (answer["again_in_seconds"], answer["quarantined"]) == (None, True)
+    assert answer["subject"].startswith(f"Ledgerlake: QUARANTINED {BATCH}: orders_etl of orders")
+    assert "300 of 400 rows were rejected" in answer["message"]
+    assert f"ledgerlake accept {BATCH}" in answer["message"]
+    assert left(began) == ("", [])
+
+
+# --- events of other kinds
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        {"execution": ""},
+        {"execution": None},
+        {"failed": None},
+        {"failed": "orders_etl"},
+        {"plan": None},
+        {"plan": PLAN | {"batch_id": None}},
+    ],
+    ids=str,
+)
+def test_an_event_of_another_kind_says_what_was_expected(began, invoke, bad):
+    with pytest.raises(LedgerlakeError, match=r"the event is .*expected \{\"execution\""):
+        invoke(NAME, event(**bad))
+    assert left(began) == (f"step_functions:{BATCH}", [BATCH])
+
+
+@pytest.mark.parametrize("item", [{}, {"state": "x"}, {"check": "x", "says": "y"}, {"check": "x", "says": "y",
+                                  "rows": [["too", "few"]]}, 7], ids=str)  # fmt: skip
+def test_a_failure_of_another_kind_says_what_was_expected(began, invoke, item):
+    with pytest.raises(LedgerlakeError, match=r"a failure is .*expected"):
+        invoke(NAME, event(failed=[item]))
+
+
+def test_a_missing_bucket_is_named(cloud, invoke, monkeypatch):
+    monkeypatch.delenv("LEDGERLAKE_BUCKET")
+    with pytest.raises(SettingsError, match="LEDGERLAKE_BUCKET is not set"):
+        invoke(NAME, event())

@@ -1,0 +1,145 @@
+"""What people read about a run is the same from both orchestrators, apart from the lines that must differ."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from ledgerlake import failures, letters, places
+from ledgerlake.failure_letters import of_failure, of_quarantine, without_report
+from ledgerlake.failures import Failure
+from ledgerlake.letters import AIRFLOW, STEP_FUNCTIONS, RunFacts, of_success
+from ledgerlake.stages import unknown_columns
+from ledgerlake.state_failures import failure_of
+
+PLAN = {"batch_id": "20250401T000000Z-abc", "datasets": ["orders"], "deliveries": 31, "strays": ["raw/cat.png"]}
+FIGURES = [{"dataset": "orders", "files": "15", "rows_read": "7500", "inserted": "7490", "rejected": "10"}]
+RUNS = {
+    "live": ({}, ("ecommerce_lakehouse", "manual__1")),
+    "by date": (
+        {"live": False, "dates": ("2025-04-01", "2025-04-15")},
+        ("ecommerce_lakehouse_by_date", "backfill__1"),
+    ),
+    "refused": ({"live": False, "plan": {}}, ("ecommerce_lakehouse_by_date", "manual__1")),
+}
+
+
+def facts_of_both(run):
+    more, (dag, run_id) = RUNS[run]
+    more = {"plan": PLAN, "missing": ("raw/orders/gone.csv",), "note": "ticket 12"} | more
+    return (
+        RunFacts(dag, run_id, **more),
+        RunFacts(places.STATE_MACHINE, "e-1", **more, words=STEP_FUNCTIONS),
+    )
+
+
+def differing(one, other):
+    """The lines of two letters that are not the same, as pairs."""
+    assert one.title == other.title
+    pairs = zip(one.body.splitlines(), other.body.splitlines(), strict=True)
+    return [pair for pair in pairs if pair[0] != pair[1]]
+
+
+FAILED = [
+    (
+        Failure("orders_etl", failures.of_job("orders_etl", {"JobRunState": "FAILED", "ErrorMessage": "E"}, "j", ""),
+                "http://airflow"),
+        {"state": "orders_etl", "error": "States.TaskFailed", "cause": json.dumps(
+            {"JobName": "orders_etl", "Id": "j", "JobRunState": "FAILED", "ErrorMessage": "E"})},
+    ),
+    (
+        Failure("checks.references_hold", failures.of_check("checks.references_hold", "parents are there",
+                [{"dataset": "order_items", "offending": "1", "detail": "7"}]), "http://airflow"),
+        {"check": "references_hold", "says": "parents are there", "rows": [["order_items", "1", "7"]]},
+    ),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("run", ["live", "by date"])
+def test_a_success_is_told_in_the_same_lines(run):
+    one, other = (of_success(facts, FIGURES, "Athena is away") for facts in facts_of_both(run))
+    assert differing(one, other) == []
+
+
+@pytest.mark.parametrize("run", RUNS)
+@pytest.mark.parametrize(("task", "state"), FAILED, ids=["job", "check"])
+def test_a_failure_is_told_in_the_same_lines_apart_from_names_logs_and_commands(run, task, state):
+    airflow, states = facts_of_both(run)
+    one = of_failure(airflow, [task], 15)
+    other = of_failure(states, [failure_of(state, "https://console")], 15)
+    differ = differing(one, other)
+    assert differ[0] == (
+        f"Run {airflow.run_id} of {airflow.workflow}{airflow.days and f', for the deliveries{airflow.days},'} failed.",
+        f"Run e-1 of EcommerceETLPipeline{airflow.days and f', for the deliveries{airflow.days},'} failed.",
+    )
+    assert differ[1] == ("Log:     http://airflow", "Log:     https://console")
+    at_once = "To go on at once:      "
+    assert (
+        differ[2:]
+        == {
+            "live": [
+                ("To see what happened:  ledgerlake logs", "To see what happened:  ledgerlake executions"),
+                (f"{at_once}ledgerlake run --wait", f"{at_once}ledgerlake run --orchestrator step_functions"),
+            ],
+            "by date": [
+                (
+                    "The batch stays open: the next run of ecommerce_lakehouse goes on with it.",
+                    "The batch stays open: the next run of EcommerceETLPipeline goes on with it.",
+                ),
+                (
+                    f"{at_once}clear the failed task in Airflow, with those after it",
+                    f"{at_once}ledgerlake run --orchestrator step_functions",
+                ),
+            ],
+            "refused": [
+                (
+                    "Nothing was begun. To go on: start another run, with a form that can be followed.",
+                    "Nothing was begun. To go on: start another run, with an input that can be followed.",
+                )
+            ],
+        }[run]
+    )
+
+
+@pytest.mark.parametrize("run", ["live", "by date"])
+def test_a_quarantine_is_told_in_the_same_lines_apart_from_the_log(run):
+    one, other = (
+        of_quarantine(facts, [Failure("orders_etl", "too many", log)])
+        for facts, log in zip(facts_of_both(run), ("http://airflow", "https://console"), strict=True)
+    )
+    assert differing(one, other) == [("Log:     http://airflow", "Log:     https://console")]
+
+
+def test_a_run_without_a_report_says_where_its_log_is():
+    letter = without_report(RunFacts("ecommerce_lakehouse", "manual__1"), "no SNS", "http://log")
+    assert (
+        "Run manual__1 of ecommerce_lakehouse has ended, but its report failed: no SNS\nLog: http://log" in letter.body
+    )
+
+
+def test_a_subject_is_what_sns_accepts():
+    letter = of_failure(RunFacts("x", "r", plan=PLAN), [Failure("\u00e9\n" + "x" * 200, "why", "log")])
+    assert len(letter.subject) == 100
+    assert letter.subject.isascii()
+    assert "\n" not in letter.subject
+
+
+def test_a_failure_knows_whose_job_it_is():
+    assert Failure("order_items_etl", "why", "log").dataset == "order_items"
+    assert Failure("ArchiveETLFiles", "why", "log").dataset == ""
+
+
+def test_the_words_of_the_orchestrators_differ_in_everything():
+    assert not set(vars(AIRFLOW).values()) & set(vars(STEP_FUNCTIONS).values())
+
+
+def test_the_figures_are_asked_for_by_dataset():
+    assert "count(*) AS files, sum(rows_read) AS rows_read" in letters.figures_sql("b-1")
+    assert "WHERE batch_id = 'b-1' GROUP BY dataset" in letters.figures_sql("b-1")
+
+
+def test_unknown_columns_are_those_that_the_jobs_wrote_down(s3):
+    for name, unknown in (("orders", {"raw/orders/1.csv": ["color"]}), ("products", {})):
+        s3.put_object(Bucket="lake", Key=places.stage_summary("b-1", name), Body=json.dumps({"unknown": unknown}))
+    assert unknown_columns(s3, "lake", "b-1") == {"orders": {"raw/orders/1.csv": ["color"]}}
