@@ -11,10 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from infra import packaging
-from infra.state_machine import definition
+from infra.state_machine import definition, diagram
 from ledgerlake import places
 
 DEFINITION = packaging.ROOT / packaging.DEFINITION
+PAGE = packaging.ROOT / "docs" / "step-functions.md"
 TEMPLATE = Path(__file__).parent / "templates" / "ledgerlake-data-plane.template.json"
 
 
@@ -41,6 +42,7 @@ def _without_metadata(template: dict[str, Any]) -> dict[str, Any]:
 
 def main() -> None:
     DEFINITION.write_text(definition.text())
+    PAGE.write_text(diagram.page(PAGE.read_text(), definition.text()))
     with tempfile.TemporaryDirectory() as folder:
         TEMPLATE.write_text(text(synthesised(Path(folder))))
 

@@ -49,17 +49,15 @@ class Settings:
     retry_delay_seconds: int = 60
     job_timeout_minutes: int = 60
     orchestrator: str = "airflow"
-    """Who consumes the queue: `airflow` (its sensor) or `step_functions` (the Lambda CheckDataAvailability)."""
+    """Who consumes the queue."""
     sweep_minutes: int = 15
-    """Step Functions look into raw/ so often without a message: an event may have been lost."""
+    """Step Functions looks into raw/ so often, also when no event has come."""
     date_concurrency: int = 4
-    """So many dates of one backfill are asked for at a time; the lease has them take turns."""
+    """So many executions by date are started side by side; they take turns."""
     execution_timeout_minutes: int = 360
-    """An execution that runs for so long is ended; the sweep gives its lease back and goes on."""
 
     def __post_init__(self) -> None:
-        choices = (("environment", ENVIRONMENTS), ("gate", GATES), ("orchestrator", ORCHESTRATORS))
-        for name, allowed in choices:
+        for name, allowed in (("environment", ENVIRONMENTS), ("gate", GATES), ("orchestrator", ORCHESTRATORS)):
             if getattr(self, name) not in allowed:
                 raise SettingsError(f"{name} is {getattr(self, name)!r}", expected=f"one of {', '.join(allowed)}")
         for field in fields(self):

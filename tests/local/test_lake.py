@@ -81,6 +81,27 @@ def test_a_dead_letter_raises_the_alarm_is_shown_and_goes_back_to_the_queue(up, 
     assert comes(home, places.QUEUE, "a poison message")
 
 
+@pytest.mark.parametrize(("orchestrator", "works"), [("airflow", False), ("step_functions", True)])
+def test_the_queue_and_the_clock_wake_the_orchestrator_that_was_chosen(up, monkeypatch, orchestrator, works):
+    monkeypatch.setenv("LEDGERLAKE_ORCHESTRATOR", orchestrator)
+    home = up("lake")
+    (mapping,) = client(home, "lambda").list_event_source_mappings(FunctionName=places.CHECK_FUNCTION)[
+        "EventSourceMappings"
+    ]
+    assert mapping["State"] == ("Enabled" if works else "Disabled")
+    (rule,) = [each for each in client(home, "events").list_rules()["Rules"] if "rate" in each["ScheduleExpression"]]
+    assert (rule["ScheduleExpression"], rule["State"] == "ENABLED") == ("rate(1 minute)", works)
+
+
+def test_the_state_machine_is_deployed_with_every_name_in_its_place(up):
+    home = up("lake")
+    (machine,) = client(home, "stepfunctions").list_state_machines()["stateMachines"]
+    assert machine["name"] == places.STATE_MACHINE
+    found = client(home, "stepfunctions").describe_state_machine(stateMachineArn=machine["stateMachineArn"])
+    assert "${" not in found["definition"]
+    assert f":function:{places.PLAN_FUNCTION}" in found["definition"]
+
+
 def test_every_job_that_a_contract_declares_allows_one_run(up):
     jobs = client(up("lake"), "glue").get_jobs()["Jobs"]
     assert {job["Name"] for job in jobs} == {"product_etl", "orders_etl", "order_items_etl"}

@@ -95,6 +95,7 @@ USED = {
     ),
     "athena": ("_executions",),
     "cloudformation.provisioners": ("_GLUE_JOB_DEFAULTS", "_RESOURCE_HANDLERS"),
+    "lambda_svc": ("_esms",),
     "s3": ("_buckets",),
     "stepfunctions": (
         "_ExecutionError",

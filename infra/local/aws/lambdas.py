@@ -1,4 +1,7 @@
-"""Lambda: an error keeps the class that the handler raised, as on AWS, where MiniStack says `Runtime.HandlerError`."""
+"""Lambda: an error keeps the class that the handler raised, where MiniStack says `Runtime.HandlerError`.
+
+And an event source mapping that a template disables says so; MiniStack obeys, but shows it as enabled.
+"""
 
 from __future__ import annotations
 
@@ -10,11 +13,24 @@ from infra.local.home import Home
 
 
 def install(home: Home) -> None:  # noqa: ARG001, every executor is installed alike
+    from ministack.services import lambda_svc
+    from ministack.services.cloudformation import provisioners
+
     invoke = hooks.original(hooks.INVOKE)
 
     def invoke_and_keep_class(func: Any, event: Any, request_id: Any) -> Any:
         return with_error_class(invoke(func, event, request_id))
 
+    mapping = provisioners._RESOURCE_HANDLERS["AWS::Lambda::EventSourceMapping"]
+    create = mapping["create"]
+
+    def create_and_say_state(logical_id: str, props: dict[str, Any], stack_name: str) -> Any:
+        made = create(logical_id, props, stack_name)
+        if not props.get("Enabled", True):
+            lambda_svc._esms[made[0]]["State"] = "Disabled"
+        return made
+
+    mapping["create"] = create_and_say_state
     hooks.replace(hooks.INVOKE, invoke_and_keep_class)
 
 
