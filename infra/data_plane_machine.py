@@ -59,6 +59,7 @@ class Machine(Construct):
             "TopicArn": messages.topic.topic_arn,
             "QueueUrl": messages.queue.queue_url,
             "PollSeconds": parameters.setting_text("PollSeconds"),
+            "RetryDelaySeconds": parameters.setting_text("RetryDelaySeconds"),
         }
         if set(values) != SUBSTITUTIONS:
             raise ValueError(f"the definition asks for {sorted(SUBSTITUTIONS)}, and is given {sorted(values)}")

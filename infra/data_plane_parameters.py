@@ -84,6 +84,7 @@ def _settings(environment: str) -> dict[str, str]:
         "VisibilitySeconds": str(values.visibility_seconds),
         "JobTimeoutMinutes": str(values.job_timeout_minutes),
         "PollSeconds": str(max(1, round(values.poll_seconds))),
+        "RetryDelaySeconds": str(values.retry_delay_seconds),
         "SweepRate": _rate(values.sweep_minutes),
     }
 

@@ -63,12 +63,14 @@ class Plan:
     Args:
         batch: None when there is nothing to do; then `reason` says why.
         resumed: the batch was begun by an earlier run.
+        young: deliveries that landed this very second, and are all that waits: a look a moment later takes them.
     """
 
     batch: Batch | None
     reason: str
     resumed: bool = False
     strays: tuple[str, ...] = ()
+    young: int = 0
 
     def as_json(self) -> dict[str, Any]:
         """As the other steps of the run read it; `deliveries` is how many."""
@@ -117,7 +119,7 @@ def plan(s3: Any, bucket: str, settings: Settings, now: datetime | None = None, 
     free = tuple(delivery for delivery in found.deliveries if delivery.id not in held)
     deliveries = tuple(delivery for delivery in free if ripe(delivery, now))
     if not deliveries:
-        return Plan(None, _why_nothing(found, held, free), strays=found.strays)
+        return Plan(None, _why_nothing(found, held, free), strays=found.strays, young=len(free))
     loaded = loaded_tables(s3, bucket)
     if missing := closed_by(deliveries, settings, loaded):
         return Plan(None, f"the gate is closed: no delivery of {', '.join(missing)} has come", strays=found.strays)

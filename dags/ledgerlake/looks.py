@@ -74,15 +74,24 @@ class Looker:
         if busy is not None:
             return busy
         try:
-            plan = batch.plan(self.s3, self.bucket, self.settings, owner=LIVE)
+            plan = self._plan()
         finally:
             lease.release(self.s3, self.bucket, self.holder)
         if plan.batch is None:
-            return Outcome(plan.reason, planned=True)
+            return Outcome(plan.reason, answered=not plan.young)
         batch_id = plan.batch.batch_id
         started = self.machine.start(batch_id)
         says = f"execution {started.name} {'was started before' if started.before else 'is started'}: {plan.reason}"
         return Outcome(says, batch_id=batch_id, execution=started.name, planned=not started.before)
+
+    def _plan(self) -> batch.Plan:
+        """Plan; what has landed in this second is waited for."""
+        for _ in range(_TRIES):
+            plan = batch.plan(self.s3, self.bucket, self.settings, owner=LIVE)
+            if not plan.young:
+                break
+            time.sleep(_PAUSE)
+        return plan
 
     def _take_turn(self) -> Outcome | None:
         """Take the lease; when another has it, what that means for this look."""

@@ -22,7 +22,8 @@ from infra.state_machine.states import caught, invoke, jsonata
 from ledgerlake.checks import checks
 from ledgerlake.contracts import DATASETS
 
-SUBSTITUTIONS = frozenset({*(function.name for function in FUNCTIONS), "TopicArn", "QueueUrl", "PollSeconds"})
+_VALUES = {"TopicArn", "QueueUrl", "PollSeconds", "RetryDelaySeconds"}
+SUBSTITUTIONS = frozenset({*(function.name for function in FUNCTIONS), *_VALUES})
 """The names that a deployment has to give a value to."""
 
 

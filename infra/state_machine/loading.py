@@ -8,12 +8,23 @@ from infra.state_machine import retries
 from infra.state_machine.states import State, States, any_failed, caught_inside, choice, gathered, jsonata, task
 from ledgerlake import settings
 from ledgerlake.contracts import Dataset
+from ledgerlake.errors import QualityError
 
 _LONGEST_JOB = max(
     settings.from_environment({"LEDGERLAKE_ENVIRONMENT": name}).job_timeout_minutes for name in settings.ENVIRONMENTS
 )
 _JOB_SECONDS = 60 * (_LONGEST_JOB + 15)
 """Glue ends the run at its job's timeout; a quarter of an hour is for what comes before it runs."""
+
+_TRIES = "($exists($states.input.tries) ? $states.input.tries : 0) + 1"
+_MAY_BE_TRIED_AGAIN = (
+    f"$states.input.tries <= {settings.Settings.task_retries} and $states.input.error = 'States.TaskFailed' "
+    f"and $not($contains($states.input.cause, '{QualityError.__name__}'))"
+)
+_PAUSE = "$ceil(${RetryDelaySeconds} * $power(2, $states.input.tries - 1) * (0.5 + $random() / 2))"
+"""Longer each time, and not the same for two that failed together."""
+
+_FAILURE = {name: jsonata(f"$states.input.{name}") for name in ("state", "error", "cause")}
 
 
 def levels(datasets: Mapping[str, Dataset]) -> list[tuple[Dataset, ...]]:
@@ -46,7 +57,9 @@ def _loading(by_level: list[tuple[Dataset, ...]], following: str) -> Iterator[tu
 
 
 def _branch(dataset: Dataset) -> State:
+    """The job, tried again when it failed; but one that set its batch aside would only do so again."""
     job, asked, skipped, failed = dataset.job, f"{dataset.job}_asked", f"{dataset.job}_idle", f"{dataset.job}_failed"
+    again, pause = f"{dataset.job}_again", f"{dataset.job}_pause"
     return {
         "StartAt": asked,
         "States": {
@@ -57,10 +70,12 @@ def _branch(dataset: Dataset) -> State:
                 seconds=_JOB_SECONDS,
                 retry=(retries.JOB_IN_USE, retries.GLUE),
                 Output={"run": jsonata("$states.result.Id")},
-                Catch=caught_inside(job, failed),
+                Catch=caught_inside(job, again, tries=jsonata(_TRIES)),
                 End=True,
             ),
             skipped: {"Type": "Pass", "Output": {}, "End": True},
-            failed: {"Type": "Pass", "End": True},
+            again: choice([(_MAY_BE_TRIED_AGAIN, pause)], failed),
+            pause: {"Type": "Wait", "Seconds": jsonata(_PAUSE), "Next": job},
+            failed: {"Type": "Pass", "Output": _FAILURE, "End": True},
         },
     }

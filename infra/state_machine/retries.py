@@ -1,7 +1,8 @@
 """What is tried again by the state machine itself, and how patiently; everything else is a failure of the run.
 
-A job or a query that failed (`States.TaskFailed`) is not among it: the run fails, says so, and the
-next run goes on with the batch.
+A query that failed (`States.TaskFailed`) is not among it: the run fails, says so, and the next run goes
+on with the batch. A job that failed may be tried again, see `loading`: Step Functions' own retries cannot
+tell one that crashed from one that refused.
 """
 
 from __future__ import annotations

@@ -68,9 +68,9 @@ def caught(state: str) -> list[State]:
     return [{"ErrorEquals": ["States.ALL"], "Assign": {"failed": [failure(state)]}, "Next": REPORT_FAILURE}]
 
 
-def caught_inside(state: str, following: str) -> list[State]:
+def caught_inside(state: str, following: str, **more: str) -> list[State]:
     """Catchers by which a branch or an item ends with its failure as its result, and lets the others end their work."""
-    return [{"ErrorEquals": ["States.ALL"], "Output": failure(state), "Next": following}]
+    return [{"ErrorEquals": ["States.ALL"], "Output": failure(state) | more, "Next": following}]
 
 
 def gathered(state: str) -> State:

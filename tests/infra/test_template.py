@@ -113,6 +113,7 @@ def test_every_environment_has_its_settings(committed):
             "VisibilitySeconds": str(expected.visibility_seconds),
             "JobTimeoutMinutes": str(expected.job_timeout_minutes),
             "PollSeconds": str(max(1, round(expected.poll_seconds))),
+            "RetryDelaySeconds": str(expected.retry_delay_seconds),
             "SweepRate": f"rate({expected.sweep_minutes} minute{'s' if expected.sweep_minutes > 1 else ''})",
         }
 
@@ -163,6 +164,7 @@ def test_every_substitution_that_the_definition_asks_for_has_a_value_and_no_othe
     asked = set(re.findall(r"\$\{(\w+)\}", DEFINITION.read_text()))
     assert asked == set(machine["DefinitionSubstitutions"])
     assert machine["DefinitionSubstitutions"]["PollSeconds"] == "20"
+    assert machine["DefinitionSubstitutions"]["RetryDelaySeconds"] == "60"
 
 
 def test_the_queue_and_the_clock_call_the_function_only_when_step_functions_are_the_orchestrator(of_type, chosen):

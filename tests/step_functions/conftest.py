@@ -186,7 +186,7 @@ def machine_of(stage):
 
     def create(text: str) -> str:
         values = {name: f"arn:aws:lambda:us-east-1:000000000000:function:{name}" for name in made.SUBSTITUTIONS}
-        values |= {"PollSeconds": "20", "TopicArn": "topic", "QueueUrl": "queue"}
+        values |= {"PollSeconds": "20", "RetryDelaySeconds": "60", "TopicArn": "topic", "QueueUrl": "queue"}
         name = f"EcommerceETLPipeline-{uuid4().hex[:8]}"
         answer = stepfunctions._create_state_machine(
             {"name": name, "definition": made.substituted(text, values), "roleArn": "arn:aws:iam::000000000000:role/r"}
