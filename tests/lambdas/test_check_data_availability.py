@@ -373,6 +373,7 @@ def test_each_attempt_at_a_batch_is_an_execution_of_its_own(cloud, invoke):
 
 
 def test_while_an_attempt_runs_no_other_is_started_and_the_messages_are_answered(cloud, invoke):
+    cloud.load()
     cloud.put(*KEYS)
     first = invoke(NAME, LOOK)["execution"]
     cloud.end(first)
