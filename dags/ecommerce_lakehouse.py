@@ -32,6 +32,7 @@ The message to the topic names task, dataset, reason and log. Nothing is lost: f
 | a task is *up for reschedule* | it waits for its turn and goes on by itself; its log says for whom, and until when |
 | … and that run is dead | `ledgerlake lease show`, then `ledgerlake lease release` |
 | a batch is in quarantine | too many rows were rejected, a message says why; let it pass: `ledgerlake accept BATCH` |
+| the wait failed: both consume the queue | say who is to: `ledgerlake orchestrator use airflow` |
 | nothing happens | is the DAG paused? `ledgerlake status`; what waits: `ledgerlake wait` |
 """
 
@@ -43,6 +44,7 @@ from airflow.sdk import DAG, Param
 from ledgerlake import places, settings
 from ledgerlake_airflow import WAIT
 from ledgerlake_airflow.acknowledge import acknowledge
+from ledgerlake_airflow.orchestrator import documented, ours
 from ledgerlake_airflow.pipeline import pipeline, task_defaults
 from ledgerlake_airflow.planning import plan_batch
 from ledgerlake_airflow.report import report
@@ -53,8 +55,8 @@ SETTINGS = settings.current()
 with DAG(
     places.LIVE_DAG,
     description="Loads what is delivered to raw/ into checked tables, and accounts for every row.",
-    doc_md=__doc__,
-    schedule="@continuous",
+    doc_md=documented(__doc__, SETTINGS, "this DAG has no schedule, or both would take messages from each other."),
+    schedule="@continuous" if ours(SETTINGS) else None,
     start_date=pendulum.datetime(2025, 4, 1, tz="UTC"),
     catchup=False,
     max_active_runs=1,

@@ -50,6 +50,7 @@ from airflow.sdk import DAG, CronDataIntervalTimetable
 from ledgerlake import places, settings
 from ledgerlake_airflow.by_date import close_batch, plan_dates
 from ledgerlake_airflow.form import fields
+from ledgerlake_airflow.orchestrator import documented
 from ledgerlake_airflow.pipeline import pipeline, task_defaults
 from ledgerlake_airflow.report import report
 
@@ -58,7 +59,9 @@ SETTINGS = settings.current()
 with DAG(
     places.BY_DATE_DAG,
     description="Sweeps up what still waits, and processes the deliveries of any days again.",
-    doc_md=__doc__,
+    doc_md=documented(
+        __doc__, SETTINGS, "its own sweep takes what waits, so scheduled runs end at once. Backfills go on."
+    ),
     schedule=CronDataIntervalTimetable("@daily", timezone="UTC"),
     start_date=pendulum.datetime(2025, 4, 1, tz="UTC"),
     catchup=False,

@@ -41,7 +41,9 @@ def failure_of(item: Mapping[str, Any], log: str) -> Failure:
         ) from error
 
 
-def _of_check(name: str, says: str, rows: Sequence[Sequence[str | None]], log: str) -> Failure:
+def _of_check(name: str, says: str, rows: Sequence[Any], log: str) -> Failure:
+    if rows and isinstance(rows[0], str):  # JSONata makes a list of one its only member
+        rows = [rows]
     found = [dict(zip(_HEADER, row, strict=True)) for row in rows if list(row) != _HEADER]
     step = _step(name)
     return Failure(step, failures.of_check(step, says, found)[:LONGEST], log, "CheckFailed")

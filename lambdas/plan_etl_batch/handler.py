@@ -1,7 +1,7 @@
 """PlanETLBatch: decide what an execution of the state machine does.
 
 Event `{"execution": "<name>", "batch_id"?, "date"?: "2025-04-01", "from"?, "to"?, "datasets"?: [...],
-"reprocess"?: "both" | "waiting" | "archived", "reason"?}`; a field that is null or empty is not given.
+"reprocess"?: "both" | "waiting" | "archived", "reason"?}`; a field that is null is not given.
 
 - with `from` (and no `date`): answer `{"dates": ["2025-04-01", …]}`, one execution for each is started then;
 - else the lease is taken for the execution, and a batch is planned: the one named by `batch_id` if it is still
@@ -32,6 +32,7 @@ from ledgerlake.storage import client_config
 
 MOST_DATES = 366
 FIELDS = ("execution", "batch_id", "date", "from", "to", "datasets", "reprocess", "reason")
+DAYS = ("date", "from", "to")
 SPARE_SECONDS = 300
 """The lease outlives the longest execution by so much."""
 
@@ -61,13 +62,16 @@ def _asked(event: Any) -> dict[str, Any]:
         LedgerlakeError: there is no execution.
         SelectionError: a field is unknown, or two do not go together.
     """
-    given = {name: value for name, value in event.items() if value not in (None, "")} if isinstance(event, dict) else {}
+    given = {name: value for name, value in event.items() if value is not None} if isinstance(event, dict) else {}
     if not isinstance(given.get("execution"), str) or not given["execution"]:
         raise LedgerlakeError(f"the event is {event!r}", expected='{"execution": "<name>", …}')
     selections.refuse_unknown(given, FIELDS, "the input")
-    if not isinstance(given.get("batch_id", ""), str):
+    if not (isinstance(given.get("batch_id", "-"), str) and given.get("batch_id", "-")):
         raise SelectionError(f"batch_id is {given['batch_id']!r}", expected="the id of a batch")
-    for one, others in (("batch_id", ("date", "from", "to")), ("date", ("from", "to"))):
+    for name in DAYS:
+        if name in given:
+            selections.day(name, given[name])
+    for one, others in (("batch_id", DAYS), ("date", DAYS[1:])):
         if one in given and (beside := [name for name in others if name in given]):
             raise SelectionError(f"the input names {one} and {' and '.join(beside)}", expected="one of them")
     return given

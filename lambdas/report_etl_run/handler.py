@@ -53,6 +53,8 @@ def _given(event: Any) -> dict[str, Any]:
         LedgerlakeError: it is not the event of an execution that has something to report.
     """
     given = {name: value for name, value in event.items() if value is not None} if isinstance(event, dict) else {}
+    if isinstance(given.get("failed"), dict):  # JSONata makes a list of one its only member
+        given["failed"] = [given["failed"]]
     named = isinstance(given.get("execution"), str) and given["execution"]
     planned = (given.get("plan") or {}).get("batch_id")
     if not named or not isinstance(given.get("failed"), list) or not (given["failed"] or planned):
@@ -64,12 +66,19 @@ def _given(event: Any) -> dict[str, Any]:
 
 
 def _success(s3: Any, bucket: str, facts: RunFacts, figures: dict[str, Any]) -> dict[str, Any]:
-    header, *rows = figures.get("rows") or [[]]
-    table = [dict(zip(header, row, strict=True)) for row in rows]
-    letter = of_success(facts, table, figures.get("problem") or "")
+    letter = of_success(facts, *_table(figures))
     batch.close(s3, bucket, facts.batch_id)
     lease.release(s3, bucket, holder_of(facts.run_id))
     return _told(letter)
+
+
+def _table(figures: dict[str, Any]) -> tuple[list[dict[str, str | None]], str]:
+    """The ledger's rows by column; or none, and why: the batch is done, and that must be told in any case."""
+    header, *rows = figures.get("rows") or [[]]
+    try:
+        return [dict(zip(header, row, strict=True)) for row in rows], figures.get("problem") or ""
+    except (TypeError, ValueError):
+        return [], f"a row does not fit its header: {str(figures['rows'])[:500]}"
 
 
 def _failure(s3: Any, bucket: str, settings: Settings, facts: RunFacts, failed: list[Failure]) -> dict[str, Any]:

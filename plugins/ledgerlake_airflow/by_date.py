@@ -14,6 +14,7 @@ from ledgerlake.deliveries import from_iso
 from ledgerlake_airflow import ACKNOWLEDGE, PLAN
 from ledgerlake_airflow.aws import client, lake
 from ledgerlake_airflow.form import selection
+from ledgerlake_airflow.orchestrator import ours
 from ledgerlake_airflow.planning import told
 from ledgerlake_airflow.turns import WAITING_RETRIES, begin_turn, give_back, holder_of, wait
 
@@ -39,6 +40,8 @@ def plan_dates() -> dict[str, Any]:
     dates = [chosen.first.isoformat(), chosen.last.isoformat()]
     context["ti"].xcom_push(key=DATES, value=dates)
     log.info("This run is for %s.", chosen)
+    if chosen.older and not ours(settings.current()):
+        return told(context, batch.Plan(None, "Step Functions sweeps up what waits in raw/"), dates=dates)
     if chosen.older:
         leave_to_the_live_run(context, chosen)
     return told(context, decide(context, chosen), dates=dates)

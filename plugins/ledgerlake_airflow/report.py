@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from airflow.sdk import Context, get_current_context, task
@@ -17,7 +18,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from ledgerlake import places, quarantine, settings
 from ledgerlake.failure_letters import of_failure, of_quarantine, without_report
 from ledgerlake.failures import Failure
-from ledgerlake.letters import Letter, RunFacts, figures_sql, of_success
+from ledgerlake.letters import AIRFLOW, Letter, RunFacts, figures_sql, of_success
 from ledgerlake.stages import unknown_columns
 from ledgerlake_airflow import ARCHIVE, PLAN, REPORT, WAIT
 from ledgerlake_airflow.acknowledge import answer
@@ -26,6 +27,7 @@ from ledgerlake_airflow.aws import client, lake
 from ledgerlake_airflow.by_date import DATES
 from ledgerlake_airflow.failure import failures, patience, still_at_work
 from ledgerlake_airflow.messages import Queue
+from ledgerlake_airflow.orchestrator import ours
 from ledgerlake_airflow.planning import RECEIPTS
 from ledgerlake_airflow.sensor import MESSAGES
 from ledgerlake_airflow.turns import give_back
@@ -84,6 +86,7 @@ def _facts(context: Context) -> RunFacts:
         missing=tuple((ti.xcom_pull(task_ids=ARCHIVE) or {}).get("missing", ())),
         unknown=unknown,
         note=str(context["params"].get("reason") or ""),
+        words=AIRFLOW if ours(settings.current()) else replace(AIRFLOW, live=places.STATE_MACHINE),
     )
 
 

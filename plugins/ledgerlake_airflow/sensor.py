@@ -10,8 +10,10 @@ from airflow.sdk.exceptions import AirflowException, AirflowSensorTimeout, TaskD
 
 from ledgerlake import places
 from ledgerlake.settings import Settings
+from ledgerlake_airflow.aws import client
 from ledgerlake_airflow.failure import trigger_error
 from ledgerlake_airflow.messages import AT_ONCE, queue_url
+from ledgerlake_airflow.orchestrator import refuse_two_consumers
 
 MESSAGES = "messages"
 LONG_POLL_SECONDS = 20  # the longest that SQS allows
@@ -22,7 +24,7 @@ class WaitForDeliveries(SqsSensor):
 
     A timeout is neither a failure nor a skip: an event may have been lost, so the run goes on without
     messages and looks into raw/. Any other error of the trigger stays an error, and is retried. A run
-    that a person started does not wait at all.
+    that a person started does not wait at all. While Step Functions consumes the queue, no run does.
     """
 
     def __init__(self, *, settings: Settings, **kwargs: Any) -> None:
@@ -39,6 +41,7 @@ class WaitForDeliveries(SqsSensor):
         )
 
     def execute(self, context: Context) -> Any:
+        refuse_two_consumers(client("lambda"))
         if context["dag_run"].run_type == "manual":
             self.log.info("Somebody started this run: it looks into raw/ at once.")
             context["ti"].xcom_push(key=MESSAGES, value=[])

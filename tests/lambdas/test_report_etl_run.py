@@ -84,7 +84,15 @@ def test_reporting_twice_says_the_same_and_leaves_the_next_holder_alone(began, i
 
 @pytest.mark.parametrize(
     ("figures", "said"),
-    [({"problem": "Athena is away"}, "Athena is away"), (None, "nobody has asked for its figures")],
+    [
+        ({"problem": "Athena is away"}, "Athena is away"),
+        (None, "nobody has asked for its figures"),
+        (
+            {"rows": [["dataset", "files"], ["orders"]]},
+            "a row does not fit its header: [['dataset', 'files'], ['orders']]",
+        ),
+        ({"rows": [["dataset", "files"], None]}, "a row does not fit its header: [['dataset', 'files'], None]"),
+    ],
 )
 def test_success_is_told_also_when_the_ledger_cannot_be_read(began, invoke, figures, said):
     answer = invoke(NAME, event(figures=figures))
@@ -207,6 +215,11 @@ FAILURES = {
         "checks.references_hold: not true that every row's parents are there: "
         "order_items 1 (order_id 7 is not in orders); order_items 2 (None)",
     ),
+    "a check whose only row JSONata has taken out of its list": (
+        {"check": "references_hold", "says": "x", "rows": ["order_items", "1", "d"]},
+        "checks.references_hold",
+        "checks.references_hold: not true that x: order_items 1 (d)",
+    ),
     "a check without a header": (
         {"check": "references_hold", "says": "x", "rows": [["order_items", "1", "d"]]},
         "checks.references_hold",
@@ -226,6 +239,10 @@ def test_every_failure_is_in_the_one_letter(began, invoke):
     answer = invoke(NAME, event(failed=[FAILED, FAILED | {"state": "product_etl"}]))
     assert answer["subject"] == "Ledgerlake: FAILED in orders_etl of orders and 1 more"
     assert answer["message"].index("Task:    orders_etl") < answer["message"].index("Task:    product_etl")
+
+
+def test_a_list_of_one_failure_may_come_as_that_failure(began, invoke):
+    assert invoke(NAME, event(failed=FAILED)) == invoke(NAME, event(failed=[FAILED]))
 
 
 def test_a_long_reason_is_cut(began, invoke):

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from ledgerlake import availability, batch, quarantine
 from ledgerlake.contracts import DATASETS
-from ledgerlake.deliveries import waiting
+from ledgerlake.deliveries import Waiting, waiting
 from ledgerlake.settings import Settings
 
 BUCKET = "lake"
@@ -60,9 +61,9 @@ def test_a_file_that_lands_meanwhile_prolongs_the_wait_but_not_beyond_the_longes
         """A file lands in every look."""
         landed.append(deliver(f"raw/orders/{len(landed)}.csv"))
         whole = found(*args)
-        late = [type(each)(**{**each.as_json(), "landed_at": batch.iso(clock.now() - timedelta(seconds=1))})
-                if each.version_id == landed[-1] else each for each in whole.deliveries]  # fmt: skip
-        return type(whole)(tuple(sorted(late)))
+        now = batch.iso(clock.now() - timedelta(seconds=1))
+        late = (replace(each, landed_at=now) if each.version_id == landed[-1] else each for each in whole.deliveries)
+        return Waiting(tuple(sorted(late)))
 
     monkeypatch.setattr(availability, "waiting", landing)
     assert wait(s3, clock, seconds=10_000)
@@ -102,15 +103,33 @@ def test_an_open_batch_is_gone_on_with_at_once(s3, deliver):
     assert clock.slept == []
 
 
-def test_a_quarantined_file_that_waits_for_long_does_not_cut_the_next_burst(s3, deliver):
+@pytest.fixture
+def quarantined(s3, deliver):
     deliver("raw/orders/bad.csv")
     made = batch.make(s3, BUCKET, waiting(s3, BUCKET).deliveries, "x", set(), datetime.now(UTC))
     quarantine.set_aside(s3, BUCKET, made.batch_id, "too many rejects")
+
+
+def test_a_quarantined_file_does_not_count(s3, quarantined):
     clock = Clock()
-    clock.time += timedelta(hours=1)
     assert wait(s3, clock)
     assert clock.slept == []
     assert availability.left_behind(s3, BUCKET, SETTINGS, None) == ()
+
+
+def test_a_quarantined_file_that_waits_for_long_does_not_cut_the_next_burst(s3, deliver, quarantined, monkeypatch):
+    deliver("raw/orders/good.csv")
+    clock = Clock()
+    found = availability.waiting
+
+    def long_ago(*args):
+        each_of = found(*args).deliveries
+        old = batch.iso(clock.now() - timedelta(days=1))
+        return Waiting(tuple(replace(each, landed_at=old) if "bad" in each.key else each for each in each_of))
+
+    monkeypatch.setattr(availability, "waiting", long_ago)
+    assert wait(s3, clock)
+    assert 27 <= sum(clock.slept) <= 30
 
 
 @pytest.mark.parametrize(("gate", "left"), [("any", 1), ("loaded", 0), ("delivered", 0)])

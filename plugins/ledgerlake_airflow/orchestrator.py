@@ -1,0 +1,69 @@
+"""Who consumes the queue: the live DAG, or Step Functions; never both.
+
+Two consumers would lose nothing, since the lease has them take turns; but each would hide messages from the
+other, and a person could not say who is to answer for a file.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+from airflow.sdk.exceptions import AirflowException
+from botocore.exceptions import BotoCoreError, ClientError
+
+from ledgerlake import places
+from ledgerlake.errors import LedgerlakeError
+from ledgerlake.settings import Settings
+
+log = logging.getLogger(__name__)
+
+AIRFLOW = "airflow"
+_CONSUMES = {"Enabled", "Enabling"}
+
+
+class TwoConsumers(AirflowException):
+    """Step Functions consumes the queue as well; retried, since somebody may be about to switch it off."""
+
+
+def ours(settings: Settings) -> bool:
+    """Whether the queue is for this Airflow to consume, and raw/ for it to sweep."""
+    return settings.orchestrator == AIRFLOW
+
+
+def documented(text: str | None, settings: Settings, consequence: str) -> str:
+    """The documentation of a DAG, which begins with what is different while Step Functions is at work."""
+    if ours(settings):
+        return text or ""
+    why = f"**Step Functions consumes the queue** (`orchestrator` is `{settings.orchestrator}`): {consequence}"
+    return f"{why} To have Airflow consume it again: `ledgerlake orchestrator use airflow`.\n\n{text or ''}"
+
+
+def refuse_two_consumers(lambdas: Any) -> None:
+    """Ask Lambda whether messages of the queue wake Step Functions.
+
+    Without an answer (there is no such function, or this Airflow may not ask) the run goes on.
+
+    Args:
+        lambdas: a boto3 Lambda client.
+
+    Raises:
+        TwoConsumers: they do.
+    """
+    try:
+        pages = lambdas.get_paginator("list_event_source_mappings").paginate(FunctionName=places.CHECK_FUNCTION)
+        mappings = [mapping for page in pages for mapping in page["EventSourceMappings"]]
+    except (BotoCoreError, ClientError) as error:
+        log.info("Whether Step Functions consumes the queue as well is not known: %s", error)
+        return
+    if any(_is_of_our_queue(mapping) and mapping.get("State") in _CONSUMES for mapping in mappings):
+        said = LedgerlakeError(
+            f"Airflow ({places.LIVE_DAG}) and Step Functions ({places.CHECK_FUNCTION}) both consume {places.QUEUE}",
+            expected="one of them",
+            remedy="ledgerlake orchestrator use airflow, or: ledgerlake orchestrator use step_functions",
+        )
+        raise TwoConsumers(str(said))
+
+
+def _is_of_our_queue(mapping: dict[str, Any]) -> bool:
+    return str(mapping.get("EventSourceArn", "")).endswith(f":{places.QUEUE}")
