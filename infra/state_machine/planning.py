@@ -76,7 +76,7 @@ def dates() -> States:
             "Type": "Fail",
             "Error": "DatesFailed",
             "Cause": jsonata(
-                "$count($failed_dates) & ' of ' & $count($dates) & ' dates failed, each has sent its own letter: ' "
+                "$count($failed_dates) & ' of ' & $count($dates) & ' dates failed, their own letters say why: ' "
                 "& $join($failed_dates, ', ')"
             ),
         },

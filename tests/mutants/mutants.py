@@ -23,6 +23,8 @@ ENVIRONMENTS = {
 }
 KERNEL, SPARK, PLUGINS = "dags/ledgerlake", "glue_scripts/ledgerlake_spark", "plugins/ledgerlake_airflow"
 
+MACHINE = "step_functions/ecommerce_etl_pipeline.asl.json"
+
 
 @dataclass(frozen=True)
 class Mutant:
@@ -206,6 +208,27 @@ MUTANTS = (
         '@task(task_id=ACKNOWLEDGE, trigger_rule="all_done")',
         ("tests/airflow/test_acknowledge.py", "tests/airflow/test_dag.py"),
         "airflow",
+    ),
+    Mutant(
+        "an execution that found nothing to do leaves to nobody what came while it held the lease",
+        MACHINE,
+        '"Default": "LookAgain"',
+        '"Default": "Done"',
+        ("tests/step_functions/test_good_days.py",),
+    ),
+    Mutant(
+        "a check that finds rows does not fail an execution",
+        MACHINE,
+        "[$states.result[$exists(error) or $count(rows) > 1]]",
+        "[$states.result[$exists(error)]]",
+        ("tests/step_functions/test_bad_days.py",),
+    ),
+    Mutant(
+        "an execution that failed is tried again at once, for ever",
+        MACHINE,
+        '"DelaySeconds": "{% $report.again_in_seconds %}"',
+        '"DelaySeconds": 0',
+        ("tests/step_functions/test_bad_days.py",),
     ),
 )
 

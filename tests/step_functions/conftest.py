@@ -159,10 +159,11 @@ def good_day() -> dict[str, Any]:
     }
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def stage():
     """MiniStack's Step Functions with our executors; the world of the running test is the only item."""
     hooks.check()
+    before = {hook: hooks.original(hook) for hook in hooks.HOOKS}
     current: list[World] = []
     step_functions.install(None)
     execute = hooks.original(hooks.EXECUTE_TASK)
@@ -177,10 +178,12 @@ def stage():
     hooks.replace(hooks.EXECUTE_TASK, execute_task)
     hooks.replace(hooks.INVOKE_RESOURCE, lambda resource, given: current[0].invoke(resource, given))
     stepfunctions._SFN_WAIT_SCALE = 0
-    return current
+    yield current
+    for hook, function in before.items():
+        hooks.replace(hook, function)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def machine_of(stage):
     """machine_of(text) → the ARN of a state machine with that definition."""
 
@@ -197,7 +200,7 @@ def machine_of(stage):
     return create
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def committed_machine(machine_of) -> str:
     return machine_of(DEFINITION.read_text())
 
