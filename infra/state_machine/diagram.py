@@ -67,6 +67,7 @@ _WORDS = {
     "in ['FAILED', 'CANCELLED']": "READY, and failed",
     "$states.input.state = 'READY'": "READY",
     "$looks *": "too long",
+    "$states.input.tries <=": "a try is left",
 }
 """What begins or ends a condition, in words; the first that is found in it holds."""
 

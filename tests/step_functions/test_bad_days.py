@@ -65,9 +65,28 @@ def test_the_report_of_a_failure_knows_as_much_of_the_run_as_there_was(run):
     assert (late["plan"], late["archive"], late["reason"]) == (PLAN, ARCHIVE, "")
 
 
-def test_a_failed_job_is_not_started_again_and_its_run_is_handed_on_as_glue_describes_it(run):
-    done = run(orders_etl=Throw("States.TaskFailed", JOB_RUN))
+def test_a_job_that_failed_is_started_again_and_nobody_hears_of_it(run):
+    done = run(orders_etl=[Throw("States.TaskFailed", JOB_RUN), Throw("States.TaskFailed", "{}"), job])
+    assert done.states.count("orders_etl") == 3
+    assert done.execution["status"] == "SUCCEEDED"
+
+
+def test_a_job_that_has_set_its_batch_aside_is_not_started_again(run):
+    cause = json.dumps({"JobName": "orders_etl", "ErrorMessage": "QualityError: 9 of 10 rows were rejected"})
+    done = run(orders_etl=Throw("States.TaskFailed", cause))
     assert done.states.count("orders_etl") == 1
+    assert_told_and_looked_after(done)
+
+
+def test_a_job_that_cannot_be_started_at_all_is_not_started_again(run):
+    done = run(orders_etl=Throw("Glue.EntityNotFoundException", "no such job"))
+    assert done.states.count("orders_etl") == 1
+    assert_told_and_looked_after(done)
+
+
+def test_a_job_that_fails_again_and_again_is_handed_on_as_glue_describes_it(run):
+    done = run(orders_etl=Throw("States.TaskFailed", JOB_RUN))
+    assert done.states.count("orders_etl") == 3, "its first try and two more"
     assert the_failure(done) == [{"state": "orders_etl", "error": "States.TaskFailed", "cause": JOB_RUN}]
     assert_told_and_looked_after(done)
     assert done.execution["error"] == "TaskFailed", "names that begin with States. are not ours"

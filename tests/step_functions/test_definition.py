@@ -17,7 +17,9 @@ from ledgerlake.contracts import DATASETS
 
 ASL = json.loads(DEFINITION.read_text())
 VALUES = {name: f"arn:aws:lambda:eu-west-1:123456789012:function:{name}" for name in made.SUBSTITUTIONS}
-DEPLOYED = json.loads(made.substituted(DEFINITION.read_text(), {**VALUES, "PollSeconds": "20", "RetryDelaySeconds": "60"}))
+DEPLOYED = json.loads(
+    made.substituted(DEFINITION.read_text(), {**VALUES, "PollSeconds": "20", "RetryDelaySeconds": "60"})
+)
 OURS = "{%"
 
 
