@@ -44,6 +44,8 @@ test: setup lint ## Every test, in its own environment (below 25 minutes on 2 co
 	$(PYTEST_AIRFLOW) tests/airflow
 	$(PYTEST_LOCAL) tests/e2e
 	$(PYTEST_LOCAL) tests/faults/scheduler
+	$(PYTEST_LOCAL) tests/faults/step_functions
+	$(PYTEST_LOCAL) tests/equality
 	wait $$spark && cat "$$said" || { cat "$$said"; exit 1; }
 
 test-mutants: setup ## Break one promise after the other in a copy, and see a test find it
@@ -55,6 +57,7 @@ test-laws: setup ## A thousand schedules of deliveries against the reference mod
 test-faults: setup ## Kill a process at every boundary of a batch, and a lake's parts; the worst days of S3
 	@$(PYTEST_GLUE) tests/faults/batch
 	$(PYTEST_LOCAL) tests/faults/scheduler
+	$(PYTEST_LOCAL) tests/faults/step_functions
 
 test-fast: setup ## The quick tests of every environment (below 90 seconds)
 	@said="$$(mktemp)"

@@ -5,16 +5,21 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from itertools import count
 from typing import Any
 
 from botocore.exceptions import ClientError
 
 from ledgerlake import places
+from ledgerlake.settings import Settings
 
 LIVE = f"step_functions:{places.STATE_MACHINE}"
 """Who plans what the queue wakes the Lambda for."""
 
+LONGEST_DELAY = 900
+"""In seconds; SQS keeps no message back for longer."""
+_EARLY = 5.0
 AT_WORK = {"RUNNING", "PENDING_REDRIVE"}
 _HOLDER = "step_functions:"
 _LOOK = f"{_HOLDER}{places.CHECK_FUNCTION}/"
@@ -64,16 +69,37 @@ def console_url(function_arn: str, execution: str) -> str:
     return f"https://{region}.{domain}/states/home?region={region}#/v2/executions/details/{arn}"
 
 
+def patience(execution: str, settings: Settings) -> int:
+    """In how many seconds a batch is tried again after that execution failed: twice as many as after the one before."""
+    doublings = min(attempt_of(execution) - 1, 10)
+    return int(min(LONGEST_DELAY, settings.retry_visibility_seconds * 2**doublings))
+
+
 @dataclass(frozen=True)
 class Started:
-    """The execution that is at work on a batch.
+    """The execution that is at work on a batch, or the one whose failure is being waited out.
 
     Args:
-        before: somebody else had started it.
+        before: nothing was started now.
+        rests_until: when the batch is tried again; None while an execution is at work.
     """
 
     name: str
     before: bool
+    rests_until: datetime | None = None
+
+
+@dataclass(frozen=True)
+class Found:
+    """What Step Functions says of an execution.
+
+    Args:
+        status: `RUNNING`, `SUCCEEDED`, `FAILED`, `TIMED_OUT`, `ABORTED`; empty when there is none of that name.
+        ended: None while it runs.
+    """
+
+    status: str
+    ended: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -83,29 +109,35 @@ class StateMachine:
     client: Any
     arn: str
 
-    def status(self, execution: str) -> str:
-        """`RUNNING`, `SUCCEEDED`, `FAILED`, `TIMED_OUT`, `ABORTED`; empty when there is no execution of that name."""
+    def find(self, execution: str) -> Found:
+        """How the execution is."""
         arn = f"{self.arn.replace(':stateMachine:', ':execution:')}:{execution}"
         try:
-            return str(self.client.describe_execution(executionArn=arn)["status"])
+            body = self.client.describe_execution(executionArn=arn)
         except ClientError as error:
             if error.response["Error"]["Code"] == "ExecutionDoesNotExist":
-                return ""
+                return Found("")
             raise
+        return Found(str(body["status"]), body.get("stopDate"))
 
-    def start(self, batch_id: str) -> Started:
-        """Start an execution for the batch, unless one is at work on it.
+    def start(self, batch_id: str, settings: Settings) -> Started:
+        """Start an execution for the batch, unless one is at work on it, or has failed only now.
 
         Its name says which try it is, and Step Functions gives a name to one execution only: of two who
-        start at once, one is told that the other was quicker.
+        start at once, one is told that the other was quicker. A batch that failed rests for `patience`, at
+        the end of which a delayed message has somebody look; other looks leave it alone until then.
         """
+        last: tuple[str, Found] | None = None
         for attempt in count(1):
             name = name_of(batch_id, attempt)
-            status = self.status(name)
-            if status in AT_WORK:
+            found = self.find(name)
+            if found.status in AT_WORK:
                 return Started(name, before=True)
-            if not status:
+            if not found.status:
+                if last and (until := _rests_until(*last, settings)):
+                    return Started(last[0], before=True, rests_until=until)
                 return Started(name, before=not self._start(name, batch_id))
+            last = name, found
         raise AssertionError("count ends")
 
     def _start(self, name: str, batch_id: str) -> bool:
@@ -117,3 +149,13 @@ class StateMachine:
                 return False
             raise
         return True
+
+
+def _rests_until(name: str, found: Found, settings: Settings) -> datetime | None:
+    """Until when the batch of a failed execution rests; None when it is time, or when no message was sent for then."""
+    if found.status != "FAILED" or found.ended is None:
+        return None
+    seconds = patience(name, settings)
+    # the message was sent a moment before the execution ended, and must not come too early
+    until = found.ended + timedelta(seconds=seconds - min(_EARLY, seconds / 3))
+    return until if datetime.now(UTC) < until else None

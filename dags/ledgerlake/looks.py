@@ -80,7 +80,12 @@ class Looker:
         if plan.batch is None:
             return Outcome(plan.reason, answered=not plan.young)
         batch_id = plan.batch.batch_id
-        started = self.machine.start(batch_id)
+        started = self.machine.start(batch_id, self.settings)
+        if started.rests_until:
+            says = (
+                f"execution {started.name} has failed; its batch is tried again at {started.rests_until:%H:%M:%S} UTC"
+            )
+            return Outcome(says, batch_id=batch_id)
         says = f"execution {started.name} {'was started before' if started.before else 'is started'}: {plan.reason}"
         return Outcome(says, batch_id=batch_id, execution=started.name, planned=not started.before)
 
@@ -109,7 +114,7 @@ class Looker:
             execution = execution_of(held.holder)
             if execution is None:
                 break
-            status = self.machine.status(execution)
+            status = self.machine.find(execution).status
             if status in AT_WORK:
                 return Outcome(f"execution {execution} is at work, and looks again at its end", execution=execution)
             self._replace(held, execution, status)

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from typing import Any
 
 from infra.state_machine import retries
-from infra.state_machine.figures import figures_sql
 from infra.state_machine.states import (
     CAUSE,
     ERROR,
@@ -21,6 +20,7 @@ from infra.state_machine.states import (
 )
 from ledgerlake import places
 from ledgerlake.checks import LIMIT, Check
+from ledgerlake.letters import figures_sql
 
 _QUERY_SECONDS = 600
 _CELL = "function($cell) { $exists($cell.VarCharValue) ? $cell.VarCharValue : '' }"

@@ -19,7 +19,7 @@ import boto3
 
 from ledgerlake import batch, lease, places, quarantine
 from ledgerlake.errors import LedgerlakeError, SelectionError, SettingsError
-from ledgerlake.executions import attempt_of, console_url, holder_of
+from ledgerlake.executions import console_url, holder_of, patience
 from ledgerlake.failure_letters import of_failure, of_quarantine
 from ledgerlake.failures import Failure
 from ledgerlake.letters import STEP_FUNCTIONS, Letter, RunFacts, of_success
@@ -27,9 +27,6 @@ from ledgerlake.settings import Settings, from_environment, lake_bucket
 from ledgerlake.stages import unknown_columns
 from ledgerlake.state_failures import failure_of
 from ledgerlake.storage import client_config
-
-LONGEST_DELAY = 900
-"""In seconds; SQS delays no message for longer."""
 
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
@@ -87,12 +84,6 @@ def _failure(s3: Any, bucket: str, settings: Settings, facts: RunFacts, failed: 
     letter = of_quarantine(facts, failed) if set_aside else of_failure(facts, failed, again or 0)
     lease.release(s3, bucket, holder_of(facts.run_id))
     return _told(letter, again, set_aside)
-
-
-def patience(execution: str, settings: Settings) -> int:
-    """In how many seconds a failed batch is tried again: twice as many as after the attempt before."""
-    doublings = min(attempt_of(execution) - 1, 10)
-    return min(LONGEST_DELAY, settings.retry_visibility_seconds * 2**doublings)
 
 
 def _told(letter: Letter, again_in_seconds: int | None = None, quarantined: bool = False) -> dict[str, Any]:

@@ -2,14 +2,14 @@
 
 import json
 import logging
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from urllib.parse import quote_plus
 
 import boto3
 import pytest
 from botocore.exceptions import ClientError
 
-from ledgerlake import batch, lease, looks, quarantine
+from ledgerlake import batch, executions, lease, looks, quarantine
 from ledgerlake.deliveries import from_iso, waiting
 from ledgerlake.errors import LedgerlakeError, SettingsError
 from ledgerlake.executions import LIVE, StateMachine
@@ -128,9 +128,9 @@ def later_than_the_plan(cloud, monkeypatch, *keys):
     """Files that land between the plan and the start of its execution."""
     start = StateMachine.start
 
-    def late(machine, batch_id):
+    def late(*arguments):
         cloud.put(*keys)
-        return start(machine, batch_id)
+        return start(*arguments)
 
     monkeypatch.setattr(StateMachine, "start", late)
 
@@ -240,16 +240,16 @@ def test_when_the_letter_cannot_be_sent_the_work_goes_on(cloud, invoke, monkeypa
 
 def test_of_two_that_find_a_dead_holder_the_second_leaves_the_next_holder_alone(cloud, invoke, monkeypatch):
     lease.acquire(cloud.s3, BUCKET, "step_functions:dead", 600)
-    status = StateMachine.status
+    find = StateMachine.find
 
     def slow(machine, name):
-        found = status(machine, name)
+        found = find(machine, name)
         if name == "dead":
             lease.release(cloud.s3, BUCKET, "step_functions:dead")
             lease.acquire(cloud.s3, BUCKET, "airflow:ecommerce_lakehouse", 600)
         return found
 
-    monkeypatch.setattr(StateMachine, "status", slow)
+    monkeypatch.setattr(StateMachine, "find", slow)
     cloud.put(*KEYS)
     assert returned(invoke(NAME, messages(event_of(KEYS[0])))) == ["m0"]
     assert (holder(cloud), cloud.letters()) == ("airflow:ecommerce_lakehouse", [])
@@ -384,17 +384,49 @@ def test_while_an_attempt_runs_no_other_is_started_and_the_messages_are_answered
     assert list(cloud.executions()) == [first, f"{first}-2"]
 
 
+@pytest.mark.parametrize(("attempt", "rests"), [(1, 300), (2, 600), (3, 900), (9, 900)])
+def test_a_batch_that_failed_rests_until_its_delayed_message_comes(cloud, invoke, monkeypatch, attempt, rests):
+    """Else every look would try it at once, and each try send a letter and a message of its own."""
+    cloud.put(*KEYS)
+    monkeypatch.setenv("LEDGERLAKE_RETRY_VISIBILITY_SECONDS", "300")
+    batch_id = invoke(NAME, LOOK)["batch_id"]
+    names = [executions.name_of(batch_id, number) for number in range(1, attempt + 1)]
+    ago = {"seconds": rests - 10}
+
+    def failed(machine, name):
+        ended = datetime.now(UTC) - timedelta(**ago)
+        return executions.Found("FAILED", ended) if name in names else executions.Found("")
+
+    monkeypatch.setattr(StateMachine, "find", failed)
+    assert returned(invoke(NAME, messages(event_of(KEYS[0])))) == []
+    answer = invoke(NAME, SCHEDULE)
+    assert f"execution {names[-1]} has failed; its batch is tried again at" in answer["outcome"]
+    assert (answer["execution"], len(cloud.executions()), holder(cloud)) == (None, 1, "")
+    ago["seconds"] = rests - 4
+    assert invoke(NAME, LOOK)["execution"] == executions.name_of(batch_id, attempt + 1)
+
+
+@pytest.mark.parametrize("status", ["ABORTED", "TIMED_OUT"])
+def test_a_batch_whose_execution_was_ended_from_outside_is_gone_on_with_at_once(cloud, invoke, monkeypatch, status):
+    cloud.put(*KEYS)
+    batch_id = invoke(NAME, LOOK)["batch_id"]
+    now = executions.Found(status, datetime.now(UTC))
+    find = StateMachine.find
+    monkeypatch.setattr(StateMachine, "find", lambda machine, name: now if name == batch_id else find(machine, name))
+    assert invoke(NAME, LOOK)["execution"] == f"{batch_id}-2"
+
+
 def test_an_execution_of_that_name_that_another_has_started_meanwhile_is_fine(cloud, invoke, monkeypatch):
     cloud.put(*KEYS)
-    status = StateMachine.status
+    find = StateMachine.find
 
     def then_started_by_another(machine, name):
-        found = status(machine, name)
+        found = find(machine, name)
         cloud.start(name)
         cloud.end(name)
         return found
 
-    monkeypatch.setattr(StateMachine, "status", then_started_by_another)
+    monkeypatch.setattr(StateMachine, "find", then_started_by_another)
     assert returned(invoke(NAME, messages(event_of(KEYS[0])))) == []
     assert len(cloud.executions()) == 1
 

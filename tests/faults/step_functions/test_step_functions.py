@@ -1,0 +1,78 @@
+"""The serverless path on a bad day, and on one on which files never stop coming; the tests tell one story, in order."""
+
+from __future__ import annotations
+
+import random
+import time
+from pathlib import Path
+
+import pytest
+from story import at_work, check, deliver, until
+
+from infra.local import processes
+from ledgerlake import places
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(2400)]
+APRIL = Path(__file__).parents[4] / "shared" / "data" / "april2025"
+
+
+def machine(lake) -> str:
+    (found,) = lake.client("stepfunctions").list_state_machines()["stateMachines"]
+    return found["stateMachineArn"]
+
+
+def executions(lake, status: str | None = None) -> list[dict]:
+    asked = {"statusFilter": status} if status else {}
+    return lake.client("stepfunctions").list_executions(stateMachineArn=machine(lake), **asked)["executions"]
+
+
+def test_an_execution_that_is_aborted_is_replaced_by_the_sweep_and_a_person_is_told(lake):
+    before = deliver(lake, 1)
+    at_work(lake, "products", before)
+    (running,) = executions(lake, "RUNNING")
+    lake.client("stepfunctions").stop_execution(executionArn=running["executionArn"])
+    check(lake, 1)
+    told = [letter for letter in lake.notifications() if running["name"] in letter["Message"] + letter["Subject"]]
+    assert any("ABORTED" in letter["Message"] + letter["Subject"] for letter in told)
+
+
+def test_the_local_aws_is_killed_and_started_again(lake):
+    before = deliver(lake, 2)
+    at_work(lake, "orders", before)
+    killed = processes.started(lake.home, "aws").process()
+    killed.kill()
+    killed.wait()
+    lake.do("up")
+    check(lake, 2)
+
+
+def test_files_that_come_one_by_one_during_executions_are_all_archived_in_a_bounded_number_of_them(lake):
+    """An execution is started for a batch that is open, and every batch holds a delivery that no other holds.
+
+    So there are at most as many executions as files, and far fewer when files come faster than they are loaded.
+    """
+    if not APRIL.exists():
+        pytest.skip("the deliveries of April 2025 are not beside the repository")
+    lake.do("up", "--fresh", "--orchestrator", "step_functions")
+    lake.letters.clear()
+    files = sorted(APRIL.rglob("*.csv"))
+    chance = random.Random(5)
+    chance.shuffle(files)
+    s3 = lake.client("s3")
+    for file in files:
+        dataset = "products" if file.parent == APRIL else file.parent.name
+        s3.put_object(Bucket=lake.bucket, Key=f"{places.raw_prefix(dataset)}{file.name}", Body=file.read_bytes())
+        time.sleep(chance.uniform(0, 6))
+    until(lambda: lake.keys(places.RAW) == lake.keys(places.OPEN_BATCHES) == [], "an empty raw/")
+    until(lambda: not executions(lake, "RUNNING"), "the end of the last execution")
+    assert len(lake.keys(places.ARCHIVED)) == len(files) == 31
+    done = executions(lake)
+    assert {each["status"] for each in done} == {"SUCCEEDED"}
+    loaded = [letter for letter in lake.notifications() if "loaded" in letter["Subject"]]
+    assert len(loaded) == len(lake.notifications()) <= len(done) <= len(files)
+    assert lake.query(
+        "SELECT (SELECT count(*) FROM products) AS products, (SELECT count(*) FROM orders) AS orders, "
+        "(SELECT round(sum(total_amount), 2) FROM orders) AS total, (SELECT count(*) FROM order_items) AS items, "
+        "(SELECT count(*) FROM parked_order_items) AS parked, (SELECT sum(rejected) FROM ledger) AS rejected"
+    ) == [{"products": 1000, "orders": 7500, "total": 1945810.41, "items": 40803, "parked": 0, "rejected": 0}]
+    until(lambda: lake.messages_in_queue() == 0, "an empty queue")
