@@ -36,15 +36,18 @@ lint: setup ## Style, types and the fences between the folders
 	PYTHONPATH=.:dags:plugins:glue_scripts .venv/bin/lint-imports --no-cache
 	.venv/bin/mypy dags/ledgerlake cli
 
-test: setup lint ## Every test, in its own environment (below 25 minutes on 2 cores)
+test: setup lint ## Every test, in its own environment (about half an hour on 2 cores)
 	@said="$$(mktemp)"
-	{ $(PYTEST_GLUE) tests/glue tests/inputs tests/laws && $(PYTEST_GLUE) -m "not long" tests/faults/batch; } >"$$said" 2>&1 & spark=$$!
+	{
+	  $(PYTEST_GLUE) tests/glue tests/inputs tests/laws
+	  $(PYTEST_GLUE) -m "not long" tests/faults/batch
+	  $(PYTEST_LOCAL) tests/faults/step_functions
+	} >"$$said" 2>&1 & spark=$$!
 	trap 'kill $$spark 2>/dev/null || true; rm -f "$$said"' EXIT
 	$(PYTEST_LOCAL) $(LOCAL_TESTS) tests/mutants
 	$(PYTEST_AIRFLOW) tests/airflow
 	$(PYTEST_LOCAL) tests/e2e
 	$(PYTEST_LOCAL) tests/faults/scheduler
-	$(PYTEST_LOCAL) tests/faults/step_functions
 	$(PYTEST_LOCAL) tests/equality
 	wait $$spark && cat "$$said" || { cat "$$said"; exit 1; }
 

@@ -1,4 +1,4 @@
-"""What producers do to a lake in some days, and what happens to it meanwhile: five acts, sixteen deliveries.
+"""What producers do to a lake in some days, and what happens to it meanwhile: five acts, fourteen deliveries.
 
 Every act delivers, waits until the lake has come to rest, and answers with what `ledgerlake wait` said.
 """
@@ -89,7 +89,9 @@ def odd_files(lake: Lake) -> int:
     _deliver(
         lake,
         {
-            "order_items/2025-04-04.csv.gz": gzip.compress(items(item(130, 50), item(131, 40)).encode(), mtime=0),
+            "order_items/2025-04-04.csv.gz": gzip.compress(
+                items(item(130, 50), item(131, 40), item(132, 99)).encode(), mtime=0
+            ),
             "orders/2025-04-04 é+ &.csv": orders(order(50)),
             "orders/2025-04-04-empty.csv": "",
             "orders/2025-04-04-wrong.csv": "order,total\n1,2\n",
