@@ -69,7 +69,7 @@ def use_orchestrator(
     if lake.home is None:
         stdout.print(f"On MWAA, set the configuration option ledgerlake.orchestrator to {name} too.")
     elif name == AIRFLOW and airflow is None:
-        stdout.print("Airflow does not run; start it with: ledgerlake up")
+        stdout.print("Airflow does not run. Start it with: ledgerlake up. If its DAG is paused, this command again.")
 
 
 def chosen_for(lake: Connection) -> str:

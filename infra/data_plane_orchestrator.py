@@ -48,6 +48,8 @@ def _work() -> list[iam.PolicyStatement]:
         *work.jobs("glue:GetJob"),
         *work.crawler("glue:StopCrawler"),
         access.allow(["lambda:InvokeFunction"], [access.arn("lambda", f"function:{places.ARCHIVE_FUNCTION}")]),
+        # a live run refuses to share the queue with Step Functions; Lambda knows no resource for the question
+        access.allow(["lambda:ListEventSourceMappings"], ["*"]),
         access.allow(
             ["logs:GetLogEvents", "logs:FilterLogEvents", "logs:DescribeLogStreams"],
             [access.arn("logs", "log-group:/aws-glue/jobs*")],

@@ -24,7 +24,8 @@ WILDCARDS = {
     "and Lambda name the log streams, and Glue adds /output, /error or /logs-v2 to the name of its group.",
     r"^Resource::arn:<AWS::Partition>:states:<AWS::Region>:<AWS::AccountId>:execution:EcommerceETLPipeline:\*$": ""
     "Executions of this one state machine: each has a name of its own.",
-    r"^Resource::\*$": "Log delivery, which knows no resources; only the state machine's role has it.",
+    r"^Resource::\*$": "Log delivery of the state machine, and the question of Airflow's policy "
+    "who consumes the queue: AWS knows no resources for these.",
     r"^Resource::arn:<AWS::Partition>:glue:<AWS::Region>:<AWS::AccountId>:table/ecommerce_dwh/\*$": "A query may "
     "read every table of this one database; further permissions on the objects decide what it sees.",
 }
