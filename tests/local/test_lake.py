@@ -24,10 +24,10 @@ def up(tmp_path):
     """`up("name")` starts a lake in a home of that name."""
     homes = []
 
-    def start(name: str) -> Home:
+    def start(name: str, orchestrator: str | None = None) -> Home:
         home = Home(tmp_path / name)
         homes.append(home)
-        lake.up(home, airflow=False)
+        lake.up(home, airflow=False, orchestrator=orchestrator)
         return home
 
     yield start
@@ -82,9 +82,9 @@ def test_a_dead_letter_raises_the_alarm_is_shown_and_goes_back_to_the_queue(up, 
 
 
 @pytest.mark.parametrize(("orchestrator", "works"), [("airflow", False), ("step_functions", True)])
-def test_the_queue_and_the_clock_wake_the_orchestrator_that_was_chosen(up, monkeypatch, orchestrator, works):
-    monkeypatch.setenv("LEDGERLAKE_ORCHESTRATOR", orchestrator)
-    home = up("lake")
+def test_the_queue_and_the_clock_wake_the_orchestrator_that_was_chosen(up, orchestrator, works):
+    home = up("lake", orchestrator=orchestrator)
+    assert up("lake").orchestrator == orchestrator, "it is remembered"
     (mapping,) = client(home, "lambda").list_event_source_mappings(FunctionName=places.CHECK_FUNCTION)[
         "EventSourceMappings"
     ]
