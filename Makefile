@@ -38,12 +38,14 @@ lint: setup ## Style, types and the fences between the folders
 
 test: setup lint ## Every test, in its own environment (about half an hour on 2 cores)
 	@said="$$(mktemp)"
+	set -m # the half that runs beside is a process group, so that it ends as a whole
 	{
 	  $(PYTEST_GLUE) tests/glue tests/inputs tests/laws
 	  $(PYTEST_GLUE) -m "not long" tests/faults/batch
 	  $(PYTEST_LOCAL) tests/faults/step_functions
 	} >"$$said" 2>&1 & spark=$$!
-	trap 'kill $$spark 2>/dev/null || true; rm -f "$$said"' EXIT
+	set +m
+	trap 'kill -- -$$spark 2>/dev/null || true; rm -f "$$said"' EXIT
 	$(PYTEST_LOCAL) $(LOCAL_TESTS) tests/mutants
 	$(PYTEST_AIRFLOW) tests/airflow
 	$(PYTEST_LOCAL) tests/e2e
@@ -64,8 +66,10 @@ test-faults: setup ## Kill a process at every boundary of a batch, and a lake's 
 
 test-fast: setup ## The quick tests of every environment (below 90 seconds)
 	@said="$$(mktemp)"
+	set -m
 	$(PYTEST_AIRFLOW) -q -m "not slow" tests/airflow >"$$said" 2>&1 & airflow=$$!
-	trap 'kill $$airflow 2>/dev/null || true; rm -f "$$said"' EXIT
+	set +m
+	trap 'kill -- -$$airflow 2>/dev/null || true; rm -f "$$said"' EXIT
 	$(PYTEST_LOCAL) -q -m "not slow" $(LOCAL_TESTS)
 	$(PYTEST_GLUE) -q -m "not slow" tests/glue tests/inputs
 	wait $$airflow && cat "$$said" || { cat "$$said"; exit 1; }

@@ -155,7 +155,15 @@ def test_ctrl_c_while_it_starts_stops_what_was_started(tmp_path):
         "lake.up(Home(Path(sys.argv[1])), airflow=False, say=lambda text: print(text, flush=True))"
     )
     argv = [sys.executable, "-c", script, str(home.folder)]
-    starting = subprocess.Popen(argv, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    starting = subprocess.Popen(
+        argv,
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        # what a shell puts into the background ignores Ctrl-C, and so do its children
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+    )
     assert starting.stdout.readline() == "starting the local AWS\n"
     while not processes.running(home, "aws"):
         assert starting.poll() is None
