@@ -86,7 +86,7 @@ MUTANTS = (
         f"{SPARK}/validation.py",
         "not coalesce(({rule.predicate}), false)",
         "not coalesce(({rule.predicate}), true)",
-        ("tests/glue/test_validation.py",),
+        ("tests/glue/test_job.py", "-k", "null_is_a_broken_rule"),
         "glue",
     ),
     Mutant(
