@@ -49,7 +49,7 @@ test: setup lint ## Every test, in its own environment (about half an hour on 2 
 	$(PYTEST_LOCAL) $(LOCAL_TESTS) tests/mutants
 	$(PYTEST_AIRFLOW) tests/airflow
 	$(PYTEST_LOCAL) tests/e2e
-	$(PYTEST_LOCAL) tests/faults/scheduler
+	$(PYTEST_LOCAL) -m "not long" tests/faults/scheduler
 	$(PYTEST_LOCAL) tests/equality
 	wait $$spark && cat "$$said" || { cat "$$said"; exit 1; }
 
