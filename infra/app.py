@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import aws_cdk as cdk
 from cdk_nag import AwsSolutionsChecks
 
 from infra.data_plane import DataPlane
 from infra.exceptions import accept
 
+STACKS: tuple[Callable[[cdk.App], cdk.Stack], ...] = (DataPlane,)
 _FLAGS = {
     "aws:cdk:enable-path-metadata": False,
     "aws:cdk:version-reporting": False,
@@ -19,7 +22,8 @@ _FLAGS = {
 def application(outdir: str | None = None) -> cdk.App:
     """The app, not yet synthesised; `outdir` takes the templates and the reports on the rules."""
     app = cdk.App(outdir=outdir, analytics_reporting=False, context=_FLAGS)
-    accept(DataPlane(app))
+    for make in STACKS:
+        accept(make(app))
     cdk.Aspects.of(app).add(AwsSolutionsChecks(reports=True, verbose=True))
     return app
 

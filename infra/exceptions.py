@@ -1,11 +1,30 @@
-"""Where the data plane departs from the AWS Solutions rules (cdk-nag), each with its reason."""
+"""Where the stacks depart from the AWS Solutions rules (cdk-nag), each with its reason."""
 
 from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import aws_cdk as cdk
 from cdk_nag import NagPackSuppression, NagSuppressions
 
-RULES = {
+from ledgerlake import places
+
+
+@dataclass(frozen=True)
+class Exceptions:
+    """Those of one stack.
+
+    Args:
+        rules: rule → why it holds for no resource of the stack.
+        wildcards: regular expression over what AwsSolutions-IAM5 finds → why it may be there.
+    """
+
+    rules: Mapping[str, str] = field(default_factory=dict)
+    wildcards: Mapping[str, str] = field(default_factory=dict)
+
+
+_DATA_PLANE_RULES = {
     "AwsSolutions-GL1": "CloudWatch Logs encrypts these logs already, with a key of its own; they hold counts, keys "
     "and errors, and the rows themselves are only in the lake, under the lake's key.",
     "AwsSolutions-GL3": "Bookmarks are switched off: a job reads what its batch's manifest names.",
@@ -15,7 +34,7 @@ RULES = {
     "AwsSolutions-L1": "Python 3.13 is what the archive is tested with; a newer runtime is taken up together with "
     "the tests, not when CDK learns of it.",
 }
-WILDCARDS = {
+_DATA_PLANE_WILDCARDS = {
     r"^Resource::<LakeBucket[0-9A-F]+\.Arn>/.+\*$": "Objects below named prefixes of the lake: their names come "
     "with the deliveries. The bucket as a whole is granted to nobody.",
     r"^Resource::arn:<AWS::Partition>:s3:::<ArtifactBucket>/<Release>/glue/\*$": "The scripts and the wheel of the "
@@ -29,13 +48,17 @@ WILDCARDS = {
     r"^Resource::arn:<AWS::Partition>:glue:<AWS::Region>:<AWS::AccountId>:table/ecommerce_dwh/\*$": "A query may "
     "read every table of this one database; further permissions on the objects decide what it sees.",
 }
+EXCEPTIONS = {
+    places.STACK: Exceptions(_DATA_PLANE_RULES, _DATA_PLANE_WILDCARDS),
+}
 
 
 def accept(stack: cdk.Stack) -> None:
     """Record the exceptions with the stack that makes them; a new kind of wildcard is not among them."""
-    rules = [NagPackSuppression(id=rule, reason=reason) for rule, reason in RULES.items()]
+    accepted = EXCEPTIONS.get(stack.stack_name, Exceptions())
+    rules = [NagPackSuppression(id=rule, reason=reason) for rule, reason in accepted.rules.items()]
     wildcards = [
         NagPackSuppression(id="AwsSolutions-IAM5", reason=reason, applies_to=[{"regex": f"/{pattern}/"}])
-        for pattern, reason in ((pattern.replace("/", r"\/"), reason) for pattern, reason in WILDCARDS.items())
+        for pattern, reason in ((pattern.replace("/", r"\/"), reason) for pattern, reason in accepted.wildcards.items())
     ]
     NagSuppressions.add_stack_suppressions(stack, [*rules, *wildcards])

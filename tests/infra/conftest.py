@@ -1,4 +1,4 @@
-"""The template as it is committed and as CDK makes it now, synthesised once."""
+"""The templates as they are committed and as CDK makes them now, synthesised once."""
 
 import json
 import shutil
@@ -23,11 +23,11 @@ VALUES = {
 
 @pytest.fixture(scope="session")
 def fresh(tmp_path_factory):
-    """A fresh synthesis: its `template`, and the `folder` with the reports on the rules."""
+    """A fresh synthesis: its `templates` by stack, and the `folder` with the reports on the rules."""
     if shutil.which("node") is None:
         pytest.skip("CDK needs Node, which is not on the PATH")
     folder = tmp_path_factory.mktemp("cdk")
-    return SimpleNamespace(template=synthesised(folder), folder=folder)
+    return SimpleNamespace(templates=synthesised(folder), folder=folder)
 
 
 @pytest.fixture(scope="session")
