@@ -7,10 +7,11 @@ from collections.abc import Callable
 import aws_cdk as cdk
 from cdk_nag import AwsSolutionsChecks
 
+from infra.airflow_stack import AirflowStack
 from infra.data_plane import DataPlane
 from infra.exceptions import accept
 
-STACKS: tuple[Callable[[cdk.App], cdk.Stack], ...] = (DataPlane,)
+STACKS: tuple[Callable[[cdk.App], cdk.Stack], ...] = (DataPlane, AirflowStack)
 _FLAGS = {
     "aws:cdk:enable-path-metadata": False,
     "aws:cdk:version-reporting": False,

@@ -19,6 +19,7 @@ PAGE = packaging.ROOT / "docs" / "step-functions.md"
 _FOLDER = Path(__file__).parent / "templates"
 TEMPLATES = {
     places.STACK: _FOLDER / "ledgerlake-data-plane.template.json",
+    places.AIRFLOW_STACK: _FOLDER / "ledgerlake-airflow.template.json",
 }
 """Every stack, and where its template is committed."""
 TEMPLATE = TEMPLATES[places.STACK]
