@@ -11,12 +11,11 @@ from aws_cdk import aws_logs as logs
 from aws_cdk import aws_mwaa as mwaa
 from constructs import Construct
 
+from infra.airflow_limits import VERSION
 from infra.airflow_network import Network
 from infra.airflow_parameters import AirflowParameters
 from infra.distribution import DAGS, PLUGINS, REQUIREMENTS
 
-VERSION = "3.3.1"
-"""Of Airflow; its constraints are what requirements.txt is tested with."""
 LOGS = {
     "dag_processing_logs": "DAGProcessing",
     "scheduler_logs": "Scheduler",

@@ -12,6 +12,8 @@ from ipaddress import IPv4Network
 from infra.environments import Airflow
 from ledgerlake.errors import LedgerlakeError
 
+VERSION = "3.3.1"
+"""Of Airflow; its constraints are what requirements.txt is tested with."""
 LOG_LEVELS = ("CRITICAL", "ERROR", "WARNING", "INFO", "DEBUG")
 ACCESS_MODES = ("PUBLIC_ONLY", "PRIVATE_ONLY")
 WINDOW = re.compile(r"(MON|TUE|WED|THU|FRI|SAT|SUN):([01]\d|2[0-3]):(00|30)")

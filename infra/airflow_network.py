@@ -89,7 +89,7 @@ class Network(Construct):
             self,
             "S3",
             vpc_id=self._vpc.ref,
-            service_name=service_name("s3"),
+            service_name=service_name("s3", Aws.REGION),
             vpc_endpoint_type="Gateway",
             route_table_ids=[self._routes.ref],
         )
@@ -122,7 +122,7 @@ class Network(Construct):
             self,
             service.title().replace(".", ""),
             vpc_id=self._vpc.ref,
-            service_name=service_name(service),
+            service_name=service_name(service, Aws.REGION),
             vpc_endpoint_type="Interface",
             subnet_ids=self.subnets,
             security_group_ids=[group],
