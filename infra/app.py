@@ -8,9 +8,10 @@ import aws_cdk as cdk
 from cdk_nag import AwsSolutionsChecks
 
 from infra.data_plane import DataPlane
+from infra.delivery import Delivery
 from infra.exceptions import accept
 
-STACKS: tuple[Callable[[cdk.App], cdk.Stack], ...] = (DataPlane,)
+STACKS: tuple[Callable[[cdk.App], cdk.Stack], ...] = (Delivery, DataPlane)
 _FLAGS = {
     "aws:cdk:enable-path-metadata": False,
     "aws:cdk:version-reporting": False,

@@ -12,6 +12,8 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_s3 as s3
 
+from ledgerlake.metrics import NAMESPACE
+
 READ = ("s3:GetObject",)
 READ_VERSIONS = ("s3:GetObject", "s3:GetObjectVersion")
 PUT = ("s3:PutObject",)
@@ -69,6 +71,12 @@ def logs(*groups: str) -> iam.PolicyStatement:
     """Write to the log groups whose names begin so."""
     actions = ["logs:CreateLogGroup", "logs:CreateLogStream", "logs:PutLogEvents"]
     return allow(actions, [arn("logs", f"log-group:{group}*") for group in groups])
+
+
+def metrics() -> iam.PolicyStatement:
+    """Say in CloudWatch how runs went. It knows no resource for that, but the namespace of the figures."""
+    named = {"StringEquals": {"cloudwatch:namespace": NAMESPACE}}
+    return allow(["cloudwatch:PutMetricData"], ["*"], conditions=named)
 
 
 def arn(service: str, resource: str) -> str:

@@ -37,6 +37,7 @@ class Catalogue(Construct):
         )
         for table in catalogue.parquet_tables():
             self._table(table)
+        self.crawler_role = self._crawler_role()
         self.crawler = self._crawler()
         self.workgroup = self._workgroup()
 
@@ -73,7 +74,7 @@ class Catalogue(Construct):
             "Crawler",
             name=places.CRAWLER,
             description="Registers the Delta tables, and follows their schema.",
-            role=self._crawler_role().role_arn,
+            role=self.crawler_role.role_arn,
             database_name=places.DATABASE,
             targets=glue.CfnCrawler.TargetsProperty(
                 delta_targets=[
@@ -95,6 +96,7 @@ class Catalogue(Construct):
         return iam.Role(
             self,
             "CrawlerRole",
+            description="The crawler reads the Delta tables and registers them.",
             assumed_by=iam.ServicePrincipal("glue.amazonaws.com"),
             inline_policies={
                 "crawl": access.document(
