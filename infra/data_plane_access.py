@@ -62,9 +62,14 @@ def _pattern(prefix: str) -> str:
 
 def encrypted_by(key: kms.IKey, *services: str) -> iam.PolicyStatement:
     """Use the lake's key, only through the services named."""
-    through = [Fn.join("", [f"{service}.", Aws.REGION, ".", Aws.URL_SUFFIX]) for service in services]
-    condition = {"StringEquals": {"kms:ViaService": through}}
-    return allow(["kms:Decrypt", "kms:GenerateDataKey"], [key.key_arn], conditions=condition)
+    return through(key.key_arn, *services)
+
+
+def through(key_arn: str, *services: str) -> iam.PolicyStatement:
+    """The same for whoever knows the key by its ARN alone: another stack."""
+    named = [Fn.join("", [f"{service}.", Aws.REGION, ".", Aws.URL_SUFFIX]) for service in services]
+    condition = {"StringEquals": {"kms:ViaService": named}}
+    return allow(["kms:Decrypt", "kms:GenerateDataKey"], [key_arn], conditions=condition)
 
 
 def logs(*groups: str) -> iam.PolicyStatement:

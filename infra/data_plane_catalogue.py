@@ -17,7 +17,8 @@ from ledgerlake import catalogue, places
 from ledgerlake.contracts import DATASETS
 
 _PARQUET = "org.apache.hadoop.hive.ql.io.parquet"
-_SCANNED_AT_MOST = 50 * 1024**3  # bytes a query, about a quarter of a dollar
+SCANNED_AT_MOST = 50 * 1024**3
+"""Bytes a query, about a quarter of a dollar."""
 _EDIT_TABLES = ("glue:GetTable", "glue:GetTables", "glue:CreateTable", "glue:UpdateTable")
 
 
@@ -114,7 +115,7 @@ class Catalogue(Construct):
         configuration = athena.CfnWorkGroup.WorkGroupConfigurationProperty(
             enforce_work_group_configuration=True,
             publish_cloud_watch_metrics_enabled=True,
-            bytes_scanned_cutoff_per_query=_SCANNED_AT_MOST,
+            bytes_scanned_cutoff_per_query=SCANNED_AT_MOST,
             engine_version=athena.CfnWorkGroup.EngineVersionProperty(selected_engine_version="Athena engine version 3"),
             result_configuration=athena.CfnWorkGroup.ResultConfigurationProperty(
                 output_location=self.lake.s3_url_for_object(places.ATHENA_RESULTS),

@@ -20,6 +20,7 @@ _FOLDER = Path(__file__).parent / "templates"
 TEMPLATES = {
     places.DELIVERY_STACK: _FOLDER / "ledgerlake-delivery.template.json",
     places.STACK: _FOLDER / "ledgerlake-data-plane.template.json",
+    places.GUARDRAILS_STACK: _FOLDER / "ledgerlake-guardrails.template.json",
 }
 """Every stack, and where its template is committed."""
 TEMPLATE = TEMPLATES[places.STACK]
