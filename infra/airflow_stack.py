@@ -9,6 +9,8 @@ from infra.airflow_access import AirflowKey, ExecutionRole
 from infra.airflow_environment import Environment
 from infra.airflow_network import Network
 from infra.airflow_parameters import AirflowParameters
+from infra.boundary import bound
+from infra.tags import tag
 from ledgerlake import places
 
 
@@ -27,6 +29,8 @@ class AirflowStack(cdk.Stack):
         network = Network(self, parameters, key)
         role = ExecutionRole(self, parameters, key).role
         environment = Environment(self, parameters, network, role, key).environment
+        bound(self, parameters.environment)
+        tag(self, parameters.environment)
         self._output("EnvironmentName", environment.ref)
         self._output("WebserverUrl", environment.attr_webserver_url)
         self._output("ExecutionRoleArn", role.role_arn)

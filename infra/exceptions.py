@@ -48,7 +48,21 @@ _DATA_PLANE_WILDCARDS = {
     r"^Resource::arn:<AWS::Partition>:glue:<AWS::Region>:<AWS::AccountId>:table/ecommerce_dwh/\*$": "A query may "
     "read every table of this one database; further permissions on the objects decide what it sees.",
 }
+_AIRFLOW_WILDCARDS = {
+    r"^Action::(s3:GetObject\*|s3:GetBucket\*|s3:ListBucket\*)$": "MWAA's user guide asks for these families, and "
+    "MWAA refuses a role that lacks one of them; they read, and only Airflow's own files.",
+    r"^Action::kms:GenerateDataKey\*$": "MWAA's user guide asks for it; of Airflow's own key, through S3 and SQS only.",
+    r"^Resource::arn:<AWS::Partition>:s3:::<ArtifactBucket>/airflow/\*$": "DAGs, plugins and requirements: what "
+    "MWAA reads, and nothing else of the bucket.",
+    r"^Resource::arn:<AWS::Partition>:logs:<AWS::Region>:<AWS::AccountId>:log-group:airflow-ledgerlake-"
+    r"<Environment>-\*$": "The five logs of this one environment, whose streams MWAA names.",
+    r"^Resource::arn:<AWS::Partition>:sqs:<AWS::Region>:\*:airflow-celery-\*$": "The queue between scheduler and "
+    "workers is in an account of AWS's, and has a name that MWAA makes.",
+    r"^Resource::\*$": "Metrics, the names of log groups, and whether the account forbids public buckets: AWS knows "
+    "no resources for these.",
+}
 EXCEPTIONS = {
+    places.AIRFLOW_STACK: Exceptions(wildcards=_AIRFLOW_WILDCARDS),
     places.STACK: Exceptions(_DATA_PLANE_RULES, _DATA_PLANE_WILDCARDS),
 }
 

@@ -18,8 +18,10 @@ DEFINITION = packaging.ROOT / packaging.DEFINITION
 PAGE = packaging.ROOT / "docs" / "step-functions.md"
 _FOLDER = Path(__file__).parent / "templates"
 TEMPLATES = {
+    places.DELIVERY_STACK: _FOLDER / "ledgerlake-delivery.template.json",
     places.STACK: _FOLDER / "ledgerlake-data-plane.template.json",
     places.AIRFLOW_STACK: _FOLDER / "ledgerlake-airflow.template.json",
+    places.GUARDRAILS_STACK: _FOLDER / "ledgerlake-guardrails.template.json",
 }
 """Every stack, and where its template is committed."""
 TEMPLATE = TEMPLATES[places.STACK]

@@ -75,11 +75,14 @@ class CloudFormation:
         found = self._describe(stack) or {}
         return {each["OutputKey"]: each["OutputValue"] for each in found.get("Outputs", [])}
 
-    def prepare(self, stack: str, template: Mapping[str, str], parameters: Mapping[str, str]) -> ChangeSet:
+    def prepare(
+        self, stack: str, template: Mapping[str, str], parameters: Mapping[str, str], role: str | None = None
+    ) -> ChangeSet:
         """Make the change set, which changes nothing yet.
 
         Args:
             template: {"TemplateURL": …} or {"TemplateBody": …}.
+            role: with whose permissions CloudFormation works, where it is not with those of the caller.
 
         Raises:
             DeploymentError: CloudFormation refuses it, or the stack is in a state that a person has to mend.
@@ -94,6 +97,7 @@ class CloudFormation:
             Parameters=[{"ParameterKey": name, "ParameterValue": value} for name, value in parameters.items()],
             Capabilities=_CAPABILITIES,
             Description="ledgerlake deploy",
+            **({"RoleARN": role} if role else {}),
             **template,
         )
         return ChangeSet(stack, creates, tuple(self._changes(stack)))

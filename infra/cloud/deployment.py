@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from botocore.exceptions import ClientError
+
 from infra.cloud import zones
-from infra.cloud.cloudformation import Change, CloudFormation
+from infra.cloud.cloudformation import Change, ChangeSet, CloudFormation
 from infra.cloud.files import PINNED, ArtifactBucket, Difference
 from infra.cloud.stacks import AIRFLOW, DATA_PLANE, DELIVERY, STACKS, Stack, parameters
 from infra.distribution import TEMPLATES, Distribution
+from infra.environments import ENVIRONMENTS
+from ledgerlake import places
+from ledgerlake.contracts import DATASETS
 from ledgerlake.settings import Settings
 
 NOT_YET = "not-uploaded-yet"
@@ -103,6 +108,8 @@ class Deployment:
             **{name: value for each in outputs for name, value in each.items()},
             **{name: airflow[name] for name in PINNED if name in airflow},
             **self._versions,
+            **self._github(),
+            **({"TablesLoaded": "yes"} if self._tables_are_there() else {}),
             "Environment": self.settings.environment,
             "ArtifactBucket": self.bucket.name,
             "Release": self.built.release.name,
@@ -117,17 +124,26 @@ class Deployment:
         if not self.cloudformation.exists(stack.name):
             return PlannedStack(stack, created=len(template["Resources"]))
         known = self.known() | {name: NOT_YET for name, key in PINNED.items() if key in files.pinned}
-        prepared = self.cloudformation.prepare(stack.name, self._located(stack), parameters(stack, template, known))
+        prepared = self._prepare(stack, known)
         self.cloudformation.forget(stack.name)
         return PlannedStack(stack, changes=prepared.changes)
 
     def _deploy(self, stack: Stack) -> None:
-        values = parameters(stack, stack.template(self.built.folder), self.known())
-        prepared = self.cloudformation.prepare(stack.name, self._located(stack), values)
+        prepared = self._prepare(stack, self.known())
         if not prepared.changes:
             self.cloudformation.forget(stack.name)
             self.say(f"{stack.name} is up to date")
         self.cloudformation.execute(prepared)
+
+    def _prepare(self, stack: Stack, known: Mapping[str, str]) -> ChangeSet:
+        """With the role that the delivery stack made for it: only that one may make and change roles.
+
+        What nobody says anew stays as it was deployed: CloudFormation would take the template's default.
+        """
+        before = self.cloudformation.values(stack.name)
+        values = parameters(stack, stack.template(self.built.folder), {**before, **known})
+        role = None if stack == DELIVERY else known.get("CloudFormationRoleArn")
+        return self.cloudformation.prepare(stack.name, self._located(stack), values, role)
 
     def _located(self, stack: Stack) -> dict[str, str]:
         """The first stack makes the bucket in which the templates of the others lie."""
@@ -143,3 +159,23 @@ class Deployment:
     def _synchronise(self) -> None:
         done = self.bucket.synchronise_dags(self.built)
         self.say(f"{len(done.changed)} files uploaded, {len(done.removed)} removed")
+
+    def _github(self) -> dict[str, str]:
+        """Who may deploy from GitHub, as `infra.environments` says."""
+        chosen = ENVIRONMENTS[self.settings.environment].delivery
+        return {
+            "GitHubRepository": chosen.repository or "",
+            "GitHubBranch": chosen.branch,
+            "GitHubEnvironment": chosen.github_environment,
+        }
+
+    def _tables_are_there(self) -> bool:
+        """Whether a batch has been loaded: permissions on columns can be granted only then."""
+        glue = self.client("glue")
+        try:
+            pages = glue.get_paginator("get_tables").paginate(DatabaseName=places.DATABASE)
+            return {table["Name"] for page in pages for table in page["TableList"]} >= set(DATASETS)
+        except ClientError as error:
+            if error.response["Error"]["Code"] == "EntityNotFoundException":
+                return False
+            raise

@@ -34,9 +34,7 @@ def uv() -> Callable[..., str]:
 
     def run(*arguments: str | Path) -> str:
         environ = {name: value for name, value in os.environ.items() if name != "VIRTUAL_ENV"}
-        done = subprocess.run(
-            [command, *map(str, arguments)], env=environ, capture_output=True, text=True, check=False
-        )
+        done = subprocess.run([command, *map(str, arguments)], env=environ, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stderr
         return done.stdout
 
