@@ -100,7 +100,10 @@ class CloudFormation:
             **({"RoleARN": role} if role else {}),
             **template,
         )
-        return ChangeSet(stack, creates, tuple(self._changes(stack)))
+        changes = tuple(self._changes(stack))
+        if not changes:
+            self.forget(stack)
+        return ChangeSet(stack, creates, changes)
 
     def forget(self, stack: str) -> None:
         """Remove the change set that was prepared, and the empty stack that goes with it."""

@@ -26,7 +26,8 @@ ours = [str(each.message) for each in caught if str(folder.parent) in each.filen
 files = {stat.file: [stat.duration.total_seconds(), stat.dag_num, stat.warning_num] for stat in bag.dagbag_stats}
 print("ANSWER" + json.dumps({
     "errors": bag.import_errors, "captured": {k: v for k, v in bag.captured_warnings.items() if v}, "warnings": ours,
-    "files": files, "dags": sorted(bag.dags), "bare": [name for name in ("cli", "infra", "moto", "pytest") if name in sys.modules],
+    "files": files, "dags": sorted(bag.dags),
+    "bare": [name for name in ("cli", "infra", "moto", "pytest") if name in sys.modules],
     "kernel": sys.modules["ledgerlake"].__file__, "plugins": sys.modules["ledgerlake_airflow"].__file__,
 }))
 """
@@ -34,7 +35,8 @@ _LOAD_PLUGINS = """
 import json, sys
 from airflow import plugins_manager
 found, errors = plugins_manager._get_plugins()
-ours = [name for name in sys.modules if name.split(".")[0] in ("ledgerlake_airflow", "ledgerlake", "jobs", "report", "form")]
+names = ("ledgerlake_airflow", "ledgerlake", "jobs", "report", "form")
+ours = [name for name in sys.modules if name.split(".")[0] in names]
 print("ANSWER" + json.dumps({"errors": errors, "ours": ours, "path": [p for p in sys.path if p.endswith("/plugins")]}))
 """
 

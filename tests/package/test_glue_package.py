@@ -14,10 +14,15 @@ from tests import local_aws
 LOCAL = settings.from_environment({"LEDGERLAKE_ENVIRONMENT": "local", "LEDGERLAKE_SETTLE_SECONDS": "0"})
 BUCKET = places.Places.of(LOCAL).bucket
 FILES = {
-    "products": "product_id,department_id,department,product_name\n1,1,Books,Atlas\n",
-    "orders": "order_num,order_id,user_id,order_timestamp,total_amount,date\n1,7,42,2025-04-02T10:00:00,19.90,2025-04-02\n",
-    "order_items": "id,order_id,user_id,days_since_prior_order,product_id,add_to_cart_order,reordered,order_timestamp,date\n"
-    "3,7,42,,1,1,false,2025-04-02T10:00:00,2025-04-02\n",
+    "products": """product_id,department_id,department,product_name
+1,1,Books,Atlas
+""",
+    "orders": """order_num,order_id,user_id,order_timestamp,total_amount,date
+1,7,42,2025-04-02T10:00:00,19.90,2025-04-02
+""",
+    "order_items": """id,order_id,user_id,product_id,add_to_cart_order,reordered,order_timestamp,date
+3,7,42,1,1,false,2025-04-02T10:00:00,2025-04-02
+""",
 }
 _JAVA = [".venv-glue/bin/python", "infra/local/java.py"]
 
