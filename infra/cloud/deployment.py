@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -90,16 +91,16 @@ class Deployment:
 
     def steps(self) -> Iterator[Step]:
         """The steps in their order; each may be done again at any time."""
-        yield f"stack {DELIVERY.name}", lambda: self._deploy(DELIVERY)
-        yield "upload the release", lambda: self.bucket.send_release(self.built)
-        yield f"stack {DATA_PLANE.name}", lambda: self._deploy(DATA_PLANE)
+        yield f"stack {DELIVERY.name}", partial(self._deploy, DELIVERY)
+        yield "upload the release", partial(self.bucket.send_release, self.built)
+        yield f"stack {DATA_PLANE.name}", partial(self._deploy, DATA_PLANE)
         yield "upload plugins and requirements", self._send_pinned
         if not self.cloudformation.exists(AIRFLOW.name):
             yield "fill the DAG folder", self._synchronise  # before there is an Airflow to read half of it
-        yield f"stack {AIRFLOW.name}", lambda: self._deploy(AIRFLOW)
+        yield f"stack {AIRFLOW.name}", partial(self._deploy, AIRFLOW)
         yield "synchronise the DAG folder", self._synchronise
         for stack in STACKS[STACKS.index(AIRFLOW) + 1 :]:
-            yield f"stack {stack.name}", lambda stack=stack: self._deploy(stack)
+            yield f"stack {stack.name}", partial(self._deploy, stack)
 
     def known(self) -> dict[str, str]:
         """Every value that a template may ask for, as far as it is known now."""

@@ -6,6 +6,7 @@ import contextlib
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -51,8 +52,8 @@ class Removal:
         """The steps in their order; each may be done again at any time."""
         for stack in self.stacks(data=data):
             if stack in (DATA_PLANE, DELIVERY):
-                yield f"delete what {stack.name} keeps", lambda stack=stack: self._delete_data(stack)
-            yield f"remove the stack {stack.name}", lambda stack=stack: self._cloudformation.delete(stack.name)
+                yield f"delete what {stack.name} keeps", partial(self._delete_data, stack)
+            yield f"remove the stack {stack.name}", partial(self._cloudformation.delete, stack.name)
 
     def _delete_data(self, stack: Stack) -> None:
         """Before its stack, which is how it is found again when this was interrupted."""

@@ -6,7 +6,6 @@ has not fails after many minutes.
 
 from __future__ import annotations
 
-from functools import reduce
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -25,7 +24,7 @@ def choose(ec2: Any, region: str) -> tuple[str, str]:
     found = _zones_of(ec2, wanted, region)
     if missing := [name for name in wanted if name not in found]:
         raise _unfit(region, f"it has no endpoint {', '.join(missing)}")
-    common = sorted(reduce(set.intersection, (set(found[name]) for name in wanted)))
+    common = sorted(set.intersection(*(set(found[name]) for name in wanted)))
     if len(common) < 2:
         raise _unfit(region, f"only {', '.join(common) or 'no zone'} has all of {', '.join(wanted)}")
     return common[0], common[1]
