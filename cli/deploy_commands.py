@@ -105,7 +105,7 @@ def smoke(
     Tables keep their rows; the archived files are removed. Three lines of the ledger stay, which say that
     nothing was read.
 
-    Example: ledgerlake --env dev smoke
+    Example: ledgerlake smoke
     """
     _smoke(connection.of(ctx), timeout)
 
