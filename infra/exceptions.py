@@ -5,9 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-import aws_cdk as cdk
-from cdk_nag import NagPackSuppression, NagSuppressions
-
 from ledgerlake import places
 
 
@@ -125,14 +122,3 @@ EXCEPTIONS = {
     places.GUARDRAILS_STACK: Exceptions(wildcards=_GUARDRAILS_WILDCARDS),
     places.STACK: Exceptions(_DATA_PLANE_RULES, _DATA_PLANE_WILDCARDS),
 }
-
-
-def accept(stack: cdk.Stack) -> None:
-    """Record the exceptions with the stack that makes them; a new kind of wildcard is not among them."""
-    accepted = EXCEPTIONS.get(stack.stack_name, Exceptions())
-    rules = [NagPackSuppression(id=rule, reason=reason) for rule, reason in accepted.rules.items()]
-    wildcards = [
-        NagPackSuppression(id="AwsSolutions-IAM5", reason=reason, applies_to=[{"regex": f"/{pattern}/"}])
-        for pattern, reason in ((pattern.replace("/", r"\/"), reason) for pattern, reason in accepted.wildcards.items())
-    ]
-    NagSuppressions.add_stack_suppressions(stack, [*rules, *wildcards])
