@@ -141,14 +141,15 @@ class Network(Construct):
             removal_policy=RemovalPolicy.DESTROY,
         )
         condition = {"StringEquals": {"aws:SourceAccount": Aws.ACCOUNT_ID}}
-        role = iam.Role(
-            self, "FlowLogRole", assumed_by=iam.ServicePrincipal("vpc-flow-logs.amazonaws.com", conditions=condition)
-        )
         actions = ["logs:CreateLogStream", "logs:PutLogEvents", "logs:DescribeLogStreams"]
-        written = iam.Policy(
-            self, "FlowLogPolicy", roles=[role], statements=[access.allow(actions, [log.log_group_arn])]
+        role = iam.Role(
+            self,
+            "FlowLogRole",
+            description="The network of Airflow writes who talked to whom, and nothing else.",
+            assumed_by=iam.ServicePrincipal("vpc-flow-logs.amazonaws.com", conditions=condition),
+            inline_policies={"Write": access.document(access.allow(actions, [log.log_group_arn]))},
         )
-        flow = ec2.CfnFlowLog(
+        ec2.CfnFlowLog(
             self,
             "Flow",
             resource_id=self._vpc.ref,
@@ -158,7 +159,6 @@ class Network(Construct):
             log_destination=log.log_group_arn,
             deliver_logs_permission_arn=role.role_arn,
         )
-        flow.node.add_dependency(written)
 
 
 def _for_us_alone() -> iam.PolicyDocument:

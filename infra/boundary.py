@@ -66,10 +66,16 @@ def statements(buckets: list[str]) -> list[iam.PolicyStatement]:
             [access.arn("events", "rule/StepFunctions*")],
         ),
         access.allow(
-            ["airflow:PublishMetrics", "airflow:InvokeRestApi", "airflow:CreateWebLoginToken"],
+            [
+                "airflow:PublishMetrics",
+                "airflow:InvokeRestApi",
+                "airflow:CreateWebLoginToken",
+                "airflow:GetEnvironment",
+            ],
             [access.arn("airflow", "*")],
         ),
         access.allow(["logs:*"], ["*"]),
+        access.allow(["cloudformation:DescribeStacks"], [access.arn("cloudformation", f"stack/{places.STACK}/*")]),
         access.allow(
             [
                 "lambda:ListEventSourceMappings",

@@ -123,7 +123,12 @@ def _work() -> list[iam.PolicyStatement]:
     glue += [f"job/{dataset.job}" for dataset in DATASETS.values()]
     check = access.arn("lambda", f"function:{places.CHECK_FUNCTION}")
     mappings = ["lambda:CreateEventSourceMapping", "lambda:UpdateEventSourceMapping", "lambda:DeleteEventSourceMapping"]
-    groups = ["/aws/lambda/*", f"/aws/vendedlogs/states/{places.STATE_MACHINE}*", "/ledgerlake/*"]
+    groups = [
+        "/aws/lambda/*",
+        f"/aws/vendedlogs/states/{places.STATE_MACHINE}*",
+        "/ledgerlake/*",
+        "airflow-ledgerlake-*",
+    ]
     return [
         access.allow(["glue:*"], [access.arn("glue", each) for each in glue]),
         access.allow(["athena:*"], [access.arn("athena", f"workgroup/{places.WORKGROUP}*")]),

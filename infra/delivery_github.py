@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from aws_cdk import Aws, CfnCondition, CfnParameter, Fn, RemovalPolicy
+from aws_cdk import Aws, CfnCondition, CfnParameter, Fn, RemovalPolicy, Token
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
@@ -34,7 +34,7 @@ class GitHub(Construct):
             # a job in an environment has a subject that says nothing of its branch
             f"{_ISSUER}:ref": f"refs/heads/{branch.value_as_string}",
         }
-        issuer = Fn.join("", ["arn:", Aws.PARTITION, ":iam::", Aws.ACCOUNT_ID, f":oidc-provider/{_ISSUER}"])
+        issuer = self._issuer(scope, provider.value_as_string)
         self.role = iam.Role(
             self,
             "DeployRole",
@@ -42,19 +42,20 @@ class GitHub(Construct):
             assumed_by=iam.WebIdentityPrincipal(issuer, conditions={"StringEquals": trusted}),
             inline_policies={"deploy": access.document(*_deploy(environment, artifacts, execution))},
         )
-        role = self.role.node.default_child
-        role.cfn_options.condition = self.wanted
-        role.add_dependency(self._provider(scope, provider.value_as_string))
+        self.role.node.default_child.cfn_options.condition = self.wanted
 
-    def _provider(self, scope: Construct, wanted: str) -> iam.CfnOIDCProvider:
-        """An account has one for all its roles, so it stays when this stack goes."""
+    def _issuer(self, scope: Construct, wanted: str) -> str:
+        """ARN of the identity provider. An account has one for all its roles, so it stays when this stack goes."""
         provider = iam.CfnOIDCProvider(self, "Provider", url=f"https://{_ISSUER}", client_id_list=["sts.amazonaws.com"])
         provider.apply_removal_policy(RemovalPolicy.RETAIN)
-        create = Fn.condition_equals(wanted, "create")
-        provider.cfn_options.condition = CfnCondition(
-            scope, "MakesGitHubProvider", expression=Fn.condition_and(self.wanted, create)
+        made = CfnCondition(
+            scope,
+            "MakesGitHubProvider",
+            expression=Fn.condition_and(self.wanted, Fn.condition_equals(wanted, "create")),
         )
-        return provider
+        provider.cfn_options.condition = made
+        there = Fn.join("", ["arn:", Aws.PARTITION, ":iam::", Aws.ACCOUNT_ID, f":oidc-provider/{_ISSUER}"])
+        return Token.as_string(Fn.condition_if(made.logical_id, provider.ref, there))
 
 
 def _parameters(scope: Construct) -> list[CfnParameter]:

@@ -1,4 +1,4 @@
-"""Write what is committed of what the code says: state machine and templates: `python -m infra.synth` (needs Node).
+"""Write what is committed of what the code says: state machine, templates, pages: `python -m infra.synth` (needs Node).
 
 What is written is the same on every machine: no paths, no times, no hashes of assets.
 """
@@ -10,12 +10,13 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from infra import packaging
+from infra import access_page, packaging
 from infra.state_machine import definition, diagram
 from ledgerlake import places
 
 DEFINITION = packaging.ROOT / packaging.DEFINITION
 PAGE = packaging.ROOT / "docs" / "step-functions.md"
+ACCESS = packaging.ROOT / "docs" / "access.md"
 _FOLDER = Path(__file__).parent / "templates"
 TEMPLATES = {
     places.DELIVERY_STACK: _FOLDER / "ledgerlake-delivery.template.json",
@@ -54,6 +55,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         for stack, template in synthesised(Path(folder)).items():
             TEMPLATES[stack].write_text(text(template))
+    ACCESS.write_text(access_page.page(ACCESS.read_text(), TEMPLATES))
 
 
 if __name__ == "__main__":

@@ -79,6 +79,6 @@ def _kinds(template: dict) -> set[str]:
 
 
 def _nag(folder: Path, stack: str) -> list[dict[str, str]]:
-    report = folder / f"AwsSolutions-{stack}-NagReport.csv"
+    (report,) = folder.glob(f"AwsSolutions-*-{stack}-NagReport.csv")
     with report.open(newline="") as lines:
         return list(csv.DictReader(lines))
