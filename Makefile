@@ -10,7 +10,7 @@ PYTEST_GLUE := PYTHONPATH=dags:glue_scripts JAVA_HOME="$$(.venv-glue/bin/python 
 PYTEST_AIRFLOW := PYTHONPATH=dags:plugins .venv-airflow/bin/python -m pytest
 LOCAL_TESTS := $(wildcard tests/unit tests/infra tests/local tests/cli tests/lambdas tests/step_functions)
 
-.PHONY: help setup setup-cli demo test test-laws test-faults test-mutants test-fast lint down synth
+.PHONY: help setup setup-cli demo test test-laws test-faults test-mutants test-fast lint down synth package security
 
 help: ## List the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | awk -F'\t' '{printf "make %-12s %s\n", $$1, $$2}'
@@ -27,6 +27,9 @@ demo: setup-cli ## Start a lake on this machine, deliver a few days to it and sh
 down: ## Stop the lake that `make demo` or `ledgerlake up` started
 	@if [ -x .venv/bin/ledgerlake ]; then .venv/bin/ledgerlake down; fi
 
+package: setup-cli ## Build everything that a deployment uploads into dist/, the same bytes for the same tree
+	@PYTHONPATH=.:dags .venv/bin/python -m infra.distribution
+
 synth: setup ## Write state machine, template and their picture again from infra/
 	@PYTHONPATH=.:dags .venv/bin/python -m infra.synth
 
@@ -35,6 +38,9 @@ lint: setup ## Style, types and the fences between the folders
 	.venv/bin/ruff format --check .
 	PYTHONPATH=.:dags:plugins:glue_scripts .venv/bin/lint-imports --no-cache
 	.venv/bin/mypy dags/ledgerlake cli
+
+security: setup ## What roles may do, the rules of cdk-nag and checkov, secrets in the tree (below a minute)
+	@PYTHONPATH=.:dags .venv/bin/python -m infra.security
 
 test: setup lint ## Every test, in its own environment (about half an hour on 2 cores)
 	@said="$$(mktemp)"
@@ -47,6 +53,7 @@ test: setup lint ## Every test, in its own environment (about half an hour on 2 
 	set +m
 	trap 'kill -- -$$spark 2>/dev/null || true; rm -f "$$said"' EXIT
 	$(PYTEST_LOCAL) $(LOCAL_TESTS) tests/mutants
+	$(PYTEST_LOCAL) tests/package
 	$(PYTEST_AIRFLOW) tests/airflow
 	$(PYTEST_LOCAL) tests/e2e
 	$(PYTEST_LOCAL) -m "not long" tests/faults/scheduler

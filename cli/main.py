@@ -13,6 +13,7 @@ from cli import (
     backfill_commands,
     delivery_commands,
     demo,
+    deploy_commands,
     execution_commands,
     lake_commands,
     log_commands,
@@ -93,6 +94,9 @@ app.command(
     rich_help_panel=_LAKE,
     context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
 )(lake_commands.airflow)
+app.command(rich_help_panel=_LAKE)(deploy_commands.deploy)
+app.command(rich_help_panel=_LAKE)(deploy_commands.destroy)
+app.command(rich_help_panel=_LAKE)(deploy_commands.smoke)
 app.add_typer(orchestrator, name="orchestrator", rich_help_panel=_LAKE)
 app.command(rich_help_panel=_FLOW)(sample_commands.sample)
 app.command(rich_help_panel=_FLOW)(delivery_commands.deliver)

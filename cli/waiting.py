@@ -113,11 +113,16 @@ def wait(lake: Connection, *, timeout: float, console: Console) -> None:
     if aside := look.quarantined_since(since):
         raise quarantined(look, aside[-1])
     if verdict is Verdict.FAILED:
-        raise _failed(look, since, airflow) if failed_run(look, since) else _failed_execution(lake, look, since)
+        raise failure(lake, look, since, airflow)
     if verdict is Verdict.GATE_CLOSED:
         missing = ", ".join(look.gate_waits_for)
         remedy = f"ledgerlake deliver {look.gate_waits_for[0]} FILE"
         raise GateClosed(f"the gate is closed: no delivery of {missing} has come", remedy=remedy)
+
+
+def failure(lake: Connection, look: Look, since: datetime, airflow: Airflow | None) -> Failed:
+    """What a person is told of the run or the execution that has failed since then."""
+    return _failed(look, since, airflow) if failed_run(look, since) else _failed_execution(lake, look, since)
 
 
 def quarantined(look: Look, batch_id: str) -> Failed:

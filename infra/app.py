@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import aws_cdk as cdk
-from cdk_nag import AwsSolutionsChecks
+from cdk_nag import AwsSolutionsChecks, NagPackSuppression, NagSuppressions
 
+from infra.airflow_stack import AirflowStack
 from infra.data_plane import DataPlane
-from infra.exceptions import accept
+from infra.delivery import Delivery
+from infra.exceptions import EXCEPTIONS, Exceptions
+from infra.guardrails import Guardrails
 
+STACKS: tuple[Callable[[cdk.App], cdk.Stack], ...] = (Delivery, DataPlane, AirflowStack, Guardrails)
 _FLAGS = {
     "aws:cdk:enable-path-metadata": False,
     "aws:cdk:version-reporting": False,
@@ -18,10 +24,27 @@ _FLAGS = {
 
 def application(outdir: str | None = None) -> cdk.App:
     """The app, not yet synthesised; `outdir` takes the templates and the reports on the rules."""
-    app = cdk.App(outdir=outdir, analytics_reporting=False, context=_FLAGS)
-    accept(DataPlane(app))
+    app = cdk.App(
+        outdir=outdir,
+        analytics_reporting=False,
+        context=_FLAGS,
+        builtin_cloud_formation_validation=False,  # cfn-lint does it; this one takes minutes over roles of many lines
+    )
+    for make in STACKS:
+        _accept(make(app))
     cdk.Aspects.of(app).add(AwsSolutionsChecks(reports=True, verbose=True))
     return app
+
+
+def _accept(stack: cdk.Stack) -> None:
+    """Record the exceptions with the stack that makes them; a new kind of wildcard is not among them."""
+    accepted = EXCEPTIONS.get(stack.stack_name, Exceptions())
+    rules = [NagPackSuppression(id=rule, reason=reason) for rule, reason in accepted.rules.items()]
+    wildcards = [
+        NagPackSuppression(id="AwsSolutions-IAM5", reason=reason, applies_to=[{"regex": f"/{pattern}/"}])
+        for pattern, reason in ((pattern.replace("/", r"\/"), reason) for pattern, reason in accepted.wildcards.items())
+    ]
+    NagSuppressions.add_stack_suppressions(stack, [*rules, *wildcards])
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ from __future__ import annotations
 import aws_cdk as cdk
 from constructs import Construct
 
+from infra.boundary import bound
 from infra.data_plane_catalogue import Catalogue
 from infra.data_plane_functions import Functions
 from infra.data_plane_jobs import Jobs
@@ -17,6 +18,7 @@ from infra.data_plane_messages import Messages
 from infra.data_plane_orchestrator import Orchestrator
 from infra.data_plane_parameters import Parameters
 from infra.data_plane_storage import Lake, LakeKey
+from infra.tags import tag
 from ledgerlake import places
 
 
@@ -34,13 +36,17 @@ class DataPlane(cdk.Stack):
         key = LakeKey(self, parameters).key
         messages = Messages(self, parameters, key)
         lake = Lake(self, parameters, key, messages.queue).bucket
-        Catalogue(self, lake, key)
+        catalogue = Catalogue(self, lake, key)
         Jobs(self, parameters, lake, key)
         functions = Functions(self, parameters, lake, key, messages)
         machine = Machine(self, parameters, lake, key, messages, functions).machine
         Wakers(self, parameters, messages, functions)
         orchestrator = Orchestrator(self, lake, key, messages)
+        bound(self, parameters.environment, only_if=parameters.rented)
+        tag(self, parameters.environment)
         self._output("LakeBucket", lake.bucket_name)
+        self._output("LakeKeyArn", key.key_arn)
+        self._output("CrawlerRoleArn", catalogue.crawler_role.role_arn)
         self._output("QueueUrl", messages.queue.queue_url)
         self._output("TopicArn", messages.topic.topic_arn)
         self._output("StateMachineArn", machine.ref)

@@ -12,6 +12,8 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_s3 as s3
 
+from ledgerlake.metrics import NAMESPACE
+
 READ = ("s3:GetObject",)
 READ_VERSIONS = ("s3:GetObject", "s3:GetObjectVersion")
 PUT = ("s3:PutObject",)
@@ -60,15 +62,26 @@ def _pattern(prefix: str) -> str:
 
 def encrypted_by(key: kms.IKey, *services: str) -> iam.PolicyStatement:
     """Use the lake's key, only through the services named."""
-    through = [Fn.join("", [f"{service}.", Aws.REGION, ".", Aws.URL_SUFFIX]) for service in services]
-    condition = {"StringEquals": {"kms:ViaService": through}}
-    return allow(["kms:Decrypt", "kms:GenerateDataKey"], [key.key_arn], conditions=condition)
+    return through(key.key_arn, *services)
+
+
+def through(key_arn: str, *services: str) -> iam.PolicyStatement:
+    """The same for whoever knows the key by its ARN alone: another stack."""
+    named = [Fn.join("", [f"{service}.", Aws.REGION, ".", Aws.URL_SUFFIX]) for service in services]
+    condition = {"StringEquals": {"kms:ViaService": named}}
+    return allow(["kms:Decrypt", "kms:GenerateDataKey"], [key_arn], conditions=condition)
 
 
 def logs(*groups: str) -> iam.PolicyStatement:
     """Write to the log groups whose names begin so."""
     actions = ["logs:CreateLogGroup", "logs:CreateLogStream", "logs:PutLogEvents"]
     return allow(actions, [arn("logs", f"log-group:{group}*") for group in groups])
+
+
+def metrics() -> iam.PolicyStatement:
+    """Say in CloudWatch how runs went. It knows no resource for that, but the namespace of the figures."""
+    named = {"StringEquals": {"cloudwatch:namespace": NAMESPACE}}
+    return allow(["cloudwatch:PutMetricData"], ["*"], conditions=named)
 
 
 def arn(service: str, resource: str) -> str:

@@ -17,7 +17,8 @@ from ledgerlake import catalogue, places
 from ledgerlake.contracts import DATASETS
 
 _PARQUET = "org.apache.hadoop.hive.ql.io.parquet"
-_SCANNED_AT_MOST = 50 * 1024**3  # bytes a query, about a quarter of a dollar
+SCANNED_AT_MOST = 50 * 1024**3
+"""Bytes a query, about a quarter of a dollar."""
 _EDIT_TABLES = ("glue:GetTable", "glue:GetTables", "glue:CreateTable", "glue:UpdateTable")
 
 
@@ -37,6 +38,7 @@ class Catalogue(Construct):
         )
         for table in catalogue.parquet_tables():
             self._table(table)
+        self.crawler_role = self._crawler_role()
         self.crawler = self._crawler()
         self.workgroup = self._workgroup()
 
@@ -73,7 +75,7 @@ class Catalogue(Construct):
             "Crawler",
             name=places.CRAWLER,
             description="Registers the Delta tables, and follows their schema.",
-            role=self._crawler_role().role_arn,
+            role=self.crawler_role.role_arn,
             database_name=places.DATABASE,
             targets=glue.CfnCrawler.TargetsProperty(
                 delta_targets=[
@@ -95,6 +97,7 @@ class Catalogue(Construct):
         return iam.Role(
             self,
             "CrawlerRole",
+            description="The crawler reads the Delta tables and registers them.",
             assumed_by=iam.ServicePrincipal("glue.amazonaws.com"),
             inline_policies={
                 "crawl": access.document(
@@ -112,7 +115,7 @@ class Catalogue(Construct):
         configuration = athena.CfnWorkGroup.WorkGroupConfigurationProperty(
             enforce_work_group_configuration=True,
             publish_cloud_watch_metrics_enabled=True,
-            bytes_scanned_cutoff_per_query=_SCANNED_AT_MOST,
+            bytes_scanned_cutoff_per_query=SCANNED_AT_MOST,
             engine_version=athena.CfnWorkGroup.EngineVersionProperty(selected_engine_version="Athena engine version 3"),
             result_configuration=athena.CfnWorkGroup.ResultConfigurationProperty(
                 output_location=self.lake.s3_url_for_object(places.ATHENA_RESULTS),

@@ -72,6 +72,7 @@ class LakeFunction(Construct):
         return iam.Role(
             self,
             "Role",
+            description=f"{declared.name}: {declared.doc}",
             assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"),
             inline_policies={"work": access.document(*statements, log)},
         )
@@ -99,7 +100,7 @@ class Functions:
         self.plan = self._make("Plan", functions.PLAN, [*planner(lake, key), *_by_date(lake)])
         self.archive = self._make("Archive", functions.ARCHIVE, _archive(lake, key))
         self.catalogue = self._make("CatalogueCheck", functions.CATALOGUE, _catalogue())
-        self.report = self._make("Report", functions.REPORT, _report(lake, key))
+        self.report = self._make("Report", functions.REPORT, [*_report(lake, key), access.metrics()])
 
     def _make(
         self, name: str, declared: Function, statements: Sequence[iam.PolicyStatement], **more: str

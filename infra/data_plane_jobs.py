@@ -69,6 +69,7 @@ class Jobs(Construct):
         return iam.Role(
             self,
             f"{dataset.job}-role",
+            description=f"{dataset.job} reads deliveries of {dataset.name}, and alone writes that table.",
             assumed_by=iam.ServicePrincipal("glue.amazonaws.com"),
             inline_policies={"job": access.document(*self._statements(dataset))},
         )

@@ -103,6 +103,7 @@ class Machine(Construct):
         return iam.Role(
             self,
             "Role",
+            description="The state machine starts jobs, functions, crawler and queries, and reads what comes of them.",
             assumed_by=iam.ServicePrincipal("states.amazonaws.com", conditions=access.on_behalf_of(machine_arn())),
             inline_policies={"work": access.document(*statements)},
         )

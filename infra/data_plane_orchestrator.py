@@ -25,7 +25,7 @@ class Orchestrator(Construct):
             self,
             "Policy",
             description="Run the pipeline of Ledgerlake: for the execution role of its orchestrator.",
-            statements=[*_objects(lake, key), *_work(), *work.queries(), *_messages(messages)],
+            statements=[*_objects(lake, key), *_work(), *work.queries(), *_messages(messages), access.metrics()],
         )
 
 

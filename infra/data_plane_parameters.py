@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from aws_cdk import Aws, CfnMapping, CfnParameter, Fn, Token
+from aws_cdk import Aws, CfnCondition, CfnMapping, CfnParameter, Fn, Token
 from constructs import Construct
 
 from ledgerlake import settings
 
 
 class Parameters(Construct):
-    """Environment, ArtifactBucket, Release and Orchestrator, and the settings of that environment."""
+    """Environment, ArtifactBucket, Release and Orchestrator, and the settings of that environment.
+
+    `rented` is the condition that it is an environment of the real AWS.
+    """
 
     def __init__(self, scope: Construct) -> None:
         super().__init__(scope, "Parameters")
@@ -35,6 +38,9 @@ class Parameters(Construct):
             "Who consumes the queue: Airflow's sensor, or the Lambda that starts executions of the state machine.",
             allowed_values=list(settings.ORCHESTRATORS),
             default=settings.Settings.orchestrator,
+        )
+        self.rented = CfnCondition(
+            scope, "Rented", expression=Fn.condition_not(Fn.condition_equals(self.environment, "local"))
         )
         self._settings = CfnMapping(
             scope, "Settings", mapping={name: _settings(name) for name in settings.ENVIRONMENTS}

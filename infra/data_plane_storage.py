@@ -26,6 +26,8 @@ _KEPT = {
 }
 """Days for which a replaced or deleted object can be brought back. Never `raw/`: a version there
 is a delivery, also when a newer one hides it."""
+_SELDOM = 90
+"""Days after which an archived delivery is hardly ever read again."""
 
 
 def lake_bucket_arn(parameters: Parameters) -> str:
@@ -143,7 +145,17 @@ def _lifecycle() -> list[s3.LifecycleRule]:
         s3.LifecycleRule(id=f"kept {prefix}", prefix=prefix, noncurrent_version_expiration=Duration.days(days))
         for prefix, days in _KEPT.items()
     ]
+    archived = s3.LifecycleRule(
+        id="archived is read seldom",
+        prefix=places.ARCHIVED,
+        # at once when a backfill asks for it; of the colder classes it would have to be ordered first
+        transitions=[
+            s3.Transition(
+                storage_class=s3.StorageClass.GLACIER_INSTANT_RETRIEVAL, transition_after=Duration.days(_SELDOM)
+            )
+        ],
+    )
     everywhere = s3.LifecycleRule(
         id="leftovers", abort_incomplete_multipart_upload_after=Duration.days(7), expired_object_delete_marker=True
     )
-    return [*scratch, *kept, everywhere]
+    return [*scratch, *kept, archived, everywhere]

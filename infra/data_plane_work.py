@@ -27,8 +27,8 @@ def crawler(*more: str) -> list[iam.PolicyStatement]:
     ]
 
 
-def queries() -> list[iam.PolicyStatement]:
-    """Ask Athena in the lake's workgroup about the lake's database."""
+def queries(workgroup: str = places.WORKGROUP) -> list[iam.PolicyStatement]:
+    """Ask Athena in the workgroup about the lake's database."""
     return [
         access.allow(
             [
@@ -38,7 +38,7 @@ def queries() -> list[iam.PolicyStatement]:
                 "athena:StopQueryExecution",
                 "athena:GetWorkGroup",
             ],
-            [access.arn("athena", f"workgroup/{places.WORKGROUP}")],
+            [access.arn("athena", f"workgroup/{workgroup}")],
         ),
         access.allow(
             ["glue:GetDatabase", "glue:GetTable", "glue:GetTables", "glue:GetPartitions"],

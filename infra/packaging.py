@@ -79,9 +79,9 @@ def build(target: Path, root: Path = ROOT) -> Release:
 def _glue(root: Path) -> dict[str, bytes]:
     scripts = {dataset.job: root / "glue_scripts" / f"{dataset.job}.py" for dataset in DATASETS.values()}
     for job, script in scripts.items():
-        _require(script, root, f"the script of the Glue job {job}")
+        require(script, root, f"the script of the Glue job {job}")
     library = root / "glue_scripts" / "ledgerlake_spark"
-    _require(library / "__init__.py", root, "the Spark library of the Glue jobs")
+    require(library / "__init__.py", root, "the Spark library of the Glue jobs")
     content = wheel(
         "ledgerlake-glue",
         ledgerlake.__version__,
@@ -95,14 +95,14 @@ def _glue(root: Path) -> dict[str, bytes]:
 def _lambdas(root: Path) -> dict[str, bytes]:
     folders = sorted(path for path in (root / "lambdas").iterdir() if path.is_dir() and path.name != "__pycache__")
     for function in FUNCTIONS:
-        _require(root / "lambdas" / function.folder / "handler.py", root, f"the handler of {function.name}")
+        require(root / "lambdas" / function.folder / "handler.py", root, f"the handler of {function.name}")
     for folder in folders:
-        _require(folder / "handler.py", root, f"the handler of lambdas/{folder.name}")
+        require(folder / "handler.py", root, f"the handler of lambdas/{folder.name}")
     return {lambda_key(folder.name): archive({**sources(folder), **_kernel(root)}) for folder in folders}
 
 
 def _definition(root: Path) -> dict[str, bytes]:
-    _require(root / DEFINITION, root, "the definition of the state machine")
+    require(root / DEFINITION, root, "the definition of the state machine")
     return {definition_key(): (root / DEFINITION).read_bytes()}
 
 
@@ -110,7 +110,12 @@ def _kernel(root: Path) -> dict[str, bytes]:
     return sources(root / "dags" / "ledgerlake", "ledgerlake")
 
 
-def _require(path: Path, root: Path, what: str) -> None:
+def require(path: Path, root: Path, what: str) -> None:
+    """Refuse to go on without the file at `path`, which is `what`.
+
+    Raises:
+        PackagingError: it is not in the tree.
+    """
     if not path.is_file():
         raise PackagingError(f"{path.relative_to(root)} is missing", expected=what, remedy="write it, or restore it")
 

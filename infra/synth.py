@@ -1,4 +1,4 @@
-"""Write what is committed of what the code says: state machine and template: `python -m infra.synth` (needs Node).
+"""Write what is committed of what the code says: state machine, templates, pages: `python -m infra.synth` (needs Node).
 
 What is written is the same on every machine: no paths, no times, no hashes of assets.
 """
@@ -10,21 +10,30 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from infra import packaging
+from infra import access_page, packaging
 from infra.state_machine import definition, diagram
 from ledgerlake import places
 
 DEFINITION = packaging.ROOT / packaging.DEFINITION
 PAGE = packaging.ROOT / "docs" / "step-functions.md"
-TEMPLATE = Path(__file__).parent / "templates" / "ledgerlake-data-plane.template.json"
+ACCESS = packaging.ROOT / "docs" / "access.md"
+_FOLDER = Path(__file__).parent / "templates"
+TEMPLATES = {
+    places.DELIVERY_STACK: _FOLDER / "ledgerlake-delivery.template.json",
+    places.STACK: _FOLDER / "ledgerlake-data-plane.template.json",
+    places.AIRFLOW_STACK: _FOLDER / "ledgerlake-airflow.template.json",
+    places.GUARDRAILS_STACK: _FOLDER / "ledgerlake-guardrails.template.json",
+}
+"""Every stack, and where its template is committed."""
+TEMPLATE = TEMPLATES[places.STACK]
 
 
-def synthesised(outdir: Path) -> dict[str, Any]:
-    """The data plane's template, fresh from CDK, whose own files go to `outdir`."""
+def synthesised(outdir: Path) -> dict[str, dict[str, Any]]:
+    """The templates by stack, fresh from CDK, whose own files go to `outdir`."""
     from infra.app import application  # it starts Node, which only this function needs
 
-    stack = application(str(outdir)).synth().get_stack_by_name(places.STACK)
-    return _without_metadata(stack.template)
+    stacks = application(str(outdir)).synth().stacks
+    return {stack.stack_name: _without_metadata(stack.template) for stack in stacks}
 
 
 def text(template: dict[str, Any]) -> str:
@@ -44,7 +53,9 @@ def main() -> None:
     DEFINITION.write_text(definition.text())
     PAGE.write_text(diagram.page(PAGE.read_text(), definition.text()))
     with tempfile.TemporaryDirectory() as folder:
-        TEMPLATE.write_text(text(synthesised(Path(folder))))
+        for stack, template in synthesised(Path(folder)).items():
+            TEMPLATES[stack].write_text(text(template))
+    ACCESS.write_text(access_page.page(ACCESS.read_text(), TEMPLATES))
 
 
 if __name__ == "__main__":

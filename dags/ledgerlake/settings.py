@@ -162,4 +162,9 @@ def _given(name: str, environ: Mapping[str, str] | None) -> str:
 
 def mwaa_environment(environment: str) -> str:
     """`LEDGERLAKE_MWAA_ENVIRONMENT`: what the Airflow of `environment` is called on MWAA."""
-    return os.environ.get("LEDGERLAKE_MWAA_ENVIRONMENT") or f"ledgerlake-{environment}"
+    return os.environ.get("LEDGERLAKE_MWAA_ENVIRONMENT") or mwaa_name(environment)
+
+
+def mwaa_name(environment: str) -> str:
+    """What the template calls the Airflow of `environment` on MWAA."""
+    return f"ledgerlake-{environment}"

@@ -123,5 +123,6 @@ uv=""
 environment .venv 3.12 "requirements/$tools.txt" pyproject.toml
 environment .venv-glue 3.11 requirements/glue.txt
 environment .venv-airflow 3.12 requirements/airflow.txt
+[ "$tools" = cli ] || environment .venv-security 3.12 requirements/security.txt
 jars_and_java
 spark_classes

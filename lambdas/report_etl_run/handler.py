@@ -9,6 +9,7 @@ Answer `{"subject", "message", "again_in_seconds", "quarantined"}`: what to publ
 is to have somebody look again; None after a success, after a run by date, and for a batch that is in quarantine.
 
 With nothing failed the batch is closed, then the lease released; else the batch stays open. Both may be repeated.
+How it went is also told to CloudWatch (`ledgerlake.metrics`).
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from typing import Any
 
 import boto3
 
-from ledgerlake import batch, lease, places, quarantine
+from ledgerlake import batch, lease, metrics, places, quarantine
 from ledgerlake.errors import LedgerlakeError, SelectionError, SettingsError
 from ledgerlake.executions import console_url, holder_of, patience
 from ledgerlake.failure_letters import of_failure, of_quarantine
@@ -63,9 +64,11 @@ def _given(event: Any) -> dict[str, Any]:
 
 
 def _success(s3: Any, bucket: str, facts: RunFacts, figures: dict[str, Any]) -> dict[str, Any]:
-    letter = of_success(facts, *_table(figures))
+    rows, problem = _table(figures)
+    letter = of_success(facts, rows, problem)
     batch.close(s3, bucket, facts.batch_id)
     lease.release(s3, bucket, holder_of(facts.run_id))
+    metrics.tell_success(_cloudwatch, rows)
     return _told(letter)
 
 
@@ -83,7 +86,12 @@ def _failure(s3: Any, bucket: str, settings: Settings, facts: RunFacts, failed: 
     again = None if set_aside or not facts.live else patience(facts.run_id, settings)
     letter = of_quarantine(facts, failed) if set_aside else of_failure(facts, failed, again or 0)
     lease.release(s3, bucket, holder_of(facts.run_id))
+    metrics.tell_failure(_cloudwatch)
     return _told(letter, again, set_aside)
+
+
+def _cloudwatch() -> Any:
+    return boto3.client("cloudwatch", config=metrics.client_config())
 
 
 def _told(letter: Letter, again_in_seconds: int | None = None, quarantined: bool = False) -> dict[str, Any]:

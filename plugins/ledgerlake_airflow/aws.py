@@ -7,7 +7,7 @@ from typing import Any
 
 from airflow.providers.amazon.aws.hooks.base_aws import AwsBaseHook
 
-from ledgerlake import settings
+from ledgerlake import metrics, settings
 from ledgerlake.places import Places
 from ledgerlake.storage import client_config
 
@@ -18,6 +18,11 @@ CONNECTION = "aws_default"
 def client(service: str) -> Any:
     """The process's boto3 client of the service, with the credentials of the connection `aws_default`."""
     return AwsBaseHook(aws_conn_id=CONNECTION, client_type=service, config=client_config()).get_conn()
+
+
+def cloudwatch() -> Any:
+    """A client for the figures of a run, that gives up soon."""
+    return AwsBaseHook(aws_conn_id=CONNECTION, client_type="cloudwatch", config=metrics.client_config()).get_conn()
 
 
 @cache

@@ -15,7 +15,7 @@ from airflow.sdk import Context, get_current_context, task
 from airflow.sdk.exceptions import AirflowException, AirflowSkipException
 from botocore.exceptions import BotoCoreError, ClientError
 
-from ledgerlake import places, quarantine, settings
+from ledgerlake import metrics, places, quarantine, settings
 from ledgerlake.failure_letters import of_failure, of_quarantine, without_report
 from ledgerlake.failures import Failure
 from ledgerlake.letters import AIRFLOW, Letter, RunFacts, figures_sql, of_success
@@ -23,7 +23,7 @@ from ledgerlake.stages import unknown_columns
 from ledgerlake_airflow import ARCHIVE, PLAN, REPORT, WAIT
 from ledgerlake_airflow.acknowledge import answer
 from ledgerlake_airflow.athena import ask
-from ledgerlake_airflow.aws import client, lake
+from ledgerlake_airflow.aws import client, cloudwatch, lake
 from ledgerlake_airflow.by_date import DATES
 from ledgerlake_airflow.failure import failures, patience, still_at_work
 from ledgerlake_airflow.messages import Queue
@@ -39,6 +39,7 @@ def tell_without_report(context: dict[str, Any]) -> None:
     """As `on_failure_callback` of the report: when it could not tell, tell at least that."""
     run = context.get("dag_run")
     facts = RunFacts(getattr(run, "dag_id", "?"), getattr(run, "run_id", "?"))
+    metrics.tell_failure(cloudwatch)
     publish(without_report(facts, f"{context.get('exception') or 'its process ended'}", context["ti"].log_url))
 
 
@@ -59,9 +60,12 @@ def report() -> None:
         give_back(context)
     facts = _facts(context)
     if failed:
+        metrics.tell_failure(cloudwatch)
         publish(_of_failure(context, facts, failed))
     elif facts.batch_id:
-        publish(of_success(facts, *_figures(facts.batch_id)))
+        figures, problem = _figures(facts.batch_id)
+        metrics.tell_success(cloudwatch, figures)
+        publish(of_success(facts, figures, problem))
     else:
         raise AirflowSkipException(f"a quiet run: {facts.plan.get('reason', 'nothing was planned')}")
 

@@ -377,3 +377,47 @@ def test_the_lease_of_a_run_by_date_is_given_back_by_its_own_report_only(dated, 
     lease.acquire(cloud.s3, cloud.bucket, own, 600)
     dated.call("report")
     assert lease.show(cloud.s3, cloud.bucket).holder == ""
+
+
+@pytest.fixture
+def figures(monkeypatch):
+    """What CloudWatch is told: (metric, dataset) → sum."""
+    told = {}
+
+    class CloudWatch:
+        def put_metric_data(self, Namespace, MetricData):  # noqa: N803, as boto3 has it
+            for each in MetricData:
+                dataset = next((named["Value"] for named in each.get("Dimensions", [])), None)
+                told[each["MetricName"], dataset] = told.get((each["MetricName"], dataset), 0) + each["Value"]
+
+    monkeypatch.setattr(report, "cloudwatch", CloudWatch)
+    return told
+
+
+def test_a_success_and_its_rows_are_told_to_cloudwatch(planned, figures):
+    planned.call("report")
+    assert figures == {("RunsSucceeded", None): 1, ("RowsRead", "orders"): 7500, ("RowsRejected", "orders"): 10}
+
+
+def test_a_failure_is_told_to_cloudwatch_and_a_quiet_run_is_not(planned, figures):
+    planned.xcoms["plan_batch", "return_value"] = {**PLAN, "batch_id": None}
+    with pytest.raises(AirflowSkipException):
+        planned.call("report")
+    assert figures == {}
+    _fail(planned, "product_etl", ValueError("a"))
+    planned.call("report")
+    assert figures == {("RunsFailed", None): 1}
+
+
+def test_a_report_whose_process_ended_is_told_to_cloudwatch_as_a_failure(planned, figures):
+    report.tell_without_report(planned.of("report"))
+    assert figures == {("RunsFailed", None): 1}
+
+
+def test_the_letter_is_sent_also_when_cloudwatch_cannot_be_told(planned, cloud, monkeypatch):
+    def away():
+        raise RuntimeError("CloudWatch is away")
+
+    monkeypatch.setattr(report, "cloudwatch", away)
+    planned.call("report")
+    assert "31 deliveries loaded" in cloud.letters()[0]

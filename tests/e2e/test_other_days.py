@@ -76,3 +76,20 @@ def test_a_day_that_makes_no_sense_is_refused_before_airflow_is_asked(may):
     assert done.returncode == 2
     assert "2025-05-02" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_a_smoke_test_goes_the_whole_way_and_leaves_tables_and_archive_as_they_were(may):
+    tables = ("products", "orders", "order_items")
+    counts = f"SELECT {', '.join(f'(SELECT count(*) FROM {name}) AS {name}' for name in tables)}"
+    before, archived, told = may.query(counts), set(may.keys("archived/")), len(may.notifications())
+    said = may.do("smoke", "--timeout", "500")
+    assert "The lake works: batch " in said
+    assert may.query(counts) == before
+    assert set(may.keys("archived/")) == archived
+    assert may.keys("raw/") == []
+    assert len(may.notifications()) == told + 1
+    entries = may.query("SELECT source_file, rows_read FROM ledger WHERE source_file LIKE '%ledgerlake-smoke%'")
+    assert {int(row["rows_read"]) for row in entries} == {0}
+    assert len(entries) == 3
+    queues = may.client("sqs").list_queues(QueueNamePrefix="ledgerlake-smoke").get("QueueUrls", [])
+    assert queues == []

@@ -1,4 +1,4 @@
-"""The template as it is committed and as CDK makes it now, synthesised once."""
+"""The templates as they are committed and as CDK makes them now, synthesised once."""
 
 import json
 import shutil
@@ -7,7 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from infra.synth import TEMPLATE, synthesised
+from infra.synth import TEMPLATE, TEMPLATES, synthesised
 
 VALUES = {
     "Environment": "prod",
@@ -23,11 +23,11 @@ VALUES = {
 
 @pytest.fixture(scope="session")
 def fresh(tmp_path_factory):
-    """A fresh synthesis: its `template`, and the `folder` with the reports on the rules."""
+    """A fresh synthesis: its `templates` by stack, and the `folder` with the reports on the rules."""
     if shutil.which("node") is None:
         pytest.skip("CDK needs Node, which is not on the PATH")
     folder = tmp_path_factory.mktemp("cdk")
-    return SimpleNamespace(template=synthesised(folder), folder=folder)
+    return SimpleNamespace(templates=synthesised(folder), folder=folder)
 
 
 @pytest.fixture(scope="session")
@@ -111,6 +111,25 @@ def statements(template):
     ]
 
 
+@pytest.fixture(scope="session")
+def deployed():
+    """deployed(stack, **parameters) → its committed template with every function computed, in prod."""
+
+    def compute(stack: str, **values: str) -> dict:
+        raw = json.loads(TEMPLATES[stack].read_text())
+        defaults = {name: each.get("Default", f"<{name}>") for name, each in raw["Parameters"].items()}
+        template = computed(raw, **{**defaults, **VALUES, **values})
+        there = {
+            name: each
+            for name, each in template["Resources"].items()
+            if "Condition" not in each
+            or _holds(raw["Conditions"][each["Condition"]], {**raw, "Values": template["Values"]})
+        }
+        return {**template, "Resources": there}
+
+    return compute
+
+
 def statements_of(template: dict, part: str) -> list[dict]:
     (name,) = [
         name for name in template["Resources"] if name.startswith(part) and _is_policy(template["Resources"][name])
@@ -168,7 +187,14 @@ def _if(argument, template):
 
 
 def _holds(condition, template) -> bool:
-    first, second = _compute(condition["Fn::Equals"], template)
+    ((function, argument),) = condition.items()
+    if function == "Fn::Not":
+        return not _holds(argument[0], template)
+    if function == "Fn::And":
+        return all(_holds(each, template) for each in argument)
+    if function == "Condition":
+        return _holds(template["Conditions"][argument], template)
+    first, second = _compute(argument, template)
     return first == second
 
 

@@ -1,20 +1,14 @@
 """The committed template on a local AWS, unchanged."""
 
 import json
-import os
-import socket
-import subprocess
-import sys
 import time
 
-import boto3
 import pytest
-from botocore.config import Config
-from botocore.exceptions import BotoCoreError
 
 from infra.packaging import build
 from infra.synth import TEMPLATE
 from ledgerlake import catalogue, places, settings
+from tests import local_aws
 
 PLACES = places.Places.of(settings.from_environment({"LEDGERLAKE_ENVIRONMENT": "local"}))
 
@@ -24,39 +18,8 @@ pytestmark = pytest.mark.slow
 @pytest.fixture(scope="module")
 def aws(tmp_path_factory):
     """aws("s3") → a client of a local AWS that lives for this module."""
-    folder = tmp_path_factory.mktemp("aws")
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    environment = {
-        **{name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "LEDGERLAKE_"))},
-        "BIND_HOST": "127.0.0.1",
-        "GATEWAY_PORT": str(port),
-        "IOT_MTLS_ENABLED": "0",
-        "SFTP_ENABLED": "0",
-        "TMPDIR": str(folder),
-    }
-    with (folder / "log").open("w") as log:
-        server = subprocess.Popen(
-            [sys.executable, "-m", "ministack"], cwd=folder, env=environment, stdout=log, stderr=subprocess.STDOUT
-        )
-
-    def client(service: str):
-        return boto3.client(
-            service,
-            endpoint_url=f"http://127.0.0.1:{port}",
-            region_name="us-east-1",
-            aws_access_key_id="test",
-            aws_secret_access_key="test",
-            config=Config(connect_timeout=2, read_timeout=30, retries={"max_attempts": 1}),
-        )
-
-    try:
-        _wait_for(server, client("s3"))
+    with local_aws.running(tmp_path_factory.mktemp("aws")) as client:
         yield client
-    finally:
-        server.terminate()
-        server.wait(20)
 
 
 @pytest.fixture(scope="module")
@@ -143,15 +106,3 @@ def _receive_all(aws, queue: str) -> list[dict]:
     ):
         bodies += [json.loads(message["Body"]) for message in messages]
     return bodies
-
-
-def _wait_for(server: subprocess.Popen, s3) -> None:
-    for _ in range(150):
-        assert server.poll() is None, "the local AWS ended by itself"
-        try:
-            s3.list_buckets()
-        except BotoCoreError:
-            time.sleep(0.2)
-        else:
-            return
-    pytest.fail("the local AWS did not answer within 30 s")

@@ -1,7 +1,9 @@
 """ReportETLRun: the end of an execution, told once, in the very words of the other orchestrator."""
 
 import json
+from datetime import UTC, datetime, timedelta
 
+import boto3
 import pytest
 
 from ledgerlake import batch, lease, quarantine
@@ -357,3 +359,48 @@ def test_a_missing_bucket_is_named(cloud, invoke, monkeypatch):
     monkeypatch.delenv("LEDGERLAKE_BUCKET")
     with pytest.raises(SettingsError, match="LEDGERLAKE_BUCKET is not set"):
         invoke(NAME, event())
+
+
+# --- figures
+
+
+@pytest.fixture
+def told(began):
+    """told() → (metric, dataset, sum) of everything that CloudWatch was told."""
+
+    def ask():
+        found = boto3.client("cloudwatch").get_metric_data(
+            MetricDataQueries=[_sum(metric, dataset) for metric, dataset in _METRICS],
+            StartTime=datetime.now(UTC) - timedelta(hours=1),
+            EndTime=datetime.now(UTC) + timedelta(hours=1),
+        )
+        sums = zip(_METRICS, found["MetricDataResults"], strict=True)
+        return {named: sum(each["Values"]) for named, each in sums if each["Values"]}
+
+    return ask
+
+
+_METRICS = (("RunsSucceeded", None), ("RunsFailed", None), ("RowsRead", "orders"), ("RowsRejected", "orders"))
+
+
+def _sum(metric, dataset):
+    dimensions = [{"Name": "Dataset", "Value": dataset}] if dataset else []
+    named = {"Namespace": "Ledgerlake", "MetricName": metric, "Dimensions": dimensions}
+    return {"Id": metric.lower(), "MetricStat": {"Metric": named, "Period": 60, "Stat": "Sum"}}
+
+
+def test_a_success_and_its_rows_are_told_to_cloudwatch(told, invoke):
+    invoke(NAME, event(figures=FIGURES))
+    assert told() == {("RunsSucceeded", None): 1, ("RowsRead", "orders"): 7500, ("RowsRejected", "orders"): 10}
+
+
+def test_a_failure_is_told_to_cloudwatch(told, invoke):
+    invoke(NAME, event(failed=[FAILED]))
+    assert told() == {("RunsFailed", None): 1}
+
+
+def test_a_run_ends_as_it_did_also_when_cloudwatch_cannot_be_told(began, invoke, monkeypatch):
+    make = boto3.client
+    monkeypatch.setattr(boto3, "client", lambda name, **more: None if name == "cloudwatch" else make(name, **more))
+    assert invoke(NAME, event(figures=FIGURES))["subject"] == f"Ledgerlake: 31 deliveries loaded ({BATCH})"
+    assert left(began) == ("", [])

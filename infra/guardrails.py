@@ -1,0 +1,47 @@
+"""The guardrails: what warns before it is expensive, late or dirty, and what people may see and do."""
+
+from __future__ import annotations
+
+import aws_cdk as cdk
+from aws_cdk import aws_s3 as s3
+from constructs import Construct
+
+from infra.boundary import bound
+from infra.guardrails_alarms import Alarms
+from infra.guardrails_budget import Budget
+from infra.guardrails_columns import Columns
+from infra.guardrails_dashboard import Dashboard
+from infra.guardrails_parameters import GuardrailsParameters
+from infra.guardrails_people import People
+from infra.guardrails_topic import AlarmTopic
+from infra.tags import tag
+from ledgerlake import places
+
+
+class Guardrails(cdk.Stack):
+    """Budget, alarms, dashboard; the roles of people, and the columns that analysts see."""
+
+    def __init__(self, scope: Construct) -> None:
+        super().__init__(
+            scope,
+            places.GUARDRAILS_STACK,
+            description="What warns of Ledgerlake's cost, delay and dirt, and what people may see of it.",
+            synthesizer=cdk.DefaultStackSynthesizer(generate_bootstrap_version_rule=False),
+        )
+        parameters = GuardrailsParameters(self)
+        lake = s3.Bucket.from_bucket_name(self, "Lake", parameters.bucket_name())
+        topic = AlarmTopic(self, parameters).topic
+        Alarms(self, parameters, topic)
+        Budget(self, parameters, topic.topic_arn)
+        Dashboard(self, parameters)
+        people = People(self, parameters, lake)
+        Columns(self, parameters, lake, people.analyst)
+        bound(self, parameters.environment)
+        tag(self, parameters.environment)
+        self._output("AlarmTopicArn", topic.topic_arn)
+        self._output("ReaderRoleArn", people.reader.role_arn)
+        self._output("AnalystRoleArn", people.analyst.role_arn)
+        self._output("OperatorRoleArn", people.operator.role_arn)
+
+    def _output(self, name: str, value: str) -> None:
+        cdk.CfnOutput(self, f"Output{name}", value=value).override_logical_id(name)
