@@ -5,9 +5,7 @@ Run as `python -m infra.docker.prepare`; Airflow's volume is then the folder `ai
 
 from __future__ import annotations
 
-from pathlib import Path
-
-from infra.local.airflow_settings import write_login
+from infra.local.airflow_settings import keep_secret, write_login
 from infra.local.home import Home
 
 SECRETS = ("fernet_key", "api_secret", "jwt_secret")
@@ -18,13 +16,8 @@ def prepare(home: Home) -> None:
     """Write what is missing, and the login anew: `.env` may have another password by now."""
     folder = home.folder / "airflow"
     for name in SECRETS:
-        _write(folder / name, home.secret(name))
+        keep_secret(folder / name, home.secret(name))
     write_login(home, folder / "passwords.json")
-
-
-def _write(path: Path, secret: str) -> None:
-    path.touch(mode=0o600)
-    path.write_text(secret)
 
 
 if __name__ == "__main__":

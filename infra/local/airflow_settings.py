@@ -51,8 +51,15 @@ def write_files(home: Home) -> None:
 def write_login(home: Home, path: Path) -> None:
     """The passwords file of Airflow's simple auth manager, for its owner only."""
     user, password = home.airflow_login()
+    keep_secret(path, json.dumps({user: password}))
+
+
+def keep_secret(path: Path, text: str) -> None:
+    """Write a file for its owner only; one that says so already is left alone, since somebody may be reading it."""
+    if path.exists() and path.read_text() == text:
+        return
     path.touch(mode=0o600)
-    path.write_text(json.dumps({user: password}))
+    path.write_text(text)
 
 
 def _folder(home: Home) -> Path:

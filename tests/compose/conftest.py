@@ -137,7 +137,8 @@ def lake(engine, tmp_path_factory) -> Iterator[Composed]:
         made.seconds = time.monotonic() - begun
         yield made
     finally:
-        made.say("--profile", "*", "down", "--volumes", "--remove-orphans", "--rmi", "all", timeout=180)
+        made.say("--profile", "*", "down", "--volumes", "--remove-orphans", timeout=180)
+        made.docker("image", "rm", f"ledgerlake-lake:{project}", f"ledgerlake-airflow:{project}")
 
 
 def _copy(folder: Path) -> None:

@@ -47,17 +47,17 @@ def test_the_login_is_told_by_the_log_of_the_deployment(lake):
 
 
 def test_the_demo_delivers_waits_and_shows_what_became_of_every_row(lake):
-    shown = lake.do("run", "--rm", "-T", "demo", timeout=600)
+    (lake.folder / "mine.csv").write_text(ORDERS)
+    lake.ledgerlake("deliver", "orders", "mine.csv")  # the gate is closed until the demo has delivered the rest
+    shown = lake.do("run", "--rm", "-T", "demo", timeout=900)
     assert "What became of every row of batch" in shown
     assert "docker compose run --rm ledgerlake" in shown
     found = lake.query("SELECT count(*) AS orders FROM orders")
     assert int(found[0]["orders"]) > 1000
 
 
-def test_a_file_of_ones_own_is_delivered_processed_and_found_in_the_table(lake):
-    (lake.folder / "mine.csv").write_text(ORDERS)
-    lake.ledgerlake("deliver", "orders", "mine.csv")
-    lake.ledgerlake("wait", timeout=400)
+def test_a_file_of_ones_own_is_processed_and_found_in_the_table_by_a_run_that_is_green(lake):
+    assert "Nothing waits, and no run is at work." in lake.ledgerlake("wait")
     found = lake.query("SELECT order_id, total_amount FROM orders WHERE _source_file = 'raw/orders/mine.csv'")
     assert [(int(row["order_id"]), float(row["total_amount"])) for row in found] == [(9000001, 19.9)]
     ledger = json.loads(lake.ledgerlake("ledger", "--format", "json"))
@@ -66,7 +66,7 @@ def test_a_file_of_ones_own_is_delivered_processed_and_found_in_the_table(lake):
     runs = lake.airflow("/dags/ecommerce_lakehouse/dagRuns?order_by=-run_after")["dag_runs"]
     states = [run["state"] for run in runs]
     assert "failed" not in states
-    assert states.count("success") >= 2
+    assert "success" in states
 
 
 def test_an_edited_dag_shows_up_without_a_restart(lake):
