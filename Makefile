@@ -10,7 +10,7 @@ PYTEST_GLUE := PYTHONPATH=dags:glue_scripts JAVA_HOME="$$(.venv-glue/bin/python 
 PYTEST_AIRFLOW := PYTHONPATH=dags:plugins .venv-airflow/bin/python -m pytest
 LOCAL_TESTS := $(wildcard tests/unit tests/infra tests/local tests/cli tests/lambdas tests/step_functions)
 
-.PHONY: help setup setup-cli demo test test-laws test-faults test-mutants test-fast lint down synth package security
+.PHONY: help setup setup-cli demo test test-laws test-faults test-mutants test-fast lint down synth package security test-compose
 
 help: ## List the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | awk -F'\t' '{printf "make %-12s %s\n", $$1, $$2}'
@@ -70,6 +70,9 @@ test-faults: setup ## Kill a process at every boundary of a batch, and a lake's 
 	@$(PYTEST_GLUE) tests/faults/batch
 	$(PYTEST_LOCAL) tests/faults/scheduler
 	$(PYTEST_LOCAL) tests/faults/step_functions
+
+test-compose: setup ## Build the images, and run the lake of docker-compose.yaml (needs Docker; about eight minutes)
+	@$(PYTEST_LOCAL) tests/compose
 
 test-fast: setup ## The quick tests of every environment (below 90 seconds)
 	@said="$$(mktemp)"

@@ -10,6 +10,7 @@ from typing import Any, Protocol
 import requests
 from botocore.exceptions import ClientError
 
+from cli.connection import up_command
 from cli.failures import Failed, NotUp
 from infra.local.home import Home
 
@@ -64,6 +65,7 @@ class LocalAirflow:
     def __init__(self, home: Home) -> None:
         self._url = home.airflow_url
         self._login = home.airflow_login()
+        self._remedy = up_command(home)
         self._http = requests.Session()
         self.name = f"Airflow at {self._url}"
 
@@ -83,7 +85,7 @@ class LocalAirflow:
         except requests.Timeout as error:
             raise NotUp(f"{self.name} has not answered in time", remedy="ledgerlake status, then again") from error
         except requests.RequestException as error:
-            raise NotUp(f"{self.name} does not answer", remedy="ledgerlake up") from error
+            raise NotUp(f"{self.name} does not answer", remedy=self._remedy) from error
         if not answer.ok:
             raise _refused(answer.status_code, method, path, _json(answer))
         return _json(answer)
@@ -107,7 +109,7 @@ class LocalAirflow:
             f"{self._url}/auth/token", json={"username": user, "password": password}, timeout=_PATIENCE["GET"][0]
         )
         if not answer.ok:
-            raise NotUp(f"Airflow refused the login of {user}: {answer.status_code}", remedy="ledgerlake up")
+            raise NotUp(f"Airflow refused the login of {user}: {answer.status_code}", remedy=self._remedy)
         self._http.headers["Authorization"] = f"Bearer {answer.json()['access_token']}"
 
 

@@ -11,7 +11,7 @@ import typer
 from botocore.config import Config
 
 from cli.failures import NotUp
-from infra.local.home import Home, listening
+from infra.local.home import Home
 from ledgerlake.places import Places
 from ledgerlake.settings import ENVIRONMENTS, Settings, from_environment, mwaa_environment
 
@@ -83,10 +83,16 @@ def environment(ctx: typer.Context) -> str:
     return (ctx.obj or Choice()).environment
 
 
+def up_command(home: Home) -> str:
+    """What starts the lake of that home."""
+    return "docker compose up -d --wait" if home.addresses else "ledgerlake up"
+
+
 def _local() -> Connection:
     home = Home.current()
-    if not (home.folder / "ports.json").exists() or not listening(home.port("aws")):
-        raise NotUp(f"the local lake in {home.folder} is not up", remedy="ledgerlake up")
+    if not home.answering():
+        where = home.endpoint_url if home.addresses else home.folder
+        raise NotUp(f"the local lake {'at' if home.addresses else 'in'} {where} is not up", remedy=up_command(home))
     variables = home.environment()
     session = boto3.Session(
         aws_access_key_id=variables["AWS_ACCESS_KEY_ID"],

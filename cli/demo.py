@@ -32,6 +32,15 @@ _NEXT = """
   ledgerlake wait && ledgerlake ledger
   ledgerlake down                                 [dim]# stops everything; data stays[/]
 """
+_NEXT_IN_COMPOSE = """
+[bold]What to try next[/]
+  docker compose run --rm ledgerlake query "SELECT * FROM orders LIMIT 5"
+  docker compose run --rm ledgerlake rejects orders    [dim]# every rejected row, with all its reasons[/]
+  docker compose run --rm ledgerlake deliver orders mine.csv
+  docker compose run --rm ledgerlake wait
+  docker compose run --rm ledgerlake ledger
+  docker compose down                                  [dim]# stops everything; data stays[/]
+"""
 
 
 def demo(
@@ -53,8 +62,9 @@ def demo(
         title, sql = read_query(ANALYTICS / f"{name}.sql")
         show(ask(lake, sql), Format.TABLE, title=title)
     stdout.print()
-    lake_commands.tell_airflow(lake.home or Home.current())
-    stdout.print(_NEXT, soft_wrap=True)
+    home = lake.home or Home.current()
+    lake_commands.tell_airflow(home)
+    stdout.print(_NEXT_IN_COMPOSE if home.addresses else _NEXT, soft_wrap=True)
 
 
 def _deliver(lake: Connection, home: Home) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import Annotated
 
 import typer
@@ -37,6 +38,9 @@ def up(
     from infra.local import lake  # starting and stopping need much that other commands do not
 
     home = _local_home(ctx, "up")
+    if home.addresses:
+        _confirm(home, fresh=fresh, asked=fresh or no_airflow or orchestrator is not None)
+        return
     chosen = _orchestrator(home, orchestrator, fresh)
     with_airflow = not no_airflow and chosen == AIRFLOW
     with stderr.status("starting") as spinner:
@@ -46,6 +50,21 @@ def up(
         tell_airflow(home)
     elif chosen != AIRFLOW:
         stdout.print(f"Step Functions run the pipeline, {places.STATE_MACHINE}; see: ledgerlake executions")
+
+
+def _confirm(home: Home, *, fresh: bool, asked: bool) -> None:
+    """Say of a lake that compose runs that it is up, and where; starting it is not ours.
+
+    Raises:
+        Mistyped: something is `asked` for that only a lake of our own can do.
+        NotUp: it does not answer.
+    """
+    if asked:
+        wipe = "docker compose down --volumes && " if fresh else ""
+        raise _of_compose(home, "up", remedy=wipe + connection.up_command(home))
+    connection.connect(connection.Choice())
+    stdout.print("The lake is up.")
+    tell_airflow(home)
 
 
 def _orchestrator(home: Home, wanted: str | None, fresh: bool) -> str:
@@ -76,7 +95,10 @@ def down(
     """
     from infra.local import lake
 
-    lake.down(_local_home(ctx, "down"), purge=purge, say=lambda text: stderr.print(text))
+    home = _local_home(ctx, "down")
+    if home.addresses:
+        raise _of_compose(home, "down", remedy=f"docker compose down{' --volumes' if purge else ''}")
+    lake.down(home, purge=purge, say=lambda text: stderr.print(text))
     stdout.print("The lake is down.")
 
 
@@ -147,13 +169,16 @@ def airflow(ctx: typer.Context) -> None:
     """
     from infra.local import airflow as local_airflow
 
-    raise typer.Exit(local_airflow.command(_local_home(ctx, "airflow"), ctx.args))
+    home = _local_home(ctx, "airflow")
+    if home.addresses:
+        raise _of_compose(home, "airflow", remedy=f"docker compose exec scheduler airflow {shlex.join(ctx.args)}")
+    raise typer.Exit(local_airflow.command(home, ctx.args))
 
 
 def tell_airflow(home: Home) -> None:
     """Print where Airflow's UI is, and its login."""
     user, password = home.airflow_login()
-    stdout.print(f"Airflow: {home.airflow_url}  (user {user}, password {password})", soft_wrap=True)
+    stdout.print(f"Airflow: {home.browser_url}  (user {user}, password {password})", soft_wrap=True)
 
 
 def _local_home(ctx: typer.Context, command: str) -> Home:
@@ -163,3 +188,11 @@ def _local_home(ctx: typer.Context, command: str) -> Home:
             expected="--env local; a real account is deployed from the template in infra/templates/",
         )
     return Home.current()
+
+
+def _of_compose(home: Home, command: str, remedy: str) -> Mistyped:
+    return Mistyped(
+        f"`{command}` is for a lake that this command runs",
+        expected=f"Docker compose to do it, which runs the lake at {home.endpoint_url}",
+        remedy=remedy,
+    )

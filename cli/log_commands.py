@@ -62,7 +62,7 @@ def choose(runs: list[dict[str, Any]], wanted: str) -> dict[str, Any]:
 
 def log_lines(lake: Connection, run: dict[str, Any]) -> Iterator[str]:
     """The lines of its log, each with its line end."""
-    if lake.home is None:
+    if lake.home is None or lake.home.addresses:  # its files are in another container
         yield from _cloudwatch_lines(lake, run["Id"])
         return
     path = lake.home.logs / "glue" / run["JobName"] / f"{run['Id']}.log"

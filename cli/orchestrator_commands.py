@@ -68,6 +68,8 @@ def use_orchestrator(
     stdout.print(f"{name} consumes the queue.")
     if lake.home is None:
         stdout.print(f"On MWAA, set the configuration option ledgerlake.orchestrator to {name} too.")
+    elif lake.home.addresses:
+        stdout.print(f"Set LEDGERLAKE_ORCHESTRATOR={name} in .env too, then: {connection.up_command(lake.home)}")
     elif name == AIRFLOW and airflow is None:
         stdout.print("Airflow does not run. Start it with: ledgerlake up. If its DAG is paused, this command again.")
 

@@ -115,7 +115,8 @@ def from_environment(environ: Mapping[str, str] | None = None) -> Settings:
     return Settings(**values)  # type: ignore[arg-type]
 
 
-_NOT_SETTINGS = {"home", "bucket", "mwaa_environment"}  # each has a function of its own below
+ADDRESSES = ("aws_url", "airflow_url", "airflow_browser_url", "airflow_password")
+_NOT_SETTINGS = {"home", "bucket", "mwaa_environment", *ADDRESSES}  # each has a function of its own below
 
 
 @cache
@@ -127,6 +128,13 @@ def current() -> Settings:
 def state_folder(default: str) -> str:
     """`LEDGERLAKE_HOME`: where a local lake keeps its state."""
     return os.environ.get("LEDGERLAKE_HOME") or default
+
+
+def addresses(environ: Mapping[str, str] | None = None) -> dict[str, str]:
+    """Those of `ADDRESSES` that are set (`LEDGERLAKE_AWS_URL` …): where a local lake is that others run."""
+    environ = os.environ if environ is None else environ
+    found = {name: environ.get(f"LEDGERLAKE_{name.upper()}") for name in ADDRESSES}
+    return {name: value for name, value in found.items() if value}
 
 
 def lake_bucket(environ: Mapping[str, str] | None = None) -> str | None:

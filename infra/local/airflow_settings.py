@@ -6,68 +6,60 @@ import json
 import os
 from pathlib import Path
 
-from infra.local.home import ROOT, USER, Home
+from infra.local.home import ROOT, Home
 
-_LOCAL_SETTINGS = '''"""Imported by every component at its start: what tasks import is there before they are forked."""
+_BEHAVIOUR = Path(__file__).with_name("airflow.env")
+_PRELOADING = Path(__file__).with_name("airflow_local_settings.py")
 
-import contextlib
 
-for name in ("glue", "sqs", "sns", "athena", "lambda_function", "glue_crawler", "s3"):
-    for kind in ("operators", "sensors", "hooks", "triggers"):
-        with contextlib.suppress(ImportError):
-            __import__(f"airflow.providers.amazon.aws.{kind}.{name}")
-for module in ("boto3", "airflow.providers.standard.decorators.python", "airflow.timetables.interval"):
-    with contextlib.suppress(ImportError):
-        __import__(module)
-'''
+def behaviour() -> dict[str, str]:
+    """The settings that do not depend on where Airflow runs; Docker compose reads the same file."""
+    lines = [line for line in _BEHAVIOUR.read_text().splitlines() if line and not line.startswith("#")]
+    return {name: value for name, _, value in (line.partition("=") for line in lines)}
 
 
 def environment(home: Home, database_url: str) -> dict[str, str]:
     """The environment of every component, and so of every task."""
     airflow = _folder(home)
     url = home.airflow_url
-    settings = {
+    where = {
         "AIRFLOW_HOME": str(airflow),
-        "AIRFLOW_CONN_AWS_DEFAULT": "aws://",
         "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": database_url,
-        "AIRFLOW__CORE__EXECUTOR": "LocalExecutor",
-        "AIRFLOW__CORE__PARALLELISM": "4",
-        "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
         "AIRFLOW__CORE__DAGS_FOLDER": str(ROOT / "dags"),
         "AIRFLOW__CORE__PLUGINS_FOLDER": str(ROOT / "plugins"),
-        "AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": "False",
-        # On a machine that is busy with Spark an import may take long; a DAG that ran out of time counts as gone.
-        "AIRFLOW__CORE__DAGBAG_IMPORT_TIMEOUT": "240",
-        "AIRFLOW__DAG_PROCESSOR__DAG_FILE_PROCESSOR_TIMEOUT": "300",
         "AIRFLOW__CORE__FERNET_KEY": home.secret("fernet_key"),
-        "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": f"{USER}:admin",
         "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(airflow / "passwords.json"),
         "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"{url}/execution/",
         "AIRFLOW__API__HOST": "127.0.0.1",
         "AIRFLOW__API__PORT": str(home.port("airflow")),
         "AIRFLOW__API__BASE_URL": url,
-        "AIRFLOW__API__WORKERS": "1",
         "AIRFLOW__API__SECRET_KEY": home.secret("api_secret"),
         "AIRFLOW__API_AUTH__JWT_SECRET": home.secret("jwt_secret"),
-        "AIRFLOW__SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.2",
-        "AIRFLOW__SCHEDULER__TRIGGER_TIMEOUT_CHECK_INTERVAL": "5",
-        "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "30",
-        "AIRFLOW__DAG_PROCESSOR__REFRESH_INTERVAL": "10",
         "AIRFLOW__LOGGING__BASE_LOG_FOLDER": str(home.logs / "airflow"),
-        "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",
     }
-    return home.process_environment(_inherited()) | settings
+    return home.process_environment(_inherited()) | behaviour() | where
 
 
 def write_files(home: Home) -> None:
     """The files that Airflow wants in its home."""
     config = _folder(home) / "config"
     config.mkdir(parents=True, exist_ok=True)
-    (config / "airflow_local_settings.py").write_text(_LOCAL_SETTINGS)
+    (config / _PRELOADING.name).write_text(_PRELOADING.read_text())
+    write_login(home, _folder(home) / "passwords.json")
+
+
+def write_login(home: Home, path: Path) -> None:
+    """The passwords file of Airflow's simple auth manager, for its owner only."""
     user, password = home.airflow_login()
-    passwords = _folder(home) / "passwords.json"
-    passwords.touch(mode=0o600)
-    passwords.write_text(json.dumps({user: password}))
+    keep_secret(path, json.dumps({user: password}))
+
+
+def keep_secret(path: Path, text: str) -> None:
+    """Write a file for its owner only; one that says so already is left alone, since somebody may be reading it."""
+    if path.exists() and path.read_text() == text:
+        return
+    path.touch(mode=0o600)
+    path.write_text(text)
 
 
 def _folder(home: Home) -> Path:

@@ -11,9 +11,10 @@ import socket
 import time
 from base64 import urlsafe_b64encode
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from infra.local.errors import PortTaken
 from ledgerlake import settings
@@ -23,6 +24,34 @@ ROOT = Path(__file__).resolve().parents[2]
 REGION = "us-east-1"
 USER = "admin"
 PORTS = ("aws", "airflow")
+_ADDRESSES = tuple(f"LEDGERLAKE_{name.upper()}" for name in settings.ADDRESSES)
+
+
+@dataclass(frozen=True)
+class Addresses:
+    """Where the parts of a lake are that somebody else runs, as Docker compose does.
+
+    Args:
+        aws_url: of the local AWS, as this process reaches it.
+        airflow_url: of Airflow's API, likewise; empty where there is none.
+        airflow_browser_url: of its UI, as a person reaches it.
+        airflow_password: of its user; empty where the home keeps it.
+    """
+
+    aws_url: str
+    airflow_url: str = ""
+    airflow_browser_url: str = ""
+    airflow_password: str = ""
+
+    @classmethod
+    def current(cls) -> Addresses | None:
+        """As the environment says; None for a lake whose parts are processes of this machine."""
+        given = settings.addresses()
+        return cls(**given) if "aws_url" in given else None
+
+    def environment(self) -> dict[str, str]:
+        """The variables that say so to another process."""
+        return {f"LEDGERLAKE_{name.upper()}": value for name, value in asdict(self).items() if value}
 
 
 @dataclass(frozen=True)
@@ -31,14 +60,17 @@ class Home:
 
     Args:
         folder: absolute; made on first use.
+        addresses: of its parts, where they are not processes that we start.
     """
 
     folder: Path
+    addresses: Addresses | None = None
 
     @classmethod
     def current(cls) -> Home:
         """The home that `LEDGERLAKE_HOME` names, else `.ledgerlake` in the repository."""
-        return cls(Path(settings.state_folder(str(ROOT / ".ledgerlake"))).expanduser().resolve())
+        folder = Path(settings.state_folder(str(ROOT / ".ledgerlake"))).expanduser().resolve()
+        return cls(folder, Addresses.current())
 
     @property
     def logs(self) -> Path:
@@ -48,15 +80,27 @@ class Home:
     @property
     def endpoint_url(self) -> str:
         """Of the local AWS."""
-        return f"http://127.0.0.1:{self.port('aws')}"
+        return self.addresses.aws_url if self.addresses else f"http://127.0.0.1:{self.port('aws')}"
 
     @property
     def airflow_url(self) -> str:
-        return f"http://127.0.0.1:{self.port('airflow')}"
+        """Of Airflow's API."""
+        return self.addresses.airflow_url if self.addresses else f"http://127.0.0.1:{self.port('airflow')}"
+
+    @property
+    def browser_url(self) -> str:
+        """Of Airflow's UI."""
+        return (self.addresses and self.addresses.airflow_browser_url) or self.airflow_url
 
     def airflow_login(self) -> tuple[str, str]:
         """(user, password) of the Airflow UI and API."""
-        return USER, self.secret("airflow_password")
+        return USER, (self.addresses and self.addresses.airflow_password) or self.secret("airflow_password")
+
+    def answering(self) -> bool:
+        """Whether somebody listens where the local AWS should be."""
+        if self.addresses is None and not (self.folder / "ports.json").exists():
+            return False
+        return answers(self.endpoint_url)
 
     def environment(self) -> dict[str, str]:
         """The variables by which any AWS client, and the project's own code, finds this lake."""
@@ -70,6 +114,7 @@ class Home:
             "LEDGERLAKE_ENVIRONMENT": "local",
             "LEDGERLAKE_HOME": str(self.folder),
             "LEDGERLAKE_ORCHESTRATOR": self.orchestrator,
+            **(self.addresses.environment() if self.addresses else {}),
         }
 
     @property
@@ -82,12 +127,14 @@ class Home:
         self._keep("orchestrator.json", {"orchestrator": name})
 
     def process_environment(self, inherited: Mapping[str, str]) -> dict[str, str]:
-        """`inherited` for a process of this lake: without what would lead it to another AWS account."""
-        kept = {name: value for name, value in inherited.items() if not name.startswith("AWS_")}
+        """`inherited` for a process of this lake: without what would lead it to another AWS account or lake."""
+        kept = {name: value for name, value in inherited.items() if not name.startswith(("AWS_", *_ADDRESSES))}
         return kept | self.environment()
 
     def port(self, name: str) -> int:
         """The port of `aws` or `airflow`, chosen when first asked for and kept."""
+        if self.addresses:
+            return urlsplit(getattr(self.addresses, f"{name}_url")).port or 80
         ports = self._kept("ports.json")
         if name not in ports:
             ports |= _free_ports([each for each in PORTS if each not in ports])
@@ -125,8 +172,17 @@ class Home:
 
 def listening(port: int) -> bool:
     """Whether somebody listens on 127.0.0.1."""
-    with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) == 0
+    return answers(f"http://127.0.0.1:{port}")
+
+
+def answers(url: str) -> bool:
+    """Whether somebody listens at the host and port of `url`."""
+    parts = urlsplit(url)
+    try:
+        with socket.create_connection((parts.hostname or "", parts.port or 80), timeout=5):
+            return True
+    except OSError:  # refused, too slow, or a host that is not there
+        return False
 
 
 def refuse_taken(name: str, port: int, *, patience: float = 0) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from infra.local import airflow as airflow_components
 from infra.local import deploy, local_aws, postgres, processes
-from infra.local.home import Home
+from infra.local.home import Home, answers
 
 Say = Callable[[str], None]
 KEPT = ("ports.json", "secrets.json")
@@ -92,6 +92,9 @@ def _wipe(home: Home) -> None:
 
 def status(home: Home) -> dict[str, str]:
     """`running` or `stopped`, by component."""
+    if home.addresses:
+        urls = {"aws": home.addresses.aws_url, "api-server": home.addresses.airflow_url}
+        return {name: "running" if url and answers(url) else "stopped" for name, url in urls.items()}
     found = {name: processes.running(home, name) for name in ("aws", *airflow_components.COMPONENTS)}
     found["postgres"] = postgres.running(home)
     return {name: "running" if runs else "stopped" for name, runs in found.items()}

@@ -27,12 +27,16 @@ def start(home: Home) -> None:
     processes.start(home, NAME, argv, environment(home), fingerprint=fingerprint)
 
 
-def environment(home: Home) -> dict[str, str]:
-    """Loopback only, no Docker, objects on disk at once, the rest saved when it ends in peace."""
+def environment(home: Home, *, bind: str = "127.0.0.1") -> dict[str, str]:
+    """No Docker, objects on disk at once, the rest saved when it ends in peace.
+
+    Args:
+        bind: the address it listens on; nobody but this machine should reach it.
+    """
     state = home.folder / "aws"
     return home.process_environment(os.environ) | {
         "GATEWAY_PORT": str(home.port(NAME)),
-        "BIND_HOST": "127.0.0.1",
+        "BIND_HOST": bind,
         "MINISTACK_HOST": "127.0.0.1",
         "MINISTACK_REGION": home.environment()["AWS_REGION"],
         "IOT_MTLS_ENABLED": "0",

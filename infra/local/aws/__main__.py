@@ -9,12 +9,12 @@ import sys
 from pathlib import Path
 
 from infra.local.aws import athena, buckets, crawler, glue_jobs, glue_stops, hooks, lambdas, persistence, step_functions
-from infra.local.home import Home
+from infra.local.home import Addresses, Home
 from ledgerlake.errors import LedgerlakeError
 
 
 def main() -> None:
-    home = Home(Path(sys.argv.pop(1)))  # MiniStack reads the other arguments
+    home = Home(Path(sys.argv.pop(1)), Addresses.current())  # MiniStack reads the other arguments
     hooks.check()
     for executor in (glue_jobs, glue_stops, crawler, athena, lambdas, step_functions, buckets, persistence):
         executor.install(home)

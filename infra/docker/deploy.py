@@ -1,0 +1,26 @@
+"""The service `deploy`: the data-plane template and today's jobs, Lambdas and state machine, into the local AWS.
+
+Run as `python -m infra.docker.deploy`; repeated at every start, and whenever a job or a Lambda was edited.
+"""
+
+from __future__ import annotations
+
+import sys
+
+from infra.local import deploy
+from infra.local.home import Home
+from ledgerlake.errors import LedgerlakeError
+
+
+def main() -> None:
+    home = Home.current()
+    deploy.deploy(home)
+    user, password = home.airflow_login()
+    print(f"The data plane is deployed. Airflow: {home.browser_url}  (user {user}, password {password})")  # noqa: T201
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except LedgerlakeError as error:
+        sys.exit(f"{type(error).__name__}: {error}")
