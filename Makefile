@@ -43,14 +43,14 @@ test: setup lint ## Every test, in its own environment (about half an hour on 2 
 	{
 	  $(PYTEST_GLUE) tests/glue tests/inputs tests/laws
 	  $(PYTEST_GLUE) -m "not long" tests/faults/batch
-	  $(PYTEST_LOCAL) tests/faults/step_functions
+	  $(PYTEST_LOCAL) -m "not long" tests/faults/step_functions
 	} >"$$said" 2>&1 & spark=$$!
 	set +m
 	trap 'kill -- -$$spark 2>/dev/null || true; rm -f "$$said"' EXIT
 	$(PYTEST_LOCAL) $(LOCAL_TESTS) tests/mutants
 	$(PYTEST_AIRFLOW) tests/airflow
 	$(PYTEST_LOCAL) tests/e2e
-	$(PYTEST_LOCAL) tests/faults/scheduler
+	$(PYTEST_LOCAL) -m "not long" tests/faults/scheduler
 	$(PYTEST_LOCAL) tests/equality
 	wait $$spark && cat "$$said" || { cat "$$said"; exit 1; }
 

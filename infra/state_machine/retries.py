@@ -42,8 +42,13 @@ LAMBDA = _brief(
     "Lambda.ServiceException",
     "Lambda.AWSLambdaException",
     "Lambda.SdkClientException",
+    "Lambda.ClientExecutionTimeoutException",
     "Lambda.TooManyRequestsException",
 )
+LAMBDA_DIED = retrier(
+    ("Lambda.Unknown", "Sandbox.Timedout", "Runtime.ExitError", "Runtime.OutOfMemory"), first=5, longest=60, attempts=2
+)
+"""It ran out of time or memory, or its machine went away; every function of ours goes on where it was."""
 # throttling has no class of its own in Glue, Athena, SNS and SQS: it comes as the service's general exception
 GLUE = _brief(
     "Glue.AWSGlueException",

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from infra.functions import Function
-from infra.state_machine.retries import LAMBDA, Retrier
+from infra.state_machine.retries import LAMBDA, LAMBDA_DIED, Retrier
 
 State = dict[str, Any]
 States = dict[str, State]
@@ -49,7 +49,8 @@ def invoke(function: Function, payload: dict[str, Any] | str, *, retry: Sequence
     """A Task that calls a Lambda, whose answer is `$states.result.Payload`."""
     arguments = {"FunctionName": f"${{{function.name}}}", "Payload": payload}
     # half a minute beside the function's own time, so that Lambda says first what took so long
-    return task("lambda:invoke", arguments, seconds=60 * function.minutes + 30, retry=(*retry, LAMBDA), **more)
+    tried = (*retry, LAMBDA, LAMBDA_DIED)
+    return task("lambda:invoke", arguments, seconds=60 * function.minutes + 30, retry=tried, **more)
 
 
 def choice(rules: Sequence[tuple[str, str]], default: str) -> State:

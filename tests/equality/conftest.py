@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 sys.path[:0] = [str(Path(__file__).parents[1]), str(Path(__file__).parent)]
-from history import ACTS, Told  # noqa: E402
+from history import Told, play  # noqa: E402
 from whole_lake import lake_of  # noqa: E402
 
 
@@ -21,10 +21,6 @@ def told():
             "step_functions": stack.enter_context(lake_of("--orchestrator", "step_functions")),
         }
 
-        def play(name):
-            lake = lakes[name]
-            said = [act(lake) for act in ACTS]
-            return Told(lake, said)
-
         with ThreadPoolExecutor(2) as pool:
-            yield dict(zip(lakes, pool.map(play, lakes), strict=True))
+            said = pool.map(play, lakes.values())
+            yield {name: Told(lakes[name], codes) for name, codes in zip(lakes, said, strict=True)}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import gzip
 import sys
 from pathlib import Path
@@ -10,6 +11,8 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 from shop import ITEMS, item, items, order, orders, product, products
+
+from ledgerlake.contracts.model import Rule
 
 FATES = ("rows_read", "released", "inserted", "updated", "unchanged", "superseded", "rejected", "parked")
 
@@ -256,3 +259,18 @@ def test_a_null_in_an_optional_column_is_kept_and_a_negative_number_of_days_is_r
         "days_not_negative: days_since_prior_order=-1",
         "cart_position_from_one: add_to_cart_order=0",
     ]
+
+
+@pytest.mark.slow
+def test_a_rule_that_is_null_is_a_broken_rule(lake):
+    known = Rule("days_known", "days_since_prior_order >= 0", shows=("days_since_prior_order",))
+    lake.contracts["order_items"] = dataclasses.replace(lake.contracts["order_items"], rules=(known,))
+    load_shop(lake)
+    lake.deliver(
+        "order_items",
+        "more.csv",
+        ITEMS + "200,10,500,,1,1,true,2025-04-01,2025-04-01\n201,10,500,3,1,1,true,2025-04-01,2025-04-01\n",
+    )
+    lake.run()
+    assert [each[3] for each in lake.rejected("order_items")] == [["days_known: days_since_prior_order="]]
+    assert 201 in [row[0] for row in lake.rows("order_items", "id")]

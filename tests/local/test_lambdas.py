@@ -9,6 +9,8 @@ HANDLER = """
 import os
 class NothingToArchive(Exception): pass
 def handler(event, context):
+    if event.get("die"):
+        os._exit(1)
     if event.get("fail"):
         raise NothingToArchive("batch 7 has no manifest; expected one")
     return {"endpoint": os.environ["AWS_ENDPOINT_URL"], "bucket": os.environ["LEDGERLAKE_BUCKET"]}
@@ -38,6 +40,13 @@ def test_an_error_keeps_its_class_and_message(client):
     assert answer["FunctionError"] == "Unhandled"
     assert body["errorType"] == "NothingToArchive"
     assert body["errorMessage"] == "batch 7 has no manifest; expected one"
+
+
+def test_a_process_that_dies_is_called_as_on_aws_and_the_next_call_finds_another(client):
+    make(client, "dying")
+    invoked = client("lambda").invoke(FunctionName="dying", Payload=b'{"die": true}')
+    assert json.loads(invoked["Payload"].read())["errorType"] == "Runtime.ExitError"
+    assert "FunctionError" not in client("lambda").invoke(FunctionName="dying", Payload=b"{}")
 
 
 def test_a_handler_finds_the_local_aws_by_its_environment(client, aws_home):

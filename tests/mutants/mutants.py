@@ -34,6 +34,7 @@ class Mutant:
         find: text that is in the file exactly once.
         tests: arguments of pytest.
         runs_on: the environment of the tests.
+        minutes: for which they may run.
     """
 
     name: str
@@ -42,7 +43,10 @@ class Mutant:
     put: str
     tests: tuple[str, ...]
     runs_on: str = "local"
+    minutes: int = 15
 
+
+EQUALITY = ("tests/equality", "-k", "same")
 
 MUTANTS = (
     Mutant(
@@ -82,7 +86,7 @@ MUTANTS = (
         f"{SPARK}/validation.py",
         "not coalesce(({rule.predicate}), false)",
         "not coalesce(({rule.predicate}), true)",
-        ("tests/glue/test_validation.py",),
+        ("tests/glue/test_job.py", "-k", "null_is_a_broken_rule"),
         "glue",
     ),
     Mutant(
@@ -198,7 +202,7 @@ MUTANTS = (
         f"{SPARK}/job.py",
         "    complete(spark, tables[dataset.name], bucket)\n",
         "",
-        ("tests/faults/jobs", "-k", "merge"),
+        ("tests/faults/batch/test_crashes.py", "-m", "not long", "-k", "MERGE"),
         "glue",
     ),
     Mutant(
@@ -230,9 +234,33 @@ MUTANTS = (
         '"DelaySeconds": 0',
         ("tests/step_functions/test_bad_days.py",),
     ),
+    Mutant(
+        "Step Functions leave out the archive",
+        MACHINE,
+        '"Default": "ArchiveETLFiles"',
+        '"Default": "CheckCatalogue"',
+        EQUALITY,
+        minutes=60,
+    ),
+    Mutant(
+        "Step Functions wait for no gate",
+        "lambdas/check_data_availability/handler.py",
+        "settings, bucket = from_environment(), lake_bucket()",
+        'settings, bucket = __import__("dataclasses").replace(from_environment(), gate="any"), lake_bucket()',
+        EQUALITY,
+        minutes=60,
+    ),
+    Mutant(
+        "Airflow loads children before their parents",
+        f"{PLUGINS}/pipeline.py",
+        "jobs[reference.dataset] >> jobs[name]",
+        "jobs[name] >> jobs[reference.dataset]",
+        EQUALITY,
+        minutes=60,
+    ),
 )
 
-QUICK = tuple(mutant for mutant in MUTANTS if mutant.runs_on == "local")
+QUICK = tuple(mutant for mutant in MUTANTS if mutant.runs_on == "local" and mutant.minutes <= 15)
 
 
 def copy_of_the_tree(folder: Path) -> None:
@@ -260,7 +288,8 @@ def survives(mutant: Mutant, folder: Path) -> str:
         return f"its text is {whole.count(mutant.find)} times in {mutant.file}, expected once"
     file.write_text(whole.replace(mutant.find, mutant.put))
     environment, path = ENVIRONMENTS[mutant.runs_on]
-    environ = {**os.environ, "PYTHONPATH": path, "PYTHONDONTWRITEBYTECODE": "1"}
+    below = os.pathsep.join(str(folder / each) for each in path.split(":"))
+    environ = {**os.environ, "PYTHONPATH": below, "PYTHONDONTWRITEBYTECODE": "1"}
     environ.pop("NO_SKIPS", None)
     if mutant.runs_on == "glue":
         java = subprocess.run(
@@ -270,7 +299,7 @@ def survives(mutant: Mutant, folder: Path) -> str:
     command = [f"{environment}/bin/python", "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", *mutant.tests]
     try:
         done = subprocess.run(
-            command, cwd=folder, env=environ, capture_output=True, text=True, timeout=900, check=False
+            command, cwd=folder, env=environ, capture_output=True, text=True, timeout=60 * mutant.minutes, check=False
         )
     finally:
         file.write_text(whole)

@@ -29,3 +29,10 @@ def test_a_broken_promise_is_found(copy, mutant):
 def test_every_mutant_is_one_edit_of_the_code_as_it_is(mutant):
     assert (ROOT / mutant.file).read_text().count(mutant.find) == 1
     assert mutant.find != mutant.put
+
+
+@pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.name)
+def test_the_tests_of_every_mutant_are_there(mutant):
+    files = [each for each in mutant.tests if each.startswith("tests/")]
+    assert files
+    assert all((ROOT / each).exists() for each in files)

@@ -126,6 +126,9 @@ def test_a_taken_lease_is_waited_for(run):
     ("state", "error"),
     [
         ("PlanBatch", "Lambda.TooManyRequestsException"),
+        ("PlanBatch", "Sandbox.Timedout"),
+        ("ArchiveETLFiles", "Runtime.ExitError"),
+        ("CheckCatalogue", "Lambda.Unknown"),
         ("orders_etl", "Glue.ConcurrentRunsExceededException"),
         ("orders_etl", "Glue.AWSGlueException"),
         ("ArchiveETLFiles", "ArchiveError"),

@@ -1,4 +1,4 @@
-"""Lambda: an error keeps the class that the handler raised, where MiniStack says `Runtime.HandlerError`.
+"""Lambda: an error keeps the class that the handler raised, or says that its process died, where MiniStack is vague.
 
 And an event source mapping that a template disables says so; MiniStack obeys, but shows it as enabled.
 """
@@ -10,6 +10,8 @@ from typing import Any
 from infra.local.aws import hooks
 from infra.local.aws.tracebacks import last_error
 from infra.local.home import Home
+
+_DIED = "Worker process died"
 
 
 def install(home: Home) -> None:  # noqa: ARG001, every executor is installed alike
@@ -35,9 +37,11 @@ def install(home: Home) -> None:  # noqa: ARG001, every executor is installed al
 
 
 def with_error_class(result: dict[str, Any]) -> dict[str, Any]:
-    """The result of an invocation, its `errorType` taken from the traceback in its log."""
+    """The result of an invocation, its `errorType` taken from the traceback in its log, or that of a death."""
     body = result.get("body")
     if result.get("error") and isinstance(body, dict) and body.get("errorType") == "Runtime.HandlerError":
+        if body.get("errorMessage") == _DIED:
+            body["errorType"] = "Runtime.ExitError"
         found = last_error(result.get("log") or "")
         if found:
             body["errorType"] = found.partition(":")[0]

@@ -19,16 +19,18 @@ from ledgerlake.contracts import DATASETS
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
 
 
-def test_a_glue_job_that_is_killed_is_run_again(lake):
-    before = deliver(lake, 1)
+@pytest.mark.long
+def test_a_glue_job_that_is_killed_is_run_again(lake, rounds):
+    """Also in `tests/equality`, with all that it does to tables, ledger and letters."""
+    before = deliver(lake, round_ := next(rounds))
     at_work(lake, "orders", before)
     (job,) = job_processes(lake, DATASETS["orders"].job)
     os.killpg(job.pid, signal.SIGKILL)
-    check(lake, 1)
+    check(lake, round_)
 
 
-def test_the_scheduler_and_its_workers_are_killed_and_started_again(lake):
-    before = deliver(lake, 2)
+def test_the_scheduler_and_its_workers_are_killed_and_started_again(lake, rounds):
+    before = deliver(lake, round_ := next(rounds))
     at_work(lake, "products", before)
     session = processes.started(lake.home, "scheduler").pid
     mine = [each for each in processes.left_behind(lake.home) if os.getsid(each.pid) == session]
@@ -37,14 +39,14 @@ def test_the_scheduler_and_its_workers_are_killed_and_started_again(lake):
     psutil.wait_procs(mine, timeout=10)
     assert not processes.running(lake.home, "scheduler")
     lake.do("up")
-    check(lake, 2)
+    check(lake, round_)
 
 
-def test_the_local_aws_is_killed_and_started_again(lake):
-    before = deliver(lake, 3)
+def test_the_local_aws_is_killed_and_started_again(lake, rounds):
+    before = deliver(lake, round_ := next(rounds))
     at_work(lake, "orders", before)
     killed = processes.started(lake.home, "aws").process()
     killed.kill()
     killed.wait()
     lake.do("up")
-    check(lake, 3)
+    check(lake, round_)

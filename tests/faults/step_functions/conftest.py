@@ -1,5 +1,6 @@
 """A lake of its own, on which Step Functions run the pipeline."""
 
+import itertools
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,3 +15,9 @@ from whole_lake import Lake, lake_of  # noqa: E402
 def lake() -> Iterator[Lake]:
     with lake_of("--orchestrator", "step_functions") as running:
         yield running
+
+
+@pytest.fixture(scope="session")
+def rounds(lake: Lake) -> Iterator[int]:
+    """The numbers of the story's rounds, whichever tests tell it."""
+    return itertools.count(1)

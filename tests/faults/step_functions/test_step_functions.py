@@ -26,24 +26,24 @@ def executions(lake, status: str | None = None) -> list[dict]:
     return lake.client("stepfunctions").list_executions(stateMachineArn=machine(lake), **asked)["executions"]
 
 
-def test_an_execution_that_is_aborted_is_replaced_by_the_sweep_and_a_person_is_told(lake):
-    before = deliver(lake, 1)
+def test_an_execution_that_is_aborted_is_replaced_by_the_sweep_and_a_person_is_told(lake, rounds):
+    before = deliver(lake, round_ := next(rounds))
     at_work(lake, "products", before)
     (running,) = executions(lake, "RUNNING")
     lake.client("stepfunctions").stop_execution(executionArn=running["executionArn"])
-    check(lake, 1)
+    check(lake, round_)
     told = [letter for letter in lake.notifications() if running["name"] in letter["Message"] + letter["Subject"]]
     assert any("ABORTED" in letter["Message"] + letter["Subject"] for letter in told)
 
 
-def test_the_local_aws_is_killed_and_started_again(lake):
-    before = deliver(lake, 2)
+def test_the_local_aws_is_killed_and_started_again(lake, rounds):
+    before = deliver(lake, round_ := next(rounds))
     at_work(lake, "orders", before)
     killed = processes.started(lake.home, "aws").process()
     killed.kill()
     killed.wait()
     lake.do("up")
-    check(lake, 2)
+    check(lake, round_)
 
 
 def test_files_that_come_one_by_one_during_executions_are_all_archived_in_a_bounded_number_of_them(lake):
