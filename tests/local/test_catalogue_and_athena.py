@@ -243,8 +243,14 @@ def test_an_unknown_query_is_an_error(client):
         client("athena").get_query_execution(QueryExecutionId="no-such-query")
 
 
-def test_a_column_without_a_name_is_called_after_its_place(query):
-    assert query("SELECT 1 AS one, count(*), max(2)")[0] == ["one", "_col1", "_col2"]
+def test_a_column_without_a_name_is_called_after_its_place(orders, query):
+    assert query("SELECT 1 AS one, count(*), CAST(order_id AS varchar), total, 2 FROM orders GROUP BY 3, 4")[0] == [
+        "one",
+        "_col1",
+        "_col2",
+        "total",
+        "_col4",
+    ]
 
 
 def test_times_are_rounded_to_milliseconds(client, query):

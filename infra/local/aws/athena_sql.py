@@ -62,7 +62,7 @@ def _name_columns(tree: exp.Expression) -> None:
     """A column without a name is called after its place, as by Athena."""
     if isinstance(tree, exp.Select):
         for place, each in enumerate(tree.expressions):
-            if not each.output_name and not each.is_star:
+            if not isinstance(each, (exp.Alias, exp.Column, exp.Star)):
                 each.replace(exp.alias_(each.copy(), f"_col{place}", quoted=True))
 
 

@@ -63,6 +63,7 @@ def _node(folder: Path, server: Path, port: int) -> dict[str, Any]:
         "memory.heap-headroom-per-node": "300MB",
         "task.concurrency": 2,
         "web-ui.enabled": "false",
+        "http-server.log.enabled": "false",
     }
 
 

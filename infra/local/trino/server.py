@@ -29,13 +29,15 @@ def start(home: Home) -> None:
     """
     server, java_home = installed()
     etc = configuration.write(home, server, home.port(NAME))
-    argv = _command(server, java_home, etc, home.folder / "trino")
+    data = home.folder / "trino"
+    argv = _command(server, java_home, etc, data)
     fingerprint = _fingerprint(argv, etc)
     if processes.current(home, NAME, fingerprint):
         return
     processes.stop(home, NAME)
     refuse_taken(NAME, home.port(NAME), patience=3)
-    processes.start(home, NAME, argv, home.process_environment(os.environ), fingerprint=fingerprint)
+    environ = home.process_environment(os.environ)
+    processes.start(home, NAME, argv, environ, fingerprint=fingerprint, cwd=data)
 
 
 def installed() -> tuple[Path, Path]:
