@@ -11,7 +11,6 @@ PYTEST_AIRFLOW := PYTHONPATH=dags:plugins .venv-airflow/bin/python -m pytest
 LOCAL_TESTS := $(wildcard tests/unit tests/infra tests/local tests/cli tests/lambdas tests/step_functions tests/workflows)
 
 .PHONY: help setup setup-cli demo test test-laws test-faults test-mutants test-fast lint down synth
-.PHONY: lint-workflows setup-trino synth-diff test-unit test-glue test-airflow test-lake test-athena deploy smoke-test release-files
 
 help: ## List the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | awk -F'\t' '{printf "make %-12s %s\n", $$1, $$2}'
@@ -76,6 +75,7 @@ test-fast: setup ## The quick tests of every environment (below 90 seconds)
 	wait $$airflow && cat "$$said" || { cat "$$said"; exit 1; }
 
 # What GitHub Actions run, each on a machine of its own (docs/ci-cd.md); together they are `make test`.
+.PHONY: lint-workflows setup-trino synth-diff test-unit test-glue test-airflow test-lake test-athena deploy smoke-test release-files
 BASE ?= origin/main
 ENV ?= dev
 
@@ -89,7 +89,7 @@ synth-diff: synth ## What the working tree changes in AWS against BASE=origin/ma
 	PYTHONPATH=.:dags .venv/bin/python -m infra.template_changes "$(BASE)" >dist/synth-diff.md
 
 test-unit: setup ## Kernel, Lambdas, infrastructure, command, local AWS, state machine, workflows; the mutants
-	@$(PYTEST_LOCAL) $(LOCAL_TESTS) tests/mutants
+	@$(PYTEST_LOCAL) $(LOCAL_TESTS) $(wildcard tests/package) tests/mutants
 
 test-glue: setup ## The Glue jobs with Spark, and their crashes
 	@$(PYTEST_GLUE) tests/glue tests/inputs tests/laws
