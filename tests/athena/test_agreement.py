@@ -20,6 +20,7 @@ from ledgerlake.checks import checks
 from tests.athena.engines import JUDGE, QUICK, Refused, difference
 from tests.athena.statements import of_the_project
 
+pytestmark = pytest.mark.timeout(1200)  # the first of them waits for a whole lake
 PAGE = ROOT / "docs" / "athena-sql.md"
 ROW = re.compile(r"^\| `(?P<sql>[^|]+)` \| (?P<quick>[^|]+) \| (?P<judge>[^|]+) \|", re.MULTILINE)
 
