@@ -23,7 +23,9 @@ ROOT = Path(__file__).resolve().parents[2]
 """The repository."""
 REGION = "us-east-1"
 USER = "admin"
-PORTS = ("aws", "airflow")
+PORTS = ("aws", "airflow", "trino")
+ATHENA_ENGINES = ("duckdb", "trino")
+"""What answers the local Athena's queries: the quick one, and the one that Athena is made of."""
 _ADDRESSES = tuple(f"LEDGERLAKE_{name.upper()}" for name in settings.ADDRESSES)
 
 
@@ -126,13 +128,22 @@ class Home:
         """Keep who consumes the queue; it takes effect with the next deployment."""
         self._keep("orchestrator.json", {"orchestrator": name})
 
+    @property
+    def athena(self) -> str:
+        """Which of `ATHENA_ENGINES` answers the lake's queries."""
+        return str(self._kept("athena.json").get("engine", ATHENA_ENGINES[0]))
+
+    def choose_athena(self, engine: str) -> None:
+        """Keep who answers queries; it takes effect with the next one."""
+        self._keep("athena.json", {"engine": engine})
+
     def process_environment(self, inherited: Mapping[str, str]) -> dict[str, str]:
         """`inherited` for a process of this lake: without what would lead it to another AWS account or lake."""
         kept = {name: value for name, value in inherited.items() if not name.startswith(("AWS_", *_ADDRESSES))}
         return kept | self.environment()
 
     def port(self, name: str) -> int:
-        """The port of `aws` or `airflow`, chosen when first asked for and kept."""
+        """The port of one of `PORTS`, chosen when first asked for and kept."""
         if self.addresses:
             return urlsplit(getattr(self.addresses, f"{name}_url")).port or 80
         ports = self._kept("ports.json")

@@ -69,5 +69,7 @@ def answers(home: Home) -> bool:
 
 def _fingerprint() -> str:
     """Of the code that runs inside the process, so that a changed executor is restarted."""
-    files = sorted([*Path(__file__).parent.glob("*.py"), *Path(__file__).parent.glob("aws/*.py")])
+    files = sorted(
+        path for pattern in ("*.py", "aws/*.py", "trino/*.py") for path in Path(__file__).parent.glob(pattern)
+    )
     return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()[:16]

@@ -1,0 +1,68 @@
+"""Every statement of the project that Athena is asked, from where it is written."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from unittest.mock import patch
+
+from cli import backfilling, query_commands
+from cli.connection import Connection
+from cli.demo import ANALYTICS, read_query
+from cli.main import app
+from ledgerlake import catalogue
+from ledgerlake.checks import checks
+from ledgerlake.contracts import DATASETS
+from ledgerlake.letters import figures_sql
+from tests.cli.test_docs import DOCS, commands
+
+
+def of_the_project(lake: Connection) -> dict[str, str]:
+    """Where it is written → the statement."""
+    batch = query_commands.read_ledger(lake).rows[0][0]
+    return {
+        **{f"check {each.name}": each.sql for each in checks()},
+        **{f"analytics {path.stem}": read_query(path)[1] for path in sorted(ANALYTICS.glob("*.sql"))},
+        "figures of the letter": figures_sql(batch),
+        **_of_the_command(lake, batch),
+        **_of_the_pages(),
+        **{
+            f"every column of {table.name}": _whole(table)
+            for table in (*catalogue.delta_tables(), *catalogue.parquet_tables())
+        },
+    }
+
+
+def _of_the_command(lake: Connection, batch: str) -> dict[str, str]:
+    """What `ledger`, `rejects` and `backfill` ask, recorded while they do."""
+    asked: list[str] = []
+
+    def record(to, sql):
+        asked.append(sql)
+        return asking(to, sql)
+
+    asking = query_commands.ask
+    with patch.object(query_commands, "ask", record), patch.object(backfilling, "ask", record):
+        query_commands.read_ledger(lake)
+        query_commands.read_ledger(lake, batch)
+        query_commands.top_reasons(lake)
+        query_commands.sample_rejects(lake, None, 3)
+        for name in DATASETS:
+            query_commands.sample_rejects(lake, name, 5)
+        backfilling._sums(lake, [batch])
+    return {f"command {number}: {sql[:40]}": sql for number, sql in enumerate(asked)}
+
+
+def _of_the_pages() -> dict[str, str]:
+    """`ledgerlake query` in README, docs and help texts."""
+    helped = [command.callback.__doc__ or "" for command in app.registered_commands]
+    texts = [(page.name, page.read_text()) for page in DOCS]
+    texts += [("help", f"`{line.partition('Example: ')[2]}`") for doc in helped for line in doc.splitlines()]
+    said = [(name, shlex.split(each)) for name, text in texts for each in commands(text)]
+    asked = [(name, words[1]) for name, words in said if words[0] == "query" and len(words) > 1]
+    queries = [(name, sql) for name, sql in asked if re.match(r"(?i)\s*(select|with)\b", sql) and "…" not in sql]
+    return {f"{name}: {sql[:60]}": sql for name, sql in queries}
+
+
+def _whole(table: catalogue.Table) -> str:
+    return f"SELECT * FROM {table.name}"
