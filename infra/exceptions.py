@@ -88,8 +88,7 @@ _DELIVERY_WILDCARDS = {
     + rf"kms{_HERE}(key/\*|alias/ledgerlake-\*)$": "A key has an id that nobody knows before it is made; keys are "
     "recognised by the project's tag, or by the service through which they are used.",
     _OURS + rf"glue{_HERE}table/ecommerce_dwh/\*$": "The tables of the one database.",
-    _OURS
-    + rf"logs{_HERE}log-group:(/aws/lambda/|/aws/vendedlogs/states/EcommerceETLPipeline|/ledgerlake/|"
+    _OURS + rf"logs{_HERE}log-group:(/aws/lambda/|/aws/vendedlogs/states/EcommerceETLPipeline|/ledgerlake/|"
     r"airflow-ledgerlake-)\*$": "Log groups of the lake, by the beginning of their names.",
     _OURS + rf"sns{_HERE}ledgerlake-alarms:\*$": "Subscriptions to the one topic, which have ids.",
     _OURS + r"sqs:<AWS::Region>:\*:airflow-celery-\*$": "Of the boundary: MWAA's own queue, in an account of AWS's.",
