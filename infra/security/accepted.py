@@ -86,7 +86,7 @@ SECRETS = (
     Accepted("Secret Keyword", "infra/local/aws_clients.py:*", _LOCAL),
     Accepted("Secret Keyword", "infra/local/home.py:*", _LOCAL),
     Accepted("Secret Keyword", "tests/airflow/conftest.py:*", "What moto is given, which asks for some secret."),
-    Accepted("Secret Keyword", "tests/infra/test_deployment.py:*", _LOCAL),
+    Accepted("Secret Keyword", "tests/local_aws.py:*", _LOCAL),
     Accepted("Secret Keyword", "tests/spark_lake.py:*", _LOCAL),
 )
 
