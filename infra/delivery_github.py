@@ -8,6 +8,7 @@ from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
 from infra import data_plane_access as access
+from infra.delivery_smoke import smoke
 from ledgerlake import places
 
 _ISSUER = "token.actions.githubusercontent.com"
@@ -26,6 +27,8 @@ class GitHub(Construct):
             "DeployedFromGitHub",
             expression=Fn.condition_not(Fn.condition_equals(repository.value_as_string, "")),
         )
+        name = f"ledgerlake-{environment}-{Aws.ACCOUNT_ID}-{Aws.REGION}"
+        lake = s3.Bucket.from_bucket_name(self, "Lake", name)
         trusted = {
             f"{_ISSUER}:aud": "sts.amazonaws.com",
             f"{_ISSUER}:sub": Fn.join(
@@ -40,7 +43,10 @@ class GitHub(Construct):
             "DeployRole",
             description="Deploys from GitHub Actions: uploads a release and has CloudFormation apply it.",
             assumed_by=iam.WebIdentityPrincipal(issuer, conditions={"StringEquals": trusted}),
-            inline_policies={"deploy": access.document(*_deploy(environment, artifacts, execution))},
+            inline_policies={
+                "deploy": access.document(*_deploy(artifacts, execution)),
+                "smoke": access.document(*smoke(environment, lake)),
+            },
         )
         self.role.node.default_child.cfn_options.condition = self.wanted
 
@@ -83,16 +89,22 @@ def _parameters(scope: Construct) -> list[CfnParameter]:
     return parameters
 
 
-def _deploy(environment: str, artifacts: s3.IBucket, execution: iam.IRole) -> list[iam.PolicyStatement]:
-    """What `ledgerlake deploy` and its smoke test ask for; CloudFormation does the rest, with a role of its own."""
+def _deploy(artifacts: s3.IBucket, execution: iam.IRole) -> list[iam.PolicyStatement]:
+    """What `ledgerlake deploy` asks for; CloudFormation does the rest, with a role of its own."""
     look = ["DescribeStacks", "DescribeStackEvents", "GetTemplate", "GetTemplateSummary", "ListStackResources"]
     prepare = ["DescribeChangeSet", "DeleteChangeSet", "ExecuteChangeSet"]
-    change = ["CreateStack", "UpdateStack", "DeleteStack", "CreateChangeSet"]
+    change = ["CreateStack", "UpdateStack", "CreateChangeSet"]
     with_role = {"StringEquals": {"cloudformation:RoleArn": execution.role_arn}}
     return [
         access.allow([f"cloudformation:{each}" for each in look], _stacks(places.DELIVERY_STACK, *_CHANGED)),
         access.allow([f"cloudformation:{each}" for each in prepare], _stacks(*_CHANGED)),
         access.allow([f"cloudformation:{each}" for each in change], _stacks(*_CHANGED), conditions=with_role),
+        access.allow(
+            ["cloudformation:DeleteStack"],
+            _stacks(*_CHANGED),
+            # without a role, CloudFormation takes the one by which the stack was made
+            conditions={"StringEqualsIfExists": {"cloudformation:RoleArn": execution.role_arn}},
+        ),
         access.allow(
             ["iam:PassRole"],
             [execution.role_arn],
@@ -103,23 +115,12 @@ def _deploy(environment: str, artifacts: s3.IBucket, execution: iam.IRole) -> li
             ["s3:ListBucket", "s3:ListBucketVersions", "s3:GetBucketLocation", "s3:GetBucketVersioning"],
             [artifacts.bucket_arn],
         ),
-        *_smoke(environment),
+        # what Airflow no longer has is taken from its folder; of a release nothing is ever removed
+        access.allow(["s3:DeleteObject"], [artifacts.arn_for_objects("airflow/dags/*")]),
+        # in which zones Airflow's network can be; EC2 knows no resource for looking
+        access.allow(["ec2:DescribeVpcEndpointServices", "ec2:DescribeAvailabilityZones"], ["*"]),
     ]
 
 
 def _stacks(*names: str) -> list[str]:
     return [access.arn("cloudformation", f"stack/{name}/*") for name in names]
-
-
-def _smoke(environment: str) -> list[iam.PolicyStatement]:
-    """Look at what was deployed, and ask Airflow whether it knows the DAGs of this release."""
-    airflow = f"ledgerlake-{environment}"
-    return [
-        access.allow(["airflow:GetEnvironment"], [access.arn("airflow", f"environment/{airflow}")]),
-        access.allow(["airflow:InvokeRestApi"], [access.arn("airflow", f"role/{airflow}/Op")]),
-        access.allow(["sqs:GetQueueUrl", "sqs:GetQueueAttributes"], [access.arn("sqs", places.QUEUE)]),
-        access.allow(
-            ["lambda:GetFunctionConfiguration"], [access.arn("lambda", f"function:{places.ARCHIVE_FUNCTION}")]
-        ),
-        access.allow(["states:DescribeStateMachine"], [access.arn("states", f"stateMachine:{places.STATE_MACHINE}")]),
-    ]

@@ -69,6 +69,15 @@ _DELIVERY_WILDCARDS = {
     r"^Resource::<ArtifactsBucket[0-9A-F]+\.Arn>/\*$": "Releases, whose names are hashes of their content.",
     _OURS + r"s3:::ledgerlake-<Environment>-<AWS::AccountId>-<AWS::Region>/\*$": "Of the boundary: no object of "
     "another bucket.",
+    _OURS + r"s3:::ledgerlake-<Environment>-<AWS::AccountId>-<AWS::Region>/(raw|archived)/[a-z_]+/(\*/)?"
+    r"ledgerlake-smoke-\*$": "Files of the smoke test, by its name for them; it removes its own from the archive.",
+    _OURS
+    + r"s3:::ledgerlake-<Environment>-<AWS::AccountId>-<AWS::Region>/(batches|ledger|athena-results)/\*$": "What the "
+    "smoke test reads, and where Athena writes for it.",
+    _OURS + rf"sqs{_HERE}ledgerlake-smoke-\*$": "The queue by which the smoke test hears of the notification.",
+    _OURS + rf"states{_HERE}execution:EcommerceETLPipeline:\*$": "Executions of this one state machine.",
+    _OURS + rf"sns{_HERE}ecommerce-etl-notifications:\*$": "Subscriptions to the one topic, which have ids.",
+    r"^Resource::<ArtifactsBucket[0-9A-F]+\.Arn>/airflow/dags/\*$": "Airflow's folder, which follows the tree.",
     _OURS + r"s3:::ledgerlake-artifacts-\*$": "MWAA's question whether the artifact bucket is encrypted.",
     _OURS + rf"(airflow{_HERE}\*|lambda{_HERE}function:\*|glue{_HERE}job/\*|events{_HERE}rule/StepFunctions\*)$": "Of "
     "the boundary: which of them, the policy of each role says.",

@@ -126,6 +126,29 @@ def test_github_has_no_permission_of_iam_but_to_pass_that_one_role_to_cloudforma
     assert passing["Condition"] == {"StringEquals": {"iam:PassedToService": "cloudformation.amazonaws.com"}}
 
 
+def test_the_smoke_test_delivers_and_removes_its_own_files_only(delivery):
+    _, allowed = _role(delivery, "GitHubDeployRole")
+
+    def may(action, key):
+        arn = f"arn:aws:s3:::{PROD.bucket}/{key}"
+        return any(
+            action in as_list(s["Action"]) and any(fnmatchcase(arn, each) for each in as_list(s["Resource"]))
+            for s in allowed
+        )
+
+    assert may("s3:PutObject", "raw/orders/ledgerlake-smoke-20250401T080000Z.csv")
+    assert may("s3:DeleteObjectVersion", "archived/orders/x/ledgerlake-smoke-20250401T080000Z.csv")
+    for action, key in (
+        ("s3:PutObject", "raw/orders/2025-04-01.csv"),
+        ("s3:DeleteObjectVersion", "archived/orders/x/2025-04-01.csv"),
+        ("s3:DeleteObjectVersion", "raw/orders/2025-04-01.csv"),
+        ("s3:GetObject", "lakehouse-dwh/orders/a"),
+        ("s3:GetObject", "rejected/orders/a"),
+        ("s3:PutObject", places.LEASE),
+    ):
+        assert not may(action, key), (action, key)
+
+
 # --- CloudFormation's role and the boundary
 
 

@@ -200,3 +200,24 @@ def test_a_version_in_raw_is_never_expired(of_type):
         for rule in bucket["LifecycleConfiguration"]["Rules"]:
             covers_raw = rule.get("Prefix", "").startswith("raw") or not rule.get("Prefix")
             assert not (covers_raw and {"ExpirationInDays", "NoncurrentVersionExpiration"} & set(rule)), rule
+
+
+def _lifecycle(of_type) -> list[dict]:
+    (lake,) = [bucket for bucket in of_type("AWS::S3::Bucket").values() if bucket["BucketName"] == PLACES.bucket]
+    return lake["LifecycleConfiguration"]["Rules"]
+
+
+def test_only_scratch_is_expired_while_it_is_current(of_type):
+    expired = {rule["Prefix"] for rule in _lifecycle(of_type) if "ExpirationInDays" in rule}
+    assert expired == {"staging/", places.ATHENA_RESULTS}
+
+
+def test_what_was_archived_becomes_cheaper_and_is_read_at_once_by_a_backfill_all_the_same(of_type):
+    moves = {rule["Prefix"]: rule["Transitions"] for rule in _lifecycle(of_type) if "Transitions" in rule}
+    assert moves == {places.ARCHIVED: [{"StorageClass": "GLACIER_IR", "TransitionInDays": 90}]}
+
+
+def test_uploads_that_were_never_finished_are_cleared_away_everywhere(of_type):
+    (rule,) = [rule for rule in _lifecycle(of_type) if "AbortIncompleteMultipartUpload" in rule]
+    assert "Prefix" not in rule
+    assert rule["AbortIncompleteMultipartUpload"] == {"DaysAfterInitiation": 7}
