@@ -34,15 +34,17 @@ class GitHub(Construct):
             f"{_ISSUER}:sub": Fn.join(
                 "", ["repo:", repository.value_as_string, ":environment:", github_environment.value_as_string]
             ),
-            # a job in an environment has a subject that says nothing of its branch
-            f"{_ISSUER}:ref": f"refs/heads/{branch.value_as_string}",
         }
+        # A job in an environment has a subject that says nothing of its branch. Where IAM does not hand on this claim,
+        # the environment's own rule on GitHub says which branch may use it.
+        from_branch = {f"{_ISSUER}:ref": f"refs/heads/{branch.value_as_string}"}
+        conditions = {"StringEquals": trusted, "StringEqualsIfExists": from_branch}
         issuer = self._issuer(scope, provider.value_as_string)
         self.role = iam.Role(
             self,
             "DeployRole",
             description="Deploys from GitHub Actions: uploads a release and has CloudFormation apply it.",
-            assumed_by=iam.WebIdentityPrincipal(issuer, conditions={"StringEquals": trusted}),
+            assumed_by=iam.WebIdentityPrincipal(issuer, conditions=conditions),
             inline_policies={
                 "deploy": access.document(*_deploy(artifacts, execution)),
                 "smoke": access.document(*smoke(environment, lake)),

@@ -86,8 +86,8 @@ def test_github_deploys_from_one_repository_environment_and_branch(delivery):
         "StringEquals": {
             f"{ISSUER}:aud": "sts.amazonaws.com",
             f"{ISSUER}:sub": "repo:shop/lake:environment:prod",
-            f"{ISSUER}:ref": "refs/heads/main",
-        }
+        },
+        "StringEqualsIfExists": {f"{ISSUER}:ref": "refs/heads/main"},
     }
 
 
