@@ -8,9 +8,10 @@ MAKEFLAGS += --no-print-directory
 PYTEST_LOCAL := PYTHONPATH=.:dags:lambdas .venv/bin/python -m pytest
 PYTEST_GLUE := PYTHONPATH=dags:glue_scripts JAVA_HOME="$$(.venv-glue/bin/python infra/local/java.py)" .venv-glue/bin/python -m pytest
 PYTEST_AIRFLOW := PYTHONPATH=dags:plugins .venv-airflow/bin/python -m pytest
-LOCAL_TESTS := $(wildcard tests/unit tests/infra tests/local tests/cli tests/lambdas tests/step_functions)
+LOCAL_TESTS := $(wildcard tests/unit tests/infra tests/local tests/cli tests/lambdas tests/step_functions tests/workflows)
 
 .PHONY: help setup setup-cli demo test test-laws test-faults test-mutants test-compose test-fast lint down synth
+.PHONY: lint-workflows synth-diff test-unit test-glue test-airflow test-lake test-athena deploy smoke-test release-files
 
 help: ## List the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | awk -F'\t' '{printf "make %-12s %s\n", $$1, $$2}'
@@ -30,7 +31,7 @@ down: ## Stop the lake that `make demo` or `ledgerlake up` started
 synth: setup ## Write state machine, template and their picture again from infra/
 	@PYTHONPATH=.:dags .venv/bin/python -m infra.synth
 
-lint: setup ## Style, types and the fences between the folders
+lint: setup lint-workflows ## Style, types and the fences between the folders; the workflows of GitHub Actions
 	@.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
 	PYTHONPATH=.:dags:plugins:glue_scripts .venv/bin/lint-imports --no-cache
@@ -65,7 +66,7 @@ test-faults: setup ## Kill a process at every boundary of a batch, and a lake's 
 	$(PYTEST_LOCAL) tests/faults/step_functions
 
 test-compose: setup ## Build the images, and run the lake of docker-compose.yaml (needs Docker; about eight minutes)
-	@$(PYTEST_LOCAL) tests/compose
+	@$(PYTEST_LOCAL) -m "not long" tests/compose
 
 test-fast: setup ## The quick tests of every environment (below 90 seconds)
 	@said="$$(mktemp)"
@@ -76,3 +77,41 @@ test-fast: setup ## The quick tests of every environment (below 90 seconds)
 	$(PYTEST_LOCAL) -q -m "not slow" $(LOCAL_TESTS)
 	$(PYTEST_GLUE) -q -m "not slow" tests/glue tests/inputs
 	wait $$airflow && cat "$$said" || { cat "$$said"; exit 1; }
+
+# What GitHub Actions run, each on a machine of its own (docs/ci-cd.md); together they are `make test`.
+BASE ?= origin/main
+ENV ?= dev
+
+lint-workflows: ## The workflows of GitHub Actions: actionlint and zizmor
+	@infra/local/setup.sh workflows
+	.venv-workflows/bin/actionlint -shellcheck .venv-workflows/bin/shellcheck
+	.venv-workflows/bin/zizmor --quiet --offline --pedantic .github
+
+synth-diff: synth ## What the working tree changes in AWS against BASE=origin/main, as dist/synth-diff.md
+	@mkdir -p dist
+	PYTHONPATH=.:dags .venv/bin/python -m infra.template_changes "$(BASE)" >dist/synth-diff.md
+
+test-unit: setup ## Kernel, Lambdas, infrastructure, command, local AWS, state machine, workflows; the mutants
+	@$(PYTEST_LOCAL) $(LOCAL_TESTS) tests/mutants
+
+test-glue: setup ## The Glue jobs with Spark, and their crashes
+	@$(PYTEST_GLUE) tests/glue tests/inputs tests/laws
+	$(PYTEST_GLUE) -m "not long" tests/faults/batch
+
+test-airflow: setup ## The DAGs and their operators, under MWAA's versions
+	@$(PYTEST_AIRFLOW) tests/airflow
+
+test-lake: setup ## Whole lakes, by both orchestrators, on good and bad days
+	@$(PYTEST_LOCAL) tests/e2e
+	$(PYTEST_LOCAL) tests/faults/scheduler
+	$(PYTEST_LOCAL) tests/faults/step_functions
+	$(PYTEST_LOCAL) tests/equality
+
+deploy: setup-cli ## Deploy the tree to ENV=dev, or ENV=prod, with the AWS credentials at hand
+	@.venv/bin/ledgerlake deploy --env "$(ENV)" --yes
+
+smoke-test: setup ## Whether what ENV=dev has is this tree, and answers; changes nothing
+	@SMOKE_TEST="$(ENV)" $(PYTEST_LOCAL) -rA tests/smoke
+
+release-files: package ## What the release TAG=v… has attached: the packages and their checksum, in release/
+	@PYTHONPATH=.:dags .venv/bin/python -m infra.release_files "$(TAG)"

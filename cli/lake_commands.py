@@ -15,7 +15,7 @@ from cli.lease_commands import describe
 from cli.look import Look, progress
 from cli.showing import Format, FormatOption, Rows, show, stdout
 from cli.waiting import airflow_of, look_at
-from infra.local.home import Home
+from infra.local.home import ATHENA_ENGINES, Home
 from ledgerlake import places
 from ledgerlake.settings import ORCHESTRATORS
 
@@ -30,6 +30,12 @@ def up(
         str | None,
         typer.Option(metavar="NAME", help=f"Who runs the pipeline: {' or '.join(ORCHESTRATORS)} (needs no Airflow)."),
     ] = None,
+    athena: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ENGINE", help=f"What answers queries: {' or '.join(ATHENA_ENGINES)} (as Athena, slower)."
+        ),
+    ] = None,
 ) -> None:
     """Start the local lake: AWS, Postgres, Airflow. Safe to repeat.
 
@@ -39,12 +45,21 @@ def up(
 
     home = _local_home(ctx, "up")
     if home.addresses:
-        _confirm(home, fresh=fresh, asked=fresh or no_airflow or orchestrator is not None)
+        _confirm(home, fresh=fresh, asked=fresh or no_airflow or bool(orchestrator or athena))
         return
     chosen = _orchestrator(home, orchestrator, fresh)
+    if athena not in (None, *ATHENA_ENGINES):
+        raise Mistyped(f"there is no engine {athena!r} for Athena", expected=f"one of {', '.join(ATHENA_ENGINES)}")
     with_airflow = not no_airflow and chosen == AIRFLOW
     with stderr.status("starting") as spinner:
-        lake.up(home, fresh=fresh, airflow=with_airflow, orchestrator=chosen, say=lambda text: spinner.update(text))
+        lake.up(
+            home,
+            fresh=fresh,
+            airflow=with_airflow,
+            orchestrator=chosen,
+            athena=athena,
+            say=lambda text: spinner.update(text),
+        )
     stdout.print("The lake is up.")
     if with_airflow:
         tell_airflow(home)

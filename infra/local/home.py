@@ -23,7 +23,9 @@ ROOT = Path(__file__).resolve().parents[2]
 """The repository."""
 REGION = "us-east-1"
 USER = "admin"
-PORTS = ("aws", "airflow")
+PORTS = ("aws", "airflow", "trino")
+ATHENA_ENGINES = ("duckdb", "trino")
+"""What answers the local Athena's queries: the quick one, and the one that Athena is made of."""
 _ADDRESSES = tuple(f"LEDGERLAKE_{name.upper()}" for name in settings.ADDRESSES)
 
 
@@ -36,12 +38,14 @@ class Addresses:
         airflow_url: of Airflow's API, likewise; empty where there is none.
         airflow_browser_url: of its UI, as a person reaches it.
         airflow_password: of its user; empty where the home keeps it.
+        trino_url: of what answers Athena's queries; empty where DuckDB does.
     """
 
     aws_url: str
     airflow_url: str = ""
     airflow_browser_url: str = ""
     airflow_password: str = ""
+    trino_url: str = ""
 
     @classmethod
     def current(cls) -> Addresses | None:
@@ -96,6 +100,11 @@ class Home:
         """(user, password) of the Airflow UI and API."""
         return USER, (self.addresses and self.addresses.airflow_password) or self.secret("airflow_password")
 
+    @property
+    def trino_url(self) -> str:
+        """Of Trino, where it answers the queries."""
+        return self.addresses.trino_url if self.addresses else f"http://127.0.0.1:{self.port('trino')}"
+
     def answering(self) -> bool:
         """Whether somebody listens where the local AWS should be."""
         if self.addresses is None and not (self.folder / "ports.json").exists():
@@ -126,13 +135,24 @@ class Home:
         """Keep who consumes the queue; it takes effect with the next deployment."""
         self._keep("orchestrator.json", {"orchestrator": name})
 
+    @property
+    def athena(self) -> str:
+        """Which of `ATHENA_ENGINES` answers the lake's queries."""
+        if self.addresses:
+            return ATHENA_ENGINES[bool(self.addresses.trino_url)]
+        return str(self._kept("athena.json").get("engine", ATHENA_ENGINES[0]))
+
+    def choose_athena(self, engine: str) -> None:
+        """Keep who answers queries; it takes effect with the next one."""
+        self._keep("athena.json", {"engine": engine})
+
     def process_environment(self, inherited: Mapping[str, str]) -> dict[str, str]:
         """`inherited` for a process of this lake: without what would lead it to another AWS account or lake."""
         kept = {name: value for name, value in inherited.items() if not name.startswith(("AWS_", *_ADDRESSES))}
         return kept | self.environment()
 
     def port(self, name: str) -> int:
-        """The port of `aws` or `airflow`, chosen when first asked for and kept."""
+        """The port of one of `PORTS`, chosen when first asked for and kept."""
         if self.addresses:
             return urlsplit(getattr(self.addresses, f"{name}_url")).port or 80
         ports = self._kept("ports.json")

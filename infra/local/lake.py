@@ -8,13 +8,20 @@ from collections.abc import Callable
 from infra.local import airflow as airflow_components
 from infra.local import deploy, local_aws, postgres, processes
 from infra.local.home import Home, answers
+from infra.local.trino import server as trino
 
 Say = Callable[[str], None]
 KEPT = ("ports.json", "secrets.json")
 
 
 def up(
-    home: Home, *, fresh: bool = False, airflow: bool = True, orchestrator: str | None = None, say: Say = lambda _: None
+    home: Home,
+    *,
+    fresh: bool = False,
+    airflow: bool = True,
+    orchestrator: str | None = None,
+    athena: str | None = None,
+    say: Say = lambda _: None,
 ) -> None:
     """Start what does not run, deploy what has changed, and return when all is healthy.
 
@@ -22,6 +29,7 @@ def up(
         fresh: wipe the home first; all its data is lost.
         airflow: also start Postgres and Airflow.
         orchestrator: who consumes the queue from now on; as before, if not given.
+        athena: what answers queries from now on; as before, if not given.
         say: is told, in a few words each, what is being done.
 
     Raises:
@@ -32,6 +40,8 @@ def up(
         _wipe(home)
     if orchestrator:
         home.choose_orchestrator(orchestrator)
+    if athena:
+        home.choose_athena(athena)
     before = {name for name, state in status(home).items() if state == "running"}
     try:
         _up(home, with_airflow=airflow, say=say)
@@ -44,6 +54,7 @@ def up(
 def _up(home: Home, *, with_airflow: bool, say: Say) -> None:
     say("starting the local AWS")
     local_aws.start(home)
+    _athena(home)
     if with_airflow:
         say("starting Postgres")
         postgres.start(home)
@@ -55,6 +66,17 @@ def _up(home: Home, *, with_airflow: bool, say: Say) -> None:
         say("starting Airflow")
         airflow_components.start(home)
         airflow_components.wait(home, say)
+    if home.athena == trino.NAME:
+        say("waiting for Trino")
+        trino.wait(home)
+
+
+def _athena(home: Home) -> None:
+    """Trino runs where it answers queries, and nowhere else."""
+    if home.athena == trino.NAME:
+        trino.start(home)
+    else:
+        processes.stop(home, trino.NAME)
 
 
 def down(
@@ -71,8 +93,7 @@ def down(
     airflow_components.stop(home, but)
     if "postgres" not in but:
         postgres.stop(home)
-    if "aws" not in but:
-        processes.stop(home, "aws")
+    processes.stop(home, *({"aws", trino.NAME} - but))
     if not but:
         processes.end(processes.left_behind(home), patience=3)
     if purge and home.folder.exists():
@@ -94,7 +115,11 @@ def status(home: Home) -> dict[str, str]:
     """`running` or `stopped`, by component."""
     if home.addresses:
         urls = {"aws": home.addresses.aws_url, "api-server": home.addresses.airflow_url}
+        if home.athena == trino.NAME:
+            urls[trino.NAME] = home.trino_url
         return {name: "running" if url and answers(url) else "stopped" for name, url in urls.items()}
     found = {name: processes.running(home, name) for name in ("aws", *airflow_components.COMPONENTS)}
     found["postgres"] = postgres.running(home)
+    if home.athena == trino.NAME:
+        found[trino.NAME] = processes.running(home, trino.NAME)
     return {name: "running" if runs else "stopped" for name, runs in found.items()}

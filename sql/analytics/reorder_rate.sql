@@ -8,7 +8,7 @@ SELECT
     END AS came_back,
     count(DISTINCT order_id) AS orders,
     count(*) AS items,
-    round(100.0 * sum(CASE WHEN reordered THEN 1 ELSE 0 END) / count(*), 1) AS reordered_percent
+    CAST(100e0 * sum(CASE WHEN reordered THEN 1 ELSE 0 END) / count(*) AS decimal(4, 1)) AS reordered_percent
 FROM order_items
 GROUP BY 1
 ORDER BY 1

@@ -4,7 +4,7 @@ SELECT
     p.department,
     count(*) AS times_ordered,
     count(DISTINCT i.user_id) AS customers,
-    round(100.0 * sum(CASE WHEN i.reordered THEN 1 ELSE 0 END) / count(*), 1) AS reordered_percent
+    CAST(100e0 * sum(CASE WHEN i.reordered THEN 1 ELSE 0 END) / count(*) AS decimal(4, 1)) AS reordered_percent
 FROM order_items i
 JOIN products p ON p.product_id = i.product_id
 GROUP BY p.product_id, p.product_name, p.department

@@ -23,7 +23,9 @@ STANDS_FOR = {
     "SECONDS": "60",
 }
 """What a word in capitals stands for; any other is taken as it is."""
-_COMMAND = re.compile(r"(?:^|&& |; |\$\(|\n)\s*(?:[A-Z_]+=\S+ )*(?:\.venv/bin/|docker compose run --rm )?ledgerlake(?=\s)")
+_COMMAND = re.compile(
+    r"(?:^|&& |; |\$\(|\n)\s*(?:[A-Z_]+=\S+ )*(?:\.venv/bin/|docker compose run --rm )?ledgerlake(?=\s)"
+)
 _TOLD = re.compile(r"\bledgerlake ((?:--\S+ )*)([a-z][a-z-]*)(?: ([a-z][a-z-]*))?")
 
 

@@ -124,8 +124,8 @@ def test_a_target_without_a_table_fails_the_crawl_and_the_others_are_registered(
 def test_athena_reads_a_delta_table_with_the_types_of_the_catalogue(orders, query):
     assert query("SELECT order_id, placed, date, total FROM orders WHERE date >= DATE '2025-04-02' ORDER BY 1") == [
         ["order_id", "placed", "date", "total"],
-        ["2", "2025-04-02 12:30:00.000", "2025-04-02", "20.25"],
-        ["3", "2025-04-03 12:30:00.000", "2025-04-03", None],
+        ["2", "2025-04-02 12:30:00.000 UTC", "2025-04-02", "20.25"],
+        ["3", "2025-04-03 12:30:00.000 UTC", "2025-04-03", None],
     ]
 
 
@@ -190,6 +190,13 @@ def test_arrays_are_unnested_and_joined(client, query):
         ("approx_distinct(1)", "1"),
         ("count_if(1 = 1)", "1"),
         ("date_format(TIMESTAMP '2025-04-01 10:00:00', '%Y-%m')", "2025-04"),
+        ("DATE '2025-04-01' + INTERVAL '1' DAY", "2025-04-02"),
+        ("date_add('day', 3, date_trunc('month', DATE '2025-04-17'))", "2025-04-04"),
+        ("CAST(2.5e0 AS integer) + CAST(-2.5e0 AS bigint)", "0"),
+        ("try_cast('1.5' AS integer)", None),
+        ("try_cast(' 5 ' AS bigint)", "5"),
+        ("from_unixtime(1743501600)", "2025-04-01 10:00:00.000 UTC"),
+        ("5 BETWEEN 4 AND 6.5 AND 5 IN (5, 6) AND DATE '2025-04-01' < TIMESTAMP '2025-04-01 00:00:01'", "true"),
     ],
 )
 def test_an_expression_has_the_value_that_athena_gives(query, expression, expected):
@@ -205,6 +212,14 @@ def test_an_expression_has_the_value_that_athena_gives(query, expression, expect
         ("SELECT order_id FROM orders GROUP BY date", "SYNTAX_ERROR"),
         ("SELECT CAST('five' AS bigint)", "INVALID_CAST_ARGUMENT"),
         ("SELECT no_such_function(1)", "FUNCTION_NOT_FOUND"),
+        ("SELECT 1 / 0", "DIVISION_BY_ZERO"),
+        ("SELECT * FROM orders WHERE date = '2025-04-01'", "TYPE_MISMATCH"),
+        ("SELECT * FROM orders WHERE date BETWEEN '2025-04-01' AND '2025-04-02'", "TYPE_MISMATCH"),
+        ("SELECT * FROM orders o JOIN orders p ON o.order_id = CAST(p.order_id AS varchar)", "TYPE_MISMATCH"),
+        ("WITH a AS (SELECT max(order_id) AS m FROM orders) SELECT * FROM a WHERE m IN ('3')", "TYPE_MISMATCH"),
+        ("SELECT coalesce(total, 'none') FROM orders", "TYPE_MISMATCH"),
+        ("SELECT 'order ' || order_id FROM orders", "FUNCTION_NOT_FOUND"),
+        ("CREATE VIEW mine AS SELECT 1 AS one", "NOT_SUPPORTED"),
     ],
 )
 def test_a_wrong_query_fails_with_athenas_code(orders, query, sql, reason):
@@ -226,6 +241,17 @@ def test_a_result_of_many_rows_comes_in_pages(client, orders, query):
 def test_an_unknown_query_is_an_error(client):
     with pytest.raises(ClientError, match="not found"):
         client("athena").get_query_execution(QueryExecutionId="no-such-query")
+
+
+def test_a_column_without_a_name_is_called_after_its_place(query):
+    assert query("SELECT 1 AS one, count(*), max(2)")[0] == ["one", "_col1", "_col2"]
+
+
+def test_times_are_rounded_to_milliseconds(client, query):
+    declare(client, "timed", {"at": "timestamp"}, "timed/")
+    at = [datetime(2025, 4, 1, 12, 0, 0, microsecond) for microsecond in (1499, 1500)]
+    put_parquet(client, "timed/a.parquet", pa.table({"at": pa.array(at, pa.timestamp("us"))}))
+    assert query("SELECT at FROM timed ORDER BY 1")[1:] == [["2025-04-01 12:00:00.001"], ["2025-04-01 12:00:00.002"]]
 
 
 def test_decimals_keep_their_scale(query):

@@ -1,4 +1,4 @@
-"""Athena: queries run on DuckDB over the catalogue's tables, with Athena's errors and Athena's result files."""
+"""Athena: queries run on DuckDB, or on a real Trino, over the catalogue's tables, with Athena's result files."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import asyncio
 import contextvars
 from typing import Any
 
-from infra.local.aws import athena_results, athena_sql, hooks
+from infra.local.aws import athena_results, athena_sql, athena_trino, hooks
 from infra.local.aws.athena_tables import Catalogue
 from infra.local.aws_clients import client_arguments
 from infra.local.home import Home
@@ -34,6 +34,8 @@ def execute(home: Home, query: str, database: str) -> dict[str, Any]:
     catalogue = Catalogue.of_server(home)
     if answer := athena_sql.utility(query, database, catalogue):
         return answer
+    if home.athena == "trino":
+        return athena_trino.select(home, query, database)
     return athena_sql.select(query, database, catalogue)
 
 

@@ -28,6 +28,8 @@ def not_run(error: duckdb.Error) -> AthenaError:
     said = _one_line(error)
     if column := re.search(r'(?:Referenced column "(\w+)" not found|does not have a column named "(\w+)")', said):
         return AthenaError(f"COLUMN_NOT_FOUND: line 1:1: Column '{column[1] or column[2]}' cannot be resolved")
+    if "division by zero" in said.lower():
+        return AthenaError("DIVISION_BY_ZERO: Division by zero")
     codes = (
         (duckdb.ParserException, "SYNTAX_ERROR: line 1:1"),
         (duckdb.CatalogException, "FUNCTION_NOT_FOUND: line 1:1"),

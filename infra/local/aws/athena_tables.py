@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 from collections import OrderedDict
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -71,12 +72,20 @@ class Catalogue:
         source = f"{database} {name}"
         connection.execute(f'CREATE SCHEMA IF NOT EXISTS "{database}"')
         connection.register(source, rows)
-        projected = ", ".join(_projection(column, rows.schema.names) for column in _columns(table))
+        projected = ", ".join(_projection(name, kind, rows.schema.names) for name, kind in _types(table).items())
         connection.execute(f'CREATE VIEW "{database}"."{name}" AS SELECT {projected} FROM "{source}"')
+
+    def schema(self, tables: Iterable[tuple[str, str]]) -> dict[str, dict[str, dict[str, str]]]:
+        """Database → table → column → type in Trino's words, of those of `tables` that are there."""
+        found: dict[str, dict[str, dict[str, str]]] = {}
+        for database, name in tables:
+            if table := self.find(database, name):
+                found.setdefault(database, {})[name] = _types(table)
+        return found
 
     def _rows(self, table: dict[str, Any]) -> Any:
         location = table["StorageDescriptor"]["Location"]
-        if (table.get("Parameters") or {}).get("table_type", "").lower() == "delta":
+        if _is_delta(table):
             return deltalake.DeltaTable(
                 location.rstrip("/"), storage_options=storage_options(self.home)
             ).to_pyarrow_dataset()
@@ -97,18 +106,30 @@ class Catalogue:
 
 def duckdb_type(hive: str) -> str:
     """`array<string>` and the like in DuckDB's words."""
-    return exp.DataType.build(hive, dialect="hive").sql(dialect="duckdb")
+    dialect = "trino" if hive.endswith("time zone") else "hive"
+    return exp.DataType.build(hive, dialect=dialect).sql(dialect="duckdb")
+
+
+def _is_delta(table: dict[str, Any]) -> bool:
+    return bool((table.get("Parameters") or {}).get("table_type", "").lower() == "delta")
+
+
+def _types(table: dict[str, Any]) -> dict[str, str]:
+    """Column → type. A timestamp of Delta is a moment, so Athena gives it with its zone."""
+    zoned = {"timestamp": "timestamp with time zone"} if _is_delta(table) else {}
+    return {each["Name"]: zoned.get(each["Type"].lower(), each["Type"]) for each in _columns(table)}
 
 
 def _columns(table: dict[str, Any]) -> list[dict[str, str]]:
     return [*table["StorageDescriptor"].get("Columns", []), *(table.get("PartitionKeys") or [])]
 
 
-def _projection(column: dict[str, str], there: list[str]) -> str:
-    name = column["Name"]
+def _projection(name: str, kind: str, there: list[str]) -> str:
     found = next((each for each in there if each.lower() == name.lower()), None)
     value = f'"{found}"' if found else "NULL"
-    return f'CAST({value} AS {duckdb_type(column["Type"])}) AS "{name}"'
+    if kind.startswith("timestamp"):  # Athena has milliseconds, rounded
+        value = f"date_trunc('millisecond', CAST({value} AS {duckdb_type(kind)}) + INTERVAL 500 MICROSECOND)"
+    return f'CAST({value} AS {duckdb_type(kind)}) AS "{name}"'
 
 
 def _hidden(relative: str) -> bool:
