@@ -105,6 +105,14 @@ def test_a_service_waits_for_the_health_of_what_runs_and_for_the_end_of_what_run
         assert condition == ("service_healthy" if on in RUNNING else "service_completed_successfully")
 
 
+def test_no_task_begins_before_the_metadata_is_migrated_and_the_data_plane_deployed():
+    assert {"migrate", "deploy"} <= set(dependencies(SERVICES["scheduler"]))
+    for name in ("api-server", "dag-processor", "triggerer"):
+        assert "migrate" in dependencies(SERVICES[name])
+    assert "prepare" in dependencies(SERVICES["migrate"]), "Airflow reads the secrets that it has made"
+    assert "aws" in dependencies(SERVICES["deploy"])
+
+
 @pytest.mark.parametrize("name", SERVICES)
 def test_the_tree_is_mounted_and_only_read(name):
     mounted = [each for each in SERVICES[name].get("volumes", []) if each.startswith("./")]
