@@ -72,7 +72,7 @@ test-faults: setup ## Kill a process at every boundary of a batch, and a lake's 
 	$(PYTEST_LOCAL) tests/faults/step_functions
 
 test-compose: setup ## Build the images, and run the lake of docker-compose.yaml (needs Docker; about eight minutes)
-	@$(PYTEST_LOCAL) tests/compose
+	@$(PYTEST_LOCAL) -m "not long" tests/compose
 
 test-fast: setup ## The quick tests of every environment (below 90 seconds)
 	@said="$$(mktemp)"

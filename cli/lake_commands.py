@@ -45,7 +45,7 @@ def up(
 
     home = _local_home(ctx, "up")
     if home.addresses:
-        _confirm(home, fresh=fresh, asked=fresh or no_airflow or orchestrator is not None)
+        _confirm(home, fresh=fresh, asked=fresh or no_airflow or bool(orchestrator or athena))
         return
     chosen = _orchestrator(home, orchestrator, fresh)
     if athena not in (None, *ATHENA_ENGINES):

@@ -115,7 +115,7 @@ def from_environment(environ: Mapping[str, str] | None = None) -> Settings:
     return Settings(**values)  # type: ignore[arg-type]
 
 
-ADDRESSES = ("aws_url", "airflow_url", "airflow_browser_url", "airflow_password")
+ADDRESSES = ("aws_url", "airflow_url", "airflow_browser_url", "airflow_password", "trino_url")
 _NOT_SETTINGS = {"home", "bucket", "mwaa_environment", *ADDRESSES}  # each has a function of its own below
 
 

@@ -38,12 +38,14 @@ class Addresses:
         airflow_url: of Airflow's API, likewise; empty where there is none.
         airflow_browser_url: of its UI, as a person reaches it.
         airflow_password: of its user; empty where the home keeps it.
+        trino_url: of what answers Athena's queries; empty where DuckDB does.
     """
 
     aws_url: str
     airflow_url: str = ""
     airflow_browser_url: str = ""
     airflow_password: str = ""
+    trino_url: str = ""
 
     @classmethod
     def current(cls) -> Addresses | None:
@@ -98,6 +100,11 @@ class Home:
         """(user, password) of the Airflow UI and API."""
         return USER, (self.addresses and self.addresses.airflow_password) or self.secret("airflow_password")
 
+    @property
+    def trino_url(self) -> str:
+        """Of Trino, where it answers the queries."""
+        return self.addresses.trino_url if self.addresses else f"http://127.0.0.1:{self.port('trino')}"
+
     def answering(self) -> bool:
         """Whether somebody listens where the local AWS should be."""
         if self.addresses is None and not (self.folder / "ports.json").exists():
@@ -131,6 +138,8 @@ class Home:
     @property
     def athena(self) -> str:
         """Which of `ATHENA_ENGINES` answers the lake's queries."""
+        if self.addresses:
+            return ATHENA_ENGINES[bool(self.addresses.trino_url)]
         return str(self._kept("athena.json").get("engine", ATHENA_ENGINES[0]))
 
     def choose_athena(self, engine: str) -> None:

@@ -115,6 +115,8 @@ def status(home: Home) -> dict[str, str]:
     """`running` or `stopped`, by component."""
     if home.addresses:
         urls = {"aws": home.addresses.aws_url, "api-server": home.addresses.airflow_url}
+        if home.athena == trino.NAME:
+            urls[trino.NAME] = home.trino_url
         return {name: "running" if url and answers(url) else "stopped" for name, url in urls.items()}
     found = {name: processes.running(home, name) for name in ("aws", *airflow_components.COMPONENTS)}
     found["postgres"] = postgres.running(home)

@@ -138,7 +138,9 @@ def lake(engine, tmp_path_factory) -> Iterator[Composed]:
         yield made
     finally:
         made.say("--profile", "*", "down", "--volumes", "--remove-orphans", timeout=180)
-        made.docker("image", "rm", f"ledgerlake-lake:{project}", f"ledgerlake-airflow:{project}")
+        made.docker(
+            "image", "rm", "--force", *(f"ledgerlake-{name}:{project}" for name in ("lake", "airflow", "trino"))
+        )
 
 
 def _copy(folder: Path) -> None:

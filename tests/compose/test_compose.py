@@ -93,6 +93,17 @@ def test_an_edited_job_is_deployed_by_running_the_deployment_again(lake):
     assert "# edited in the tree" in lake.do("exec", "-T", "scheduler", "python", "-c", script)
 
 
+@pytest.mark.long
+def test_with_its_profile_a_trino_answers_athenas_queries(lake):
+    settings = lake.folder / ".env"
+    settings.write_text(f"{settings.read_text()}COMPOSE_PROFILES=trino\nTRINO_URL=http://trino:8080\n")
+    lake.do("up", "-d", "--wait", "--wait-timeout", "600", timeout=900)
+    sql = "SELECT count(*) AS orders, to_hex(checksum(order_id)) <> '' AS checked FROM orders"  # DuckDB has no checksum
+    (found,) = lake.query(sql)
+    assert int(found["orders"]) > 1000
+    assert str(found["checked"]).lower() == "true"
+
+
 def test_it_goes_without_a_trace(lake):
     assert any(lake.left().values()), "else this would find nothing in any case"
     lake.do("down", "--volumes", timeout=120)

@@ -34,7 +34,8 @@ def dependencies(service: dict[str, Any]) -> dict[str, str]:
 
 
 def test_the_services_are_those_that_people_expect():
-    assert set(RUNNING) == {"postgres", "aws", "api-server", "scheduler", "dag-processor", "triggerer"}
+    assert set(RUNNING) == {"postgres", "aws", "api-server", "scheduler", "dag-processor", "triggerer", "trino"}
+    assert RUNNING["trino"]["profiles"] == ["trino"], "it is not for everybody"
     assert set(ONCE) == {"prepare", "deploy", "migrate"}
 
 
@@ -143,7 +144,7 @@ def test_the_example_of_the_settings_sets_nothing_and_names_them_all():
     lines = [line for line in (ROOT / ".env.example").read_text().splitlines() if line]
     assert all(line.startswith("#") for line in lines)
     named = {found[1] for line in lines if (found := re.match(r"#([A-Z_]+)=", line))}
-    read = set(re.findall(r"\$\{([A-Z_]+)", FILE.read_text())) - {"COMPOSE_PROJECT_NAME"}
+    read = set(re.findall(r"\$\{([A-Z_]+)", FILE.read_text())) - {"COMPOSE_PROJECT_NAME"} | {"COMPOSE_PROFILES"}
     read |= {"LEDGERLAKE_GATE", "LEDGERLAKE_ORCHESTRATOR", *SERVICES["prepare"]["build"]["args"]}
     assert named == read
 

@@ -10,7 +10,7 @@ import requests
 from infra.local.aws import athena_results
 from infra.local.aws.athena_errors import AthenaError
 from infra.local.home import Home
-from infra.local.trino import client, server
+from infra.local.trino import client
 
 _NAMES = {"real": "float"}
 """Where Athena's result metadata has another name for a type."""
@@ -23,11 +23,11 @@ def select(home: Home, query: str, database: str) -> dict[str, Any]:
         AthenaError: Trino refused it, in its own words, which are Athena's; or Trino does not run.
     """
     try:
-        answer = client.ask(server.url(home), query.strip().rstrip(";"), database)
+        answer = client.ask(home.trino_url, query.strip().rstrip(";"), database)
     except client.TrinoError as error:
         raise AthenaError(str(error)) from error
     except requests.RequestException as error:
-        raise AthenaError(f"GENERIC_INTERNAL_ERROR: Trino does not answer at {server.url(home)}: {error}") from error
+        raise AthenaError(f"GENERIC_INTERNAL_ERROR: Trino does not answer at {home.trino_url}: {error}") from error
     return {
         "columns": answer.columns,
         "column_types": [_name(each) for each in answer.types],

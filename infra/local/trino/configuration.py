@@ -27,16 +27,17 @@ JVM = (
 )
 
 
-def write(home: Home, server: Path, port: int) -> Path:
+def write(home: Home, server: Path, port: int, *, bind: str = "127.0.0.1") -> Path:
     """Write `config.properties`, `log.properties` and the catalogues; returns their folder.
 
     Args:
         server: the unpacked server, whose plugins are used.
+        bind: the address it listens on; nobody but this machine should reach it.
     """
     folder = home.folder / "trino" / "etc"
     (folder / "catalog").mkdir(parents=True, exist_ok=True)
     files: dict[str, dict[str, Any]] = {
-        "config.properties": _node(folder, server, port),
+        "config.properties": _node(folder, server, port, bind),
         "log.properties": {"io.trino": "WARN"},
         f"catalog/{CATALOG}.properties": {"connector.name": "hive", **_hive(), **_lake(home)},
         f"catalog/{_DELTA}.properties": {"connector.name": "delta_lake", **_delta(), **_lake(home)},
@@ -46,13 +47,13 @@ def write(home: Home, server: Path, port: int) -> Path:
     return folder
 
 
-def _node(folder: Path, server: Path, port: int) -> dict[str, Any]:
+def _node(folder: Path, server: Path, port: int, bind: str) -> dict[str, Any]:
     return {
         "coordinator": "true",
         "node-scheduler.include-coordinator": "true",
         "node.environment": "local",
         "node.internal-address": "127.0.0.1",
-        "node.bind-ip": "127.0.0.1",
+        "node.bind-ip": bind,
         "http-server.http.port": port,
         "discovery.uri": f"http://127.0.0.1:{port}",
         "plugin.dir": server / "plugin",

@@ -17,10 +17,6 @@ NAME = "trino"
 _PATIENCE = 120
 
 
-def url(home: Home) -> str:
-    return f"http://127.0.0.1:{home.port(NAME)}"
-
-
 def start(home: Home) -> None:
     """Start it unless it runs already with today's configuration; returns at once.
 
@@ -30,7 +26,7 @@ def start(home: Home) -> None:
     server, java_home = installed()
     etc = configuration.write(home, server, home.port(NAME))
     data = home.folder / "trino"
-    argv = _command(server, java_home, etc, data)
+    argv = command(server, java_home, etc, data)
     fingerprint = _fingerprint(argv, etc)
     if processes.current(home, NAME, fingerprint):
         return
@@ -54,7 +50,8 @@ def installed() -> tuple[Path, Path]:
     return files.folder(), found
 
 
-def _command(server: Path, java_home: Path, etc: Path, data: Path) -> list[str]:
+def command(server: Path, java_home: Path, etc: Path, data: Path) -> list[str]:
+    """What is run, with the configuration in `etc` and its own files in `data`."""
     return [
         str(java_home / "bin" / "java"),
         "-cp",
@@ -83,6 +80,6 @@ def wait(home: Home) -> None:
 
 def answers(home: Home) -> bool:
     try:
-        return client.ask(url(home), "SELECT 1", "default").rows == [[1]]
+        return client.ask(home.trino_url, "SELECT 1", "default").rows == [[1]]
     except (requests.RequestException, client.TrinoError):
         return False
