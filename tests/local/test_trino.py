@@ -142,5 +142,5 @@ def test_values_are_written_as_athena_writes_them(home, monkeypatch):
 
 
 def test_a_trino_that_does_not_answer_is_a_query_that_failed(home):
-    with pytest.raises(AthenaError, match=f"Trino does not answer at {server.url(home)}"):
+    with pytest.raises(AthenaError, match=f"Trino does not answer at {home.trino_url}"):
         athena_trino.select(home, "SELECT 1", "shop")
