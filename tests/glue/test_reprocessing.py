@@ -175,7 +175,8 @@ def test_a_finished_job_started_again_does_not_bring_back_what_was_released_sinc
     assert len(lake.parked("order_items")) == 1
     lake.deliver("orders", "o.csv", orders(order(1)))
     lake.run()
-    version = lake.table("order_items").version()
+    version, entries = lake.table("order_items").version(), lake.ledger()
     lake.job("order_items", first.batch_id)
     assert lake.parked("order_items") == []
     assert lake.table("order_items").version() == version
+    assert lake.ledger() == entries
