@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import csv
 import io
+from bisect import bisect_right
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import BinaryIO
 
 from ledgerlake_spark.csv_header import read_header
+from ledgerlake_spark.plain_lines import PlainLines
 
 _LONGEST = 1 << 26
 """Characters of a field: what a quote that is never closed swallows must not fill the memory."""
@@ -21,14 +23,19 @@ def originals(stream: BinaryIO, rows: Iterable[int], delimiter: str = ",") -> di
         stream: the unzipped bytes of a file that `Rows` could read.
         rows: numbers as in `_source_row`.
     """
-    wanted = set(rows)
-    last = max(wanted, default=0)
-    found: dict[int, str] = {}
-    for number, text in enumerate(_records(stream, delimiter), 1):
-        if number in wanted:
-            found[number] = text
-        if number >= last:
-            break
+    wanted = sorted(set(rows))
+    rest = read_header(stream, delimiter).rest
+    if rest is None or not wanted:
+        return {}
+    lines = PlainLines(rest)  # type: ignore[arg-type]
+    found = dict(lines.texts(wanted))
+    left = set(wanted[bisect_right(wanted, lines.count) :])
+    if left:
+        for number, text in enumerate(_records(lines.rest, delimiter), lines.count + 1):
+            if number in left:
+                found[number] = text
+            if number >= wanted[-1]:
+                break
     return found
 
 
@@ -50,7 +57,7 @@ def judge_quotes(stream: BinaryIO, delimiter: str) -> Quotes:
     """Look at every row of a file that goes over several lines."""
     torn, number, text = set(), 0, ""
     try:
-        for number, text in enumerate(_records(stream, delimiter), 1):
+        for number, text in enumerate(_records(read_header(stream, delimiter).rest, delimiter), 1):
             if ("\n" in text or "\r" in text) and _strictly(text, delimiter):
                 torn.add(number)
     except csv.Error:  # a field longer than any that is meant
@@ -67,9 +74,12 @@ def _strictly(record: str, delimiter: str) -> str:
     return ""
 
 
-def _records(stream: BinaryIO, delimiter: str) -> Iterator[str]:
-    """The records after the header as text; empty lines do not count, as in `Rows`."""
-    rest = read_header(stream, delimiter).rest
+def _records(rest: BinaryIO | None, delimiter: str) -> Iterator[str]:
+    """The records as text; empty lines do not count, as in `Rows`.
+
+    Args:
+        rest: the bytes after the header; None where there are none.
+    """
     if rest is None:
         return
     taken: list[str] = []

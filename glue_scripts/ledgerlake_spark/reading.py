@@ -1,4 +1,4 @@
-"""A batch's files as one DataFrame of text: each file is parsed by Arrow in one Spark task."""
+"""A batch's files as one DataFrame: each file is parsed by Arrow in one Spark task, and typed as far as it is plain."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from collections.abc import Callable, Iterator, Mapping
 
 import pyarrow as pa
 from pyspark.sql import DataFrame, SparkSession
-from pyspark.sql.types import IntegerType, LongType, StringType, StructField, StructType
 
-from ledgerlake.contracts import Dataset
+from ledgerlake.contracts import Column, Dataset
 from ledgerlake.deliveries import Delivery
 from ledgerlake_spark.csv_files import BrokenFile, Rows
 from ledgerlake_spark.objects import Missing, open_delivery
+from ledgerlake_spark.plain_values import ARROW_TYPES, AS_WRITTEN, left_over, plain
 
 _TASKS_PER_CORE = 4
 """A task costs as much as reading a megabyte, so many small files share one; large ones spread out."""
@@ -27,17 +27,18 @@ def read_deliveries(
     bucket: str,
     broken: Mapping[int, str] | None = None,
 ) -> DataFrame:
-    """Every row of the given deliveries as text, and one closing row for each delivery.
+    """Every row of the given deliveries, and one closing row for each delivery.
 
     Args:
         deliveries: by the number that stands for them in `_delivery`.
         broken: deliveries found unreadable in an earlier pass, with the reason; they are not opened.
 
     Returns:
-        The contract's columns as text; `_delivery`; `_source_row` (from 1; NULL in closing rows);
-        `_problem` (why the row, or in a closing row the file, could not be read);
-        `_rows_read` (in closing rows only) and `_unknown` (in closing rows: a JSON list of the
-        file's columns that the contract does not have).
+        The contract's columns, typed where their text is plain, else NULL; for each column that is no text,
+        `_text_<column>`: its text where that is not plain or is to be shown, else NULL; `_delivery`;
+        `_source_row` (from 1; NULL in closing rows); `_problem` (why the row, or in a closing row the file,
+        could not be read); `_rows_read` (in closing rows only) and `_unknown` (in closing rows: a JSON list of
+        the file's columns that the contract does not have).
     """
     tasks = _dealt(deliveries, _TASKS_PER_CORE * spark.sparkContext.defaultParallelism)
     files = spark.range(0, len(tasks), 1, len(tasks))
@@ -51,17 +52,15 @@ def _dealt(deliveries: Mapping[int, Delivery], most: int) -> list[list[tuple[int
     return [largest_first[task::tasks] for task in range(tasks)]
 
 
-def _schema(dataset: Dataset) -> StructType:
-    return StructType(
-        [
-            *(StructField(name, StringType()) for name in dataset.column_names),
-            StructField("_source_row", LongType()),
-            StructField("_problem", StringType()),
-            StructField("_delivery", IntegerType()),
-            StructField("_rows_read", LongType()),
-            StructField("_unknown", StringType()),
-        ]
-    )
+def _schema(dataset: Dataset) -> str:
+    names = ", ".join(f"`{column.name}` {column.type}" for column in dataset.columns)
+    texts = "".join(f", `{text_name(column)}` string" for column in dataset.columns if column.type != "string")
+    return f"{names}{texts}, _source_row bigint, _problem string, _delivery int, _rows_read bigint, _unknown string"
+
+
+def text_name(column: Column) -> str:
+    """The column beside one that is no text, for texts that are not plain."""
+    return f"_text_{column.name}"
 
 
 def _reader(
@@ -84,7 +83,7 @@ def _read_one(
     if problem is None:
         try:
             for batch in rows:
-                yield _with_delivery(batch, number)
+                yield _with_delivery(dataset, batch, number)
         except BrokenFile as error:
             problem = str(error)
         except Missing:
@@ -98,28 +97,46 @@ def _unknown_format(dataset: Dataset, delivery: Delivery) -> str | None:
     return f"unknown_format: {delivery.key.rpartition('/')[2]} does not end in {' or '.join(dataset.formats)}"
 
 
-def _with_delivery(batch: pa.RecordBatch, number: int) -> pa.RecordBatch:
+def _with_delivery(dataset: Dataset, batch: pa.RecordBatch, number: int) -> pa.RecordBatch:
     size = batch.num_rows
-    constant = [
-        pa.repeat(pa.scalar(number, pa.int32()), size),
-        pa.nulls(size, pa.int64()),
-        pa.nulls(size, pa.string()),
-    ]
-    return pa.RecordBatch.from_arrays(
-        [*batch.columns, *constant], [*batch.schema.names, "_delivery", "_rows_read", "_unknown"]
+    typed = [_typed(dataset, column, batch[column.name]) for column in dataset.columns]
+    return _record_batch(
+        dataset,
+        [values for values, _ in typed],
+        [texts for _, texts in typed if texts is not None],
+        _source_row=batch["_source_row"],
+        _problem=batch["_problem"],
+        _delivery=pa.repeat(pa.scalar(number, pa.int32()), size),
+        _rows_read=pa.nulls(size, pa.int64()),
+        _unknown=pa.nulls(size, pa.string()),
     )
+
+
+def _typed(dataset: Dataset, column: Column, texts: pa.Array) -> tuple[pa.Array, pa.Array | None]:
+    """The plain values of a column, and the texts that Spark needs; a column of text is left as it is."""
+    if column.type == "string":
+        return texts, None
+    values = plain(texts, column, dataset.null_words)
+    is_shown = column.type not in AS_WRITTEN and any(column.name in rule.shows for rule in dataset.rules)
+    return values, texts if is_shown else left_over(texts, values)
 
 
 def _closing_row(dataset: Dataset, number: int, rows: Rows, problem: str | None) -> pa.RecordBatch:
-    texts = [pa.nulls(1, pa.string()) for _ in dataset.columns]
-    return pa.RecordBatch.from_arrays(
-        [
-            *texts,
-            pa.nulls(1, pa.int64()),
-            pa.array([problem], pa.string()),
-            pa.array([number], pa.int32()),
-            pa.array([rows.count], pa.int64()),
-            pa.array([json.dumps(rows.unknown)], pa.string()),
-        ],
-        [*dataset.column_names, "_source_row", "_problem", "_delivery", "_rows_read", "_unknown"],
+    return _record_batch(
+        dataset,
+        [pa.nulls(1, ARROW_TYPES[column.type]) for column in dataset.columns],
+        [pa.nulls(1, pa.string()) for column in dataset.columns if column.type != "string"],
+        _source_row=pa.nulls(1, pa.int64()),
+        _problem=pa.array([problem], pa.string()),
+        _delivery=pa.array([number], pa.int32()),
+        _rows_read=pa.array([rows.count], pa.int64()),
+        _unknown=pa.array([json.dumps(rows.unknown)], pa.string()),
     )
+
+
+def _record_batch(
+    dataset: Dataset, values: list[pa.Array], texts: list[pa.Array], **others: pa.Array
+) -> pa.RecordBatch:
+    text_names = [text_name(column) for column in dataset.columns if column.type != "string"]
+    names = [*dataset.column_names, *text_names, *others]
+    return pa.RecordBatch.from_arrays([*values, *texts, *others.values()], names)

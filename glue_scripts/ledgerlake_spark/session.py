@@ -21,6 +21,9 @@ _SETTINGS = {
     # Columns that are made of columns made of columns: to infer filters from them took Spark half of a
     # small batch's time. The filters that spare us files are written out.
     "spark.sql.constraintPropagation.enabled": "false",
+    # Java never compiles a method above 8000 bytes, so one that Spark has generated for a whole stage would be
+    # interpreted, row by row. Above this limit Spark generates smaller ones.
+    "spark.sql.codegen.hugeMethodLimit": "8000",
 }
 
 

@@ -28,11 +28,16 @@ _PATTERNS = {
 _FIRST, _LAST = "timestamp'0001-01-01 00:00:00Z'", "timestamp'9999-12-31 23:59:59.999999Z'"
 
 
-def text_of(column: Column, dataset: Dataset) -> str:
-    """SQL for the field without surrounding blanks, NULL where the contract sees no value in it."""
-    trimmed = f"btrim(`{column.name}`, {_BLANKS})"
+def text_of(column: Column, dataset: Dataset, field: str = "") -> str:
+    """SQL for the field without surrounding blanks, NULL where the contract sees no value in it.
+
+    Args:
+        field: the column that holds the text, when it is another than that of the contract.
+    """
+    field = f"`{field or column.name}`"
+    trimmed = f"btrim({field}, {_BLANKS})"
     words = ", ".join(literal(word.lower()) for word in ("", *dataset.null_words))
-    return f"if(lower({trimmed}) in ({words}), null, {'`' + column.name + '`' if column.type == 'string' else trimmed})"
+    return f"if(lower({trimmed}) in ({words}), null, {field if column.type == 'string' else trimmed})"
 
 
 def value_of(column: Column, text: str) -> str:

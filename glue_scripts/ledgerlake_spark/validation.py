@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from ledgerlake.contracts import Dataset
+from ledgerlake.contracts import Column, Dataset
+from ledgerlake_spark.reading import text_name
 from ledgerlake_spark.shown import shown_sql
 from ledgerlake_spark.typing_rules import text_of, value_of
 
@@ -32,10 +33,15 @@ def validate(rows: DataFrame, dataset: Dataset) -> DataFrame:
         The columns of `rows`, those of the contract now typed, and `_reasons`: an array of texts
         `<rule>: <column>=<value>`, NULL for a row that breaks none. A rule that is NULL is broken.
     """
-    texts = rows.select("*", *(F.expr(text_of(c, dataset)).alias(f"_text_{c.name}") for c in dataset.columns))
+    others = [name for name in rows.columns if name.startswith("_") and not name.startswith("_text_")]
+    texts = rows.select(
+        *(column.name for column in dataset.columns if column.type != "string"),
+        *(F.expr(text_of(column, dataset, _field(column))).alias(f"_text_{column.name}") for column in dataset.columns),
+        *others,
+    )
     typed = texts.select(
-        *(F.expr(value_of(c, f"_text_{c.name}")).alias(c.name) for c in dataset.columns),
-        *(F.col(name) for name in texts.columns if name.startswith("_")),
+        *(F.expr(_value(column)).alias(column.name) for column in dataset.columns),
+        *(name for name in texts.columns if name.startswith("_")),
     )
     tests = _tests(dataset)
     flags = " | ".join(f"if({test.broken}, {1 << bit}L, 0L)" for bit, test in enumerate(tests))
@@ -48,12 +54,22 @@ def validate(rows: DataFrame, dataset: Dataset) -> DataFrame:
     return judged.drop("_broken", *(f"_text_{name}" for name in dataset.column_names))
 
 
+def _field(column: Column) -> str:
+    return column.name if column.type == "string" else text_name(column)
+
+
+def _value(column: Column) -> str:
+    text = f"_text_{column.name}"
+    return text if column.type == "string" else f"coalesce(`{column.name}`, {value_of(column, text)})"
+
+
 def _tests(dataset: Dataset) -> list[_Test]:
     tests = [_Test("_problem is not null", "_problem")]
     for column in dataset.columns:
         text = f"_text_{column.name}"
         if column.required:
-            tests.append(_Test(f"_problem is null and {text} is null", f"'required: {column.name} is empty'"))
+            empty = f"{text} is null and `{column.name}` is null"
+            tests.append(_Test(f"_problem is null and {empty}", f"'required: {column.name} is empty'"))
         if column.type != "string":
             tests.append(
                 _Test(
@@ -64,7 +80,7 @@ def _tests(dataset: Dataset) -> list[_Test]:
     for rule in dataset.rules:
         # A row whose columns could not be read is told that, not also what follows from it.
         known = " and ".join(f"({_known(dataset, name)})" for name in rule.shows)
-        shown = ", ', ', ".join(f"'{name}=', coalesce({shown_sql(f'_text_{name}')}, '')" for name in rule.shows)
+        shown = ", ', ', ".join(f"'{name}=', coalesce({shown_sql(_written(name))}, '')" for name in rule.shows)
         tests.append(
             _Test(
                 f"_problem is null and {known} and not coalesce(({rule.predicate}), false)",
@@ -74,6 +90,11 @@ def _tests(dataset: Dataset) -> list[_Test]:
     if len(tests) > _BITS:
         raise ValueError(f"{dataset.name} has {len(tests)} tests, of which a row's flags hold {_BITS}")
     return tests
+
+
+def _written(name: str) -> str:
+    """SQL for the text of the field; of a plain value of which no text is kept it is the value's own."""
+    return f"coalesce(_text_{name}, cast(`{name}` as string))"
 
 
 def _known(dataset: Dataset, name: str) -> str:

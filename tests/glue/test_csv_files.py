@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ledgerlake.contracts import Column, Dataset
-from ledgerlake_spark import csv_files
+from ledgerlake_spark import csv_files, plain_lines
 from ledgerlake_spark.csv_files import BrokenFile, Rows
 from ledgerlake_spark.originals import originals
 
@@ -147,6 +147,18 @@ def test_reader_and_originals_number_the_same_rows_in_every_short_text():
                 continue
             assert list(originals(io.BytesIO(body), range(1, 9))) == numbers, body
     assert faults == {"unclosed_quote"}
+
+
+@pytest.mark.slow
+def test_the_text_of_a_row_is_the_same_in_whatever_block_its_line_lies(monkeypatch):
+    for length in range(1, 6):
+        for characters in itertools.product('x",\n\r', repeat=length):
+            body = ("a,b\n7,8\n" + "".join(characters) + "\n").encode()
+            monkeypatch.setattr(plain_lines, "_BLOCK", 1 << 20)
+            whole = originals(io.BytesIO(body), range(1, 9))
+            monkeypatch.setattr(plain_lines, "_BLOCK", 2)
+            assert originals(io.BytesIO(body), range(1, 9)) == whole, body
+            assert originals(io.BytesIO(body), [2]) == {n: text for n, text in whole.items() if n == 2}, body
 
 
 def test_rows_of_the_wrong_width_keep_their_number_also_across_blocks(monkeypatch):

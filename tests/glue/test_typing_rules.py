@@ -7,9 +7,11 @@ import random
 import re
 from datetime import UTC, date, datetime, timedelta, timezone
 
+import pyarrow as pa
 import pytest
 
 from ledgerlake.contracts import Column, Dataset
+from ledgerlake_spark.plain_values import AS_WRITTEN, left_over, plain
 from ledgerlake_spark.session import prepare
 from ledgerlake_spark.typing_rules import text_of, value_of
 
@@ -140,3 +142,44 @@ def test_a_text_is_a_value_exactly_when_plain_python_says_so(spark, column):
     assert not wrong
     accepted = sum(row.value is not None for row in found)
     assert accepted > 10, "so few values prove little"
+
+
+PLAIN = {
+    "bigint": ["0", "7", "-7", "17850", "123456789012345678"],
+    "int": ["0", "7", "-7", "17850", "999999999"],
+    "double": ["0", "-0", "12", "-12.50", "0.01", "123456789012345.5"],
+    "boolean": ["0", "1", "true", "false"],
+    "date": ["2025-04-01", "2024-02-29", "1900-01-01"],
+    "timestamp": ["2025-04-01T08:09:10", "2024-02-29 23:59:59", "1900-01-01T00:00:00"],
+}
+
+
+@pytest.mark.parametrize("column", COLUMNS, ids=lambda c: f"{c.type} {c.thousands or 'no'} {c.decimal}")
+def test_what_arrow_types_is_what_plain_python_says_and_the_rest_is_left_to_spark(column):
+    every = [*texts(), *PLAIN[column.type], "", " ", "2025-02-29", "2025-13-01", "2025-04-31", "2025-04-00"]
+    values = plain(pa.array([*every, None]), column)
+    wrong = {
+        text: (value, model(text, column))
+        for text, value in zip(every, values.to_pylist(), strict=False)
+        if value is not None and (value != model(text, column) or str(value).startswith("-0.0"))
+    }
+    assert not wrong
+    left = left_over(pa.array([*every, None]), values).to_pylist()
+    assert [text for text in left if text] == [
+        text for text, value in zip(every, values.to_pylist(), strict=False) if value is None and text
+    ]
+    assert not any(text == "" for text in left), "an empty field is no value, whatever its type"
+
+
+@pytest.mark.parametrize("kind", PLAIN)
+def test_values_as_producers_mostly_write_them_are_plain(kind):
+    values = plain(pa.array(PLAIN[kind]), column(kind)).to_pylist()
+    assert None not in values
+    if kind in AS_WRITTEN:
+        assert [str(value) for value in values] == PLAIN[kind], "what people are shown is what was written"
+
+
+def test_a_plain_text_that_means_no_value_is_left_to_spark():
+    words = ("-1", "0", "null")
+    assert plain(pa.array(["-1", "0", "1"]), column("int"), words).to_pylist() == [None, None, 1]
+    assert plain(pa.array(["0", "true"]), column("boolean"), words).to_pylist() == [None, True]

@@ -1,0 +1,1 @@
+"""Other ways to load the same files, written as their users write them."""

@@ -1,0 +1,72 @@
+"""A lake in a bucket of the lab: deliveries, plans, and what its tables hold."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import duckdb
+from deltalake import DeltaTable
+
+from benchmarks.lab import Lab
+from ledgerlake import batch, places
+from ledgerlake.batch import Batch
+from ledgerlake.settings import Settings
+
+COLUMNS = (
+    "id, order_id, user_id, days_since_prior_order, product_id, add_to_cart_order, reordered, order_timestamp, date"
+)
+
+
+class Lake:
+    """One bucket."""
+
+    def __init__(self, lab: Lab, name: str) -> None:
+        self.lab, self.s3, self.bucket = lab, lab.s3, lab.bucket(name)
+
+    def deliver(self, dataset: str, files: Iterable[Path]) -> None:
+        """Upload the files in their order."""
+        for file in files:
+            self.s3.upload_file(str(file), self.bucket, f"{places.raw_prefix(dataset)}{file.name}")
+
+    def plan(self) -> Batch:
+        """A batch of everything that waits."""
+        planned = batch.plan(self.s3, self.bucket, Settings(gate="any"), datetime.now(UTC) + timedelta(seconds=5)).batch
+        assert planned is not None, "nothing waits"
+        return planned
+
+    def copy_tables(self, other: Lake, *datasets: str) -> None:
+        """Take over the tables of another lake, as they are."""
+        for dataset in datasets:
+            pages = self.s3.get_paginator("list_objects_v2").paginate(
+                Bucket=other.bucket, Prefix=places.table_prefix(dataset)
+            )
+            for entry in (entry for page in pages for entry in page.get("Contents", [])):
+                source = {"Bucket": other.bucket, "Key": entry["Key"]}
+                self.s3.copy_object(CopySource=source, Bucket=self.bucket, Key=entry["Key"])
+
+    def checksum(self, prefix: str, columns: str = COLUMNS) -> tuple[Any, ...]:
+        """Rows, sums and a checksum over `columns` of a Delta table of order items."""
+        options = {
+            "AWS_ENDPOINT_URL": self.lab.endpoint_url,
+            "AWS_ACCESS_KEY_ID": "test",
+            "AWS_SECRET_ACCESS_KEY": "test",
+            "AWS_REGION": "us-east-1",
+            "AWS_ALLOW_HTTP": "true",
+        }
+        rows = DeltaTable(f"s3://{self.bucket}/{prefix.rstrip('/')}", storage_options=options).to_pyarrow_dataset()
+        with duckdb.connect() as connection:
+            connection.register("rows", rows)
+            connection.execute("set timezone = 'UTC'")
+            typed = ", ".join(
+                "cast(order_timestamp as timestamp) as order_timestamp" if name == "order_timestamp" else name
+                for name in columns.split(", ")
+            )
+            found = connection.execute(
+                f"select count(*), count(distinct id), sum(id), sum(product_id), bit_xor(hash(row({columns}))) "
+                f"from (select {typed} from rows)"
+            ).fetchone()
+        assert found is not None
+        return found
