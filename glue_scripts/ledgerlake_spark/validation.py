@@ -9,7 +9,7 @@ from pyspark.sql import functions as F
 
 from ledgerlake.contracts import Column, Dataset
 from ledgerlake_spark.reading import text_name
-from ledgerlake_spark.shown import shown_sql
+from ledgerlake_spark.shown import literal, shown_sql
 from ledgerlake_spark.typing_rules import text_of, value_of
 
 _BITS = 62  # of a bigint that are safe to use as flags
@@ -17,10 +17,14 @@ _BITS = 62  # of a bigint that are safe to use as flags
 
 @dataclass(frozen=True)
 class _Test:
-    """SQL that is true for a row that breaks a rule, and SQL for what a person is told."""
+    """SQL that is true for a row that breaks a rule, and what a person is told.
+
+    Args:
+        reason: words, each followed by the text of the column named after it; the last may stand alone.
+    """
 
     broken: str
-    reason: str
+    reason: tuple[tuple[str, str | None], ...]
 
 
 def validate(rows: DataFrame, dataset: Dataset) -> DataFrame:
@@ -46,11 +50,8 @@ def validate(rows: DataFrame, dataset: Dataset) -> DataFrame:
     tests = _tests(dataset)
     flags = " | ".join(f"if({test.broken}, {1 << bit}L, 0L)" for bit, test in enumerate(tests))
     flagged = typed.withColumn("_broken", F.expr(f"if(_source_row is null, 0L, {flags})"))
-    reasons = ", ".join(f"if(_broken & {1 << bit}L != 0, {test.reason}, null)" for bit, test in enumerate(tests))
-    # The array is built for broken rows only: they are few, and texts are dear.
-    judged = flagged.withColumn(
-        "_reasons", F.expr(f"if(_broken = 0, null, filter(array({reasons}), r -> r is not null))")
-    )
+    # Texts are put together for broken rows only: they are few, and texts are dear.
+    judged = flagged.withColumn("_reasons", F.expr(f"if(_broken = 0, null, {_reasons(dataset, tests)})"))
     return judged.drop("_broken", *(f"_text_{name}" for name in dataset.column_names))
 
 
@@ -63,38 +64,43 @@ def _value(column: Column) -> str:
     return text if column.type == "string" else f"coalesce(`{column.name}`, {value_of(column, text)})"
 
 
+def _reasons(dataset: Dataset, tests: list[_Test]) -> str:
+    """SQL for the reasons of a broken row. As data, not as a branch for each test: it is code that Spark compiles."""
+    places = {None: "null", "_problem": "0"} | {name: str(n) for n, name in enumerate(dataset.column_names, 1)}
+
+    def pieces(test: _Test) -> str:
+        structs = (f"struct({literal(words)} as words, int({places[name]}) as place)" for words, name in test.reason)
+        return f"array({', '.join(structs)})"
+
+    # Of a plain value no text is kept: it is the value's own.
+    written = ", ".join(f"coalesce(_text_{name}, cast(`{name}` as string))" for name in dataset.column_names)
+    texts = f"transform(array(_problem, {written}), text -> {shown_sql('text')})"
+    said = f"concat(said, piece.words, if(piece.place is null, '', coalesce({texts}[piece.place], '')))"
+    broken = f"filter(sequence(0, {len(tests) - 1}), bit -> _broken & shiftleft(1L, bit) != 0)"
+    every = f"array({', '.join(map(pieces, tests))})"
+    return f"transform({broken}, bit -> aggregate({every}[bit], '', (said, piece) -> {said}))"
+
+
 def _tests(dataset: Dataset) -> list[_Test]:
-    tests = [_Test("_problem is not null", "_problem")]
+    tests = [_Test("_problem is not null", (("", "_problem"),))]
     for column in dataset.columns:
-        text = f"_text_{column.name}"
+        name, text = column.name, f"_text_{column.name}"
         if column.required:
-            empty = f"{text} is null and `{column.name}` is null"
-            tests.append(_Test(f"_problem is null and {empty}", f"'required: {column.name} is empty'"))
+            empty = f"{text} is null and `{name}` is null"
+            tests.append(_Test(f"_problem is null and {empty}", ((f"required: {name} is empty", None),)))
         if column.type != "string":
-            tests.append(
-                _Test(
-                    f"{text} is not null and `{column.name}` is null",
-                    f"concat('not_{column.type}: {column.name}=', {shown_sql(text)})",
-                )
-            )
+            wrong = f"{text} is not null and `{name}` is null"
+            tests.append(_Test(wrong, ((f"not_{column.type}: {name}=", name),)))
     for rule in dataset.rules:
         # A row whose columns could not be read is told that, not also what follows from it.
         known = " and ".join(f"({_known(dataset, name)})" for name in rule.shows)
-        shown = ", ', ', ".join(f"'{name}=', coalesce({shown_sql(_written(name))}, '')" for name in rule.shows)
-        tests.append(
-            _Test(
-                f"_problem is null and {known} and not coalesce(({rule.predicate}), false)",
-                f"concat('{rule.name}: ', {shown})",
-            )
-        )
+        broken = f"_problem is null and {known} and not coalesce(({rule.predicate}), false)"
+        first, *others = rule.shows
+        shown = ((f"{rule.name}: {first}=", first), *((f", {name}=", name) for name in others))
+        tests.append(_Test(broken, shown))
     if len(tests) > _BITS:
         raise ValueError(f"{dataset.name} has {len(tests)} tests, of which a row's flags hold {_BITS}")
     return tests
-
-
-def _written(name: str) -> str:
-    """SQL for the text of the field; of a plain value of which no text is kept it is the value's own."""
-    return f"coalesce(_text_{name}, cast(`{name}` as string))"
 
 
 def _known(dataset: Dataset, name: str) -> str:
