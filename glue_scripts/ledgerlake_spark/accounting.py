@@ -35,12 +35,14 @@ class Accounts:
         unknown: by raw key, columns that the contract does not have.
         missing: ids of the deliveries whose object is gone.
         replaced: withdrawn rows whose place another takes.
+        touched: partitions with rows of the table that are updated or withdrawn.
     """
 
     counts: dict[str, dict[str, int]] = field(default_factory=lambda: defaultdict(lambda: defaultdict(int)))
     unknown: dict[str, list[str]] = field(default_factory=dict)
     missing: set[str] = field(default_factory=set)
     replaced: int = 0
+    touched: set[str] = field(default_factory=set)
 
 
 def account(stage: DataFrame, arrivals: Arrivals) -> Accounts:
@@ -55,7 +57,8 @@ def account(stage: DataFrame, arrivals: Arrivals) -> Accounts:
     was_parked = F.col("_parked_in").isNotNull().alias("was_parked")
     grouped = stage.groupBy("_delivery_id", "_fate", was_parked, F.expr("coalesce(_restored, false)").alias("restored"))
     replaces = F.expr("count_if(_replaces)").alias("replaces")
-    counted = grouped.agg(F.count(F.lit(1)).alias("rows"), replaces).collect()
+    was = F.collect_set("_was").alias("was")
+    counted = grouped.agg(F.count(F.lit(1)).alias("rows"), replaces, was).collect()
     closing = stage.where(F.col("_fate") == CLOSING)
     closed = closing.select("_delivery_id", "_source_file", "_rows_read", "_problem", "_unknown").collect()
     staged = {
@@ -85,6 +88,7 @@ def _count(row: Row, accounts: Accounts) -> None:
     counts = accounts.counts[row._delivery_id]
     counts[row._fate] += row.rows
     accounts.replaced += row.replaces
+    accounts.touched.update(row.was)
     if row.was_parked:
         counts["released"] += row.rows
     if row.restored:

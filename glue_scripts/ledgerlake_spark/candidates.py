@@ -13,6 +13,7 @@ from ledgerlake.storage import exists
 from ledgerlake_spark.arrivals import Arrivals
 from ledgerlake_spark.objects import s3
 from ledgerlake_spark.parking import parked_rows
+from ledgerlake_spark.pruning import Ranges, merged, ranges, within
 from ledgerlake_spark.reading import read_deliveries
 from ledgerlake_spark.tables import LakeTable
 from ledgerlake_spark.validation import validate
@@ -31,25 +32,28 @@ class Candidates:
         self.spark, self.dataset, self.bucket = spark, dataset, bucket
         self.arrivals, self.withdrawal = arrivals, withdrawal
 
-    def judged(self, tables: Mapping[str, LakeTable], broken: Mapping[int, str]) -> DataFrame:
+    def judged(self, tables: Mapping[str, LakeTable], broken: Mapping[int, str], read_into: str) -> DataFrame:
         """Every row of the stage with its `_fate`.
 
         Args:
             broken: files found unreadable in an earlier pass, by number; they are not opened.
+            read_into: a folder of its own, for rows that have to be looked at before they are judged.
 
         Returns:
             The contract's columns, lineage, `_delivery_id`, and what the steps on the way have found:
             `_problem`, `_reasons`, `_rows_read`, `_unknown`, `_parked_in`, `_restored`, `_missing`,
-            `_replaces` (the row takes the place of a withdrawn one).
+            `_replaces` (the row takes the place of a withdrawn one), `_was` (the partition of the table's
+            row that is updated or withdrawn).
         """
-        parents = {reference.dataset: tables[reference.dataset].keys() for reference in self.dataset.references}
-        table = tables[self.dataset.name].read()
         rows = self._read(broken)
+        if self.withdrawal is not None:
+            rows = self._dated(rows).unionByName(self._restored(broken), allowMissingColumns=True)
+        rows, table, parents = self._looked_up(rows, tables, read_into)
         if self.withdrawal is None:
-            judged = judge(rows, table, parents, self.dataset).withColumn("_replaces", F.lit(False))
+            lineage = self.arrivals.frame(self.spark)
+            judged = judge(rows, table, parents, self.dataset, lineage).withColumn("_replaces", F.lit(False))
             return judged.drop("_delivery", "_from_table")
         keys = self.withdrawal.rows.select(*self.dataset.key)
-        rows = rows.unionByName(self._restored(broken), allowMissingColumns=True)
         left = table.join(F.broadcast(keys), list(self.dataset.key), "left_anti").select(*table.columns)
         judged = judge(rows, left, parents, self.dataset)
         marked = judged.join(F.broadcast(keys.withColumn("_gap", F.lit(True))), list(self.dataset.key), "left")
@@ -62,6 +66,29 @@ class Candidates:
             .drop("_delivery", "_from_table")
         )
 
+    def _looked_up(
+        self, rows: DataFrame, tables: Mapping[str, LakeTable], read_into: str
+    ) -> tuple[DataFrame, DataFrame, dict[str, DataFrame]]:
+        """The candidates, the table and the parents' keys; of large tables only what the candidates can meet there."""
+        large = {name for name, table in tables.items() if table.is_large()}
+        columns = {reference.column: reference.dataset for reference in self.dataset.references}
+        wanted: dict[str, Ranges] = {}
+        if large:
+            rows.write.parquet(read_into)
+            rows = self.spark.read.parquet(read_into)
+            valid = rows.where("_reasons is null and _rows_read is null")
+            wanted = ranges(valid, sorted({self.dataset.key[0], *columns}), self.dataset.partition_by)
+        parents = {}
+        for name in dict.fromkeys(columns.values()):
+            referenced = [
+                pair for column, parent in columns.items() if parent == name for pair in wanted.get(column, [])
+            ]
+            parents[name] = tables[name].keys(merged(referenced) if name in large else None)
+        table = tables[self.dataset.name].read()
+        if self.dataset.name in large:
+            table = table.where(within(self.dataset.key[0], wanted[self.dataset.key[0]]))
+        return rows, table, parents
+
     def _read(self, broken: Mapping[int, str]) -> DataFrame:
         read = read_deliveries(
             self.spark, self.dataset, self.arrivals.to_read(self.arrivals.batch), self.bucket, broken
@@ -70,8 +97,7 @@ class Candidates:
         if self.arrivals.parked:
             parked = parked_rows(self.spark, self.dataset, self.bucket, self.arrivals)
             candidates = candidates.unionByName(parked, allowMissingColumns=True)
-        plain = candidates.withColumn("_restored", F.lit(False)).withColumn("_from_table", F.lit(False))
-        return self._dated(plain)
+        return candidates.withColumn("_restored", F.lit(False)).withColumn("_from_table", F.lit(False))
 
     def _restored(self, broken: Mapping[int, str]) -> DataFrame:
         """Rows of the table that lost their parent, and the older versions of all withdrawn keys."""
@@ -108,7 +134,8 @@ class Candidates:
         rows = self.withdrawal.rows.select(*self.dataset.column_names, *_LINEAGE)
         numbers = self.arrivals.frame(self.spark).drop("_delivery")
         named = rows.join(F.broadcast(numbers), ["_source_file", "_landed_at"])
-        return named.withColumn("_fate", F.lit(WITHDRAWN))
+        was = F.col(self.dataset.partition_by[0]).cast("string") if self.dataset.partition_by else F.lit(None)
+        return named.withColumn("_fate", F.lit(WITHDRAWN)).withColumn("_was", was.cast("string"))
 
     def _dated(self, rows: DataFrame) -> DataFrame:
         return rows.join(F.broadcast(self.arrivals.frame(self.spark)), "_delivery")

@@ -127,7 +127,7 @@ def _merge(stage: Stage, summary: Summary, table: LakeTable) -> None:
         gone = stage.rows(summary.attempt, WITHDRAWN).withColumn("_batch_id", F.lit(stage.batch_id))
         gone = gone.join(rows.where(f"_action = '{REPLACE}'"), list(stage.dataset.key), "left_anti")
         rows = rows.unionByName(gone.withColumn("_action", F.lit(DELETE)).select(*columns))
-    table.merge(rows, stage.batch_id, summary.attempt, summary.expected())
+    table.merge(rows, stage.batch_id, summary.attempt, summary.expected(), summary.touched)
 
 
 def _parking(stage: Stage, summary: Summary) -> None:

@@ -42,6 +42,7 @@ class Summary:
         entries: the ledger's, one for each delivery that has rows in the stage.
         parking: deliveries whose part of the parking is written anew.
         replaced: withdrawn rows whose place another row takes.
+        touched: partitions with rows of the table that are updated or withdrawn.
         unknown: by raw key, columns of the file that the contract does not have.
     """
 
@@ -51,12 +52,13 @@ class Summary:
     entries: tuple[LedgerEntry, ...]
     parking: tuple[str, ...]
     replaced: int
+    touched: tuple[str, ...]
     unknown: dict[str, list[str]]
 
     @classmethod
     def from_json(cls, body: dict[str, Any]) -> Summary:
         entries = tuple(LedgerEntry(**entry) for entry in body["entries"])
-        return replace(cls(**body), entries=entries, parking=tuple(body["parking"]))
+        return replace(cls(**body), entries=entries, parking=tuple(body["parking"]), touched=tuple(body["touched"]))
 
     def total(self, count: str) -> int:
         """Of one of the ledger's counts."""
@@ -125,7 +127,7 @@ class Stage:
         candidates = Candidates(self.spark, self.dataset, self.bucket, arrivals, withdrawal)
         while arrivals.ordered:
             attempt = uuid.uuid4().hex[:8]
-            judged = candidates.judged(tables, broken)
+            judged = candidates.judged(tables, broken, f"{self._folder}{attempt}-read/")
             judged.write.partitionBy("_fate").parquet(f"{self._folder}{attempt}/")
             try:
                 return attempt, account(self.rows(attempt), arrivals)
@@ -160,4 +162,5 @@ class Stage:
             if arrival.delivery_id in accounts.counts
         )
         parking = tuple(sorted({arrival.delivery_id for arrival in arrivals.ordered} - accounts.missing))
-        return Summary(attempt, made_by, seen, entries, parking, accounts.replaced, accounts.unknown)
+        touched = tuple(sorted(accounts.touched))
+        return Summary(attempt, made_by, seen, entries, parking, accounts.replaced, touched, accounts.unknown)

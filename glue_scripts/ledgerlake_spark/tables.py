@@ -8,7 +8,7 @@ that a retry finds what the first try did.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from delta.tables import DeltaTable
@@ -17,10 +17,12 @@ from pyspark.sql import DataFrame, SparkSession
 from ledgerlake.catalogue import delta_columns
 from ledgerlake.contracts import Dataset
 from ledgerlake.errors import ContractError, VerdictError
+from ledgerlake_spark import pruning
 
 WRITE, REPLACE, DELETE = "write", "replace", "delete"
 """What a MERGE does with a row: by its version; in the place of a withdrawn one; only take that out."""
 
+_MOST_PARTITIONS = 1000
 _CONF = "spark.databricks.delta."
 _PROPERTIES = {
     "delta.enableDeletionVectors": "false",  # Athena reads neither these
@@ -82,9 +84,19 @@ class LakeTable:
     def read(self) -> DataFrame:
         return self.spark.read.format("delta").load(self.path)
 
-    def keys(self) -> DataFrame:
-        """Every key, once: even a table that somebody has damaged must not multiply what is joined to it."""
-        return self.read().select(*self.dataset.key).distinct()
+    def is_large(self) -> bool:
+        """Whether it is worth the while to find out which part of it a batch can touch."""
+        detail = DeltaTable.forPath(self.spark, self.path).detail().select("sizeInBytes").first()
+        return bool(detail.sizeInBytes >= pruning.LARGE)
+
+    def keys(self, wanted: pruning.Ranges | None = None) -> DataFrame:
+        """Every key, once: even a table that somebody has damaged must not multiply what is joined to it.
+
+        Args:
+            wanted: ranges of the first column of the key; the others are left out.
+        """
+        rows = self.read() if wanted is None else self.read().where(pruning.within(self.dataset.key[0], wanted))
+        return rows.select(*self.dataset.key).distinct()
 
     def version(self) -> int:
         """Of the last commit."""
@@ -99,32 +111,46 @@ class LakeTable:
                 return _counts(row.operationMetrics)
         return None
 
-    def merge(self, rows: DataFrame, batch_id: str, attempt: str, expected: dict[str, int]) -> None:
+    def merge(
+        self, rows: DataFrame, batch_id: str, attempt: str, expected: dict[str, int], touched: Sequence[str]
+    ) -> None:
         """Publish the verdict: rows to insert, to update and to take out, in one commit.
 
         Args:
             rows: the table's columns, and `_action`; one row a key.
             expected: `inserted`, `updated` and `deleted` rows, as the verdict counted them.
+            touched: the partitions (values of the first column) that hold the rows to be updated or taken out.
 
         Raises:
             VerdictError: the commit did something else.
         """
         rows.createOrReplaceTempView("verdict")
-        same_key = " and ".join(f"t.`{name}` = s.`{name}`" for name in self.dataset.key)
+        same_key = " and ".join(f"t.`{name}` = s.`{name}`" for name in self.dataset.key) + self._inside(touched)
         columns = [f"`{name}`" for name, _ in delta_columns(self.dataset)]
         names, values = ", ".join(columns), ", ".join(f"s.{name}" for name in columns)
         sets = ", ".join(f"t.{name} = s.{name}" for name in columns)
         version = "struct({0}._landed_at, {0}._source_file, {0}._source_row)"
         with self._carrying(batch_id, attempt):
-            answer = self.spark.sql(f"""
-                merge into delta.`{self.path}` t using verdict s on {same_key}
+            # Where nothing but inserts is to be done, Delta looks for no files to rewrite.
+            matched = f"""
                 when matched and s._action = '{DELETE}' and {version.format("s")} = {version.format("t")} then delete
                 when matched and (s._action = '{REPLACE}' or s._action = '{WRITE}'
-                    and {version.format("s")} >= {version.format("t")}) then update set {sets}
+                    and {version.format("s")} >= {version.format("t")}) then update set {sets}"""
+            answer = self.spark.sql(f"""
+                merge into delta.`{self.path}` t using verdict s on {same_key}
+                {matched if expected["updated"] or expected["deleted"] else ""}
                 when not matched and s._action <> '{DELETE}' then insert ({names}) values ({values})""").first()
         # Delta leaves a transaction that it has already seen undone, and then answers nothing.
         done = answer and {name: int(answer[f"num_{name}_rows"]) for name in ("inserted", "updated", "deleted")}
         self._refuse_other_than(expected, batch_id, done or self.committed(attempt))
+
+    def _inside(self, touched: Sequence[str]) -> str:
+        """SQL that spares Delta the other partitions: the verdict has found each row's partition already."""
+        if not self.dataset.partition_by or len(touched) > _MOST_PARTITIONS:
+            return ""
+        column = self.dataset.column(self.dataset.partition_by[0])
+        values = ", ".join(f"cast('{value}' as {column.type})" for value in touched)
+        return f" and t.`{column.name}` " + (f"in ({values})" if values else "is null")
 
     def _refuse_other_than(self, expected: dict[str, int], batch_id: str, done: dict[str, int] | None) -> None:
         if done != expected:

@@ -28,19 +28,26 @@ _VERSION = ("_delivery", "_source_row")
 _TABLE_VERSION = ("_landed_at", "_source_file", "_source_row")
 
 
-def judge(candidates: DataFrame, table: DataFrame, parents: dict[str, DataFrame], dataset: Dataset) -> DataFrame:
+def judge(
+    candidates: DataFrame,
+    table: DataFrame,
+    parents: dict[str, DataFrame],
+    dataset: Dataset,
+    lineage: DataFrame | None = None,
+) -> DataFrame:
     """Give every row its fate.
 
     Args:
         candidates: the contract's typed columns, `_delivery`, `_source_row`, `_reasons` (NULL when
             valid), `_rows_read` (NULL but in closing rows), and the lineage `_source_file` and
-            `_landed_at` of the delivery.
+            `_landed_at` of the delivery, unless that is given apart.
         table: the dataset's table as it stands, without the rows that are to be withdrawn.
         parents: by dataset name, their tables as this batch's jobs have left them.
+        lineage: by `_delivery`, what is the same for each of its rows: it need not be sorted with them.
 
     Returns:
-        The columns of `candidates`, and `_fate` and `_missing` (array of the tables in which a
-        parent is missing; NULL when none is).
+        The columns of `candidates` and `lineage`, and `_fate`, `_missing` (array of the tables in which a
+        parent is missing; NULL when none is) and `_was` (of an updated row, the partition of the table's row).
     """
     judged = _with_missing(candidates, parents, dataset)
     valid = "(_reasons is null and _rows_read is null)"
@@ -51,7 +58,18 @@ def judge(candidates: DataFrame, table: DataFrame, parents: dict[str, DataFrame]
     ready = F.expr(f"if({valid} and _missing is null, struct({version}), null)")
     ranked = judged.withColumn("_winner", F.max(ready).over(window))
     compared = _beside_table(ranked, table, dataset)
-    return compared.withColumn("_fate", F.expr(_fate(dataset))).select(*candidates.columns, "_missing", "_fate")
+    if lineage is not None:
+        compared = compared.join(F.broadcast(lineage), "_delivery")
+    more = [name for name in (lineage.columns if lineage is not None else []) if name not in candidates.columns]
+    judged = compared.withColumn("_fate", F.expr(_fate(dataset)))
+    was = (
+        f"if(_fate = 'updated', cast(`_t_{dataset.partition_by[0]}` as string), null)"
+        if dataset.partition_by
+        else "null"
+    )
+    return judged.select(
+        *candidates.columns, *more, "_missing", "_fate", F.expr(f"cast({was} as string)").alias("_was")
+    )
 
 
 def _with_missing(candidates: DataFrame, parents: dict[str, DataFrame], dataset: Dataset) -> DataFrame:

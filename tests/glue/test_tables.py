@@ -15,9 +15,9 @@ MORNING = datetime(2025, 4, 1, 8, tzinfo=UTC)
 pytestmark = pytest.mark.slow
 
 
-def product(spark, number: int, name: str, landed: datetime):
+def product(spark, number: int, name: str, landed: datetime, department: int = 1):
     return spark.createDataFrame(
-        [(number, 1, "Home", name, "raw/products/a.csv", 1, landed, "batch")],
+        [(number, department, "Home", name, "raw/products/a.csv", 1, landed, "batch")],
         "product_id bigint, department_id bigint, department string, product_name string, "
         "_source_file string, _source_row bigint, _landed_at timestamp, _batch_id string",
     ).withColumn("_action", F.lit(WRITE))
@@ -35,25 +35,25 @@ def table(lake):
 
 
 def test_the_merge_never_replaces_a_newer_version_whatever_the_verdict_says(spark, table):
-    table.merge(product(spark, 1, "newer", MORNING), "b1", "b1-1", done(1, 0))
+    table.merge(product(spark, 1, "newer", MORNING), "b1", "b1-1", done(1, 0), [])
     older = product(spark, 1, "older", MORNING - timedelta(hours=1))
     with pytest.raises(VerdictError, match="the MERGE of b2"):
-        table.merge(older, "b2", "b2-1", done(0, 1))
+        table.merge(older, "b2", "b2-1", done(0, 1), ["1"])
     assert [row.product_name for row in table.read().collect()] == ["newer"]
 
 
 def test_the_merge_of_a_batch_happens_once_however_often_it_is_tried(spark, table):
-    table.merge(product(spark, 1, "first", MORNING), "b1", "b1-1", done(1, 0))
+    table.merge(product(spark, 1, "first", MORNING), "b1", "b1-1", done(1, 0), [])
     version = table.version()
-    table.merge(product(spark, 2, "second", MORNING), "b1", "b1-1", done(1, 0))
+    table.merge(product(spark, 2, "second", MORNING), "b1", "b1-1", done(1, 0), [])
     assert table.version() == version
     assert [row.product_id for row in table.read().collect()] == [1]
 
 
 def test_what_a_batch_committed_is_found_again_in_the_history(spark, table):
     assert table.committed("b1-1") is None
-    table.merge(product(spark, 1, "first", MORNING), "b1", "b1-1", done(1, 0))
-    table.merge(product(spark, 1, "second", MORNING + timedelta(hours=1)), "b2", "b2-1", done(0, 1))
+    table.merge(product(spark, 1, "first", MORNING), "b1", "b1-1", done(1, 0), [])
+    table.merge(product(spark, 1, "second", MORNING + timedelta(hours=1)), "b2", "b2-1", done(0, 1), ["1"])
     assert table.committed("b1-1") == done(1, 0)
     assert table.committed("b2-1") == done(0, 1)
 
@@ -65,3 +65,19 @@ def test_a_table_is_made_from_its_contract_with_docs_and_partitions(spark, table
     fields = {field.name: field for field in table.read().schema.fields}
     assert fields["product_name"].metadata["comment"] == "As printed on the receipt."
     assert list(fields)[-4:] == ["_source_file", "_source_row", "_landed_at", "_batch_id"]
+
+
+def test_a_row_that_moves_to_another_partition_leaves_the_one_it_was_in(spark, table):
+    table.merge(product(spark, 1, "first", MORNING), "b1", "b1-1", done(1, 0), [])
+    table.merge(product(spark, 2, "beside", MORNING), "b1", "b1-2", done(1, 0), [])
+    moved = product(spark, 1, "second", MORNING + timedelta(hours=1), department=7)
+    table.merge(moved, "b2", "b2-1", done(0, 1), ["1"])
+    assert sorted((row.product_id, row.department_id) for row in table.read().collect()) == [(1, 7), (2, 1)]
+
+
+def test_rows_that_are_only_inserted_leave_every_file_of_the_table_unread(spark, table):
+    table.merge(product(spark, 1, "first", MORNING), "b1", "b1-1", done(1, 0), [])
+    table.merge(product(spark, 2, "second", MORNING, department=2), "b2", "b2-1", done(1, 0), [])
+    metrics = spark.sql(f"describe history delta.`{table.path}` limit 1").first().operationMetrics
+    assert metrics["numTargetFilesRemoved"] == "0"
+    assert metrics["numTargetRowsCopied"] == "0"
