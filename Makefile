@@ -10,7 +10,7 @@ PYTEST_GLUE := PYTHONPATH=dags:glue_scripts JAVA_HOME="$$(.venv-glue/bin/python 
 PYTEST_AIRFLOW := PYTHONPATH=dags:plugins .venv-airflow/bin/python -m pytest
 LOCAL_TESTS := $(wildcard tests/unit tests/infra tests/local tests/cli tests/lambdas tests/step_functions tests/workflows)
 
-.PHONY: help setup setup-cli demo test test-laws test-faults test-mutants test-fast lint down synth package security test-compose
+.PHONY: bench bench-smoke help setup setup-cli demo test test-laws test-faults test-mutants test-fast lint down synth package security test-compose
 
 help: ## List the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | awk -F'\t' '{printf "make %-12s %s\n", $$1, $$2}'
@@ -54,11 +54,18 @@ test: setup lint ## Every test, in its own environment (about half an hour on 2 
 	trap 'kill -- -$$spark 2>/dev/null || true; rm -f "$$said"' EXIT
 	$(PYTEST_LOCAL) $(LOCAL_TESTS) tests/mutants
 	$(PYTEST_LOCAL) tests/package
+	PYTHONPATH=.:dags .venv/bin/python -m benchmarks --smoke
 	$(PYTEST_AIRFLOW) tests/airflow
 	$(PYTEST_LOCAL) tests/e2e
 	$(PYTEST_LOCAL) -m "not long" tests/faults/scheduler
 	$(PYTEST_LOCAL) tests/equality
 	wait $$spark && cat "$$said" || { cat "$$said"; exit 1; }
+
+bench: setup ## Measure everything side by side, into docs/performance.md (below 40 minutes); NAME=batch for one
+	@PYTHONPATH=.:dags .venv/bin/python -m benchmarks $(NAME)
+
+bench-smoke: setup ## The benchmarks on little data: their results must agree
+	@PYTHONPATH=.:dags .venv/bin/python -m benchmarks --smoke
 
 test-mutants: setup ## Break one promise after the other in a copy, and see a test find it
 	@.venv/bin/python tests/mutants/mutants.py

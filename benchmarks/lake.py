@@ -11,7 +11,7 @@ import duckdb
 from deltalake import DeltaTable
 
 from benchmarks.lab import Lab
-from ledgerlake import batch, places
+from ledgerlake import batch, deliveries, places
 from ledgerlake.batch import Batch
 from ledgerlake.settings import Settings
 
@@ -31,11 +31,32 @@ class Lake:
         for file in files:
             self.s3.upload_file(str(file), self.bucket, f"{places.raw_prefix(dataset)}{file.name}")
 
+    def put(self, dataset: str, name: str, body: str) -> None:
+        """One delivery of that text."""
+        self.s3.put_object(Bucket=self.bucket, Key=f"{places.raw_prefix(dataset)}{name}", Body=body.encode())
+
+    def waiting(self) -> list[str]:
+        """The raw keys of what waits."""
+        return [each.key for each in deliveries.waiting(self.s3, self.bucket).deliveries]
+
+    def open_batches(self) -> list[str]:
+        return batch.open_batches(self.s3, self.bucket)
+
+    def close(self, batch_id: str) -> None:
+        batch.close(self.s3, self.bucket, batch_id)
+
     def plan(self) -> Batch:
         """A batch of everything that waits."""
         planned = batch.plan(self.s3, self.bucket, Settings(gate="any"), datetime.now(UTC) + timedelta(seconds=5)).batch
         assert planned is not None, "nothing waits"
         return planned
+
+    def plan_only(self, name: str) -> Batch:
+        """A batch of its own of the one file of order items with that name."""
+        waiting = deliveries.waiting(self.s3, self.bucket).deliveries
+        found = [each for each in waiting if each.key.endswith(f"/order_items/{name}")]
+        loaded = batch.loaded_tables(self.s3, self.bucket)
+        return batch.make(self.s3, self.bucket, tuple(found), "benchmark", loaded, datetime.now(UTC))
 
     def copy_tables(self, other: Lake, *datasets: str) -> None:
         """Take over the tables of another lake, as they are."""

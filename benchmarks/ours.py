@@ -1,6 +1,6 @@
-"""Runs the jobs of one planned batch in one Spark session, and says where the seconds went.
+"""Runs the jobs of planned batches in one Spark session, and says where the seconds went.
 
-python -m benchmarks.ours BUCKET BATCH_ID DATASET…
+python -m benchmarks.ours BUCKET BATCH_ID[,BATCH_ID…] DATASET…
 """
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator
 from typing import Any
 
-STARTED = time.monotonic()
 seconds: dict[str, float] = defaultdict(float)
 
 
@@ -38,14 +37,15 @@ def timed(owner: Any, function: str, name: str) -> None:
     setattr(owner, function, call)
 
 
-def main(bucket: str, batch_id: str, *names: str) -> dict[str, Any]:
-    """Returns the ledger's counts and the seconds by phase."""
-    with phase("import"):
+def main(bucket: str, batch_ids: str, *names: str) -> dict[str, Any]:
+    """Returns, of each batch, the ledger's counts, the seconds by phase and the tables' versions afterwards."""
+    with phase("session"):
         from pyspark.sql import SparkSession
 
+        from ledgerlake import places
         from ledgerlake.contracts import DATASETS
         from ledgerlake_spark import job, publishing, stage, tables
-    with phase("session"):
+
         spark = SparkSession.builder.appName("benchmark").getOrCreate()
     timed(tables.LakeTable, "prepare", "table")
     timed(stage.Stage, "_attempt", "stage")
@@ -54,14 +54,20 @@ def main(bucket: str, batch_id: str, *names: str) -> dict[str, Any]:
     timed(publishing, "_merge", "merge")
     timed(publishing, "_parking", "parking")
     timed(publishing, "_ledger", "ledger")
-    counts = {}
-    for name in names:
+    runs = []
+    for batch_id in batch_ids.split(","):
+        counts = {}
         with phase("job"):
-            counts[name] = job.run(spark, DATASETS[name], batch_id, bucket)
-    with phase("stop"):
-        spark.stop()
-    seconds["process"] = time.monotonic() - STARTED
-    return {"counts": counts, "seconds": dict(seconds)}
+            for name in names:
+                counts[name] = job.run(spark, DATASETS[name], batch_id, bucket)
+        versions = {
+            name: tables.LakeTable(spark, DATASETS[name], f"s3://{bucket}/{places.table_prefix(name)}").version()
+            for name in names
+        }
+        runs.append({"counts": counts, "seconds": dict(seconds), "versions": versions})
+        seconds.clear()
+    spark.stop()
+    return {**runs[0], "runs": runs}
 
 
 if __name__ == "__main__":

@@ -1,0 +1,97 @@
+"""What an orchestrator adds to the jobs: from a file's landing to the acknowledged run, less the jobs' own time."""
+
+from __future__ import annotations
+
+import os
+import statistics
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import boto3
+
+from benchmarks import samples
+from benchmarks.lab import ROOT, Lab
+from benchmarks.report import Goal, Result
+from infra.local.aws_clients import client_arguments
+from infra.local.home import Home
+from ledgerlake import batch, deliveries, places
+from ledgerlake.contracts import DATASETS
+from ledgerlake.places import Places
+from ledgerlake.settings import Settings
+
+_COMMAND = ROOT / ".venv" / "bin" / "ledgerlake"
+_PATIENCE = 600
+_GOALS = {"airflow": 15, "step_functions": 5}
+
+
+def run(lab: Lab) -> list[Result]:
+    """A day after the other, each delivered when the one before is acknowledged."""
+    times = 2 if lab.smoke else 5
+    sample = samples.made(lab, items=5_000, days=times + 1, dirt=0.0)
+    rows, goals = [], []
+    for orchestrator, limit in _GOALS.items():
+        with _lake(lab, orchestrator) as home:
+            seconds = [_day(lab, home, sample, number) for number in range(times + 1)][1:]  # the first fills the tables
+        over = [whole - jobs for whole, jobs in seconds]
+        cells = [statistics.median(each) for each in (*zip(*seconds, strict=True), over)]
+        rows.append([orchestrator, *(f"{cell:.1f}" for cell in cells), f"{min(over):.1f}–{max(over):.1f}"])
+        goals.append(Goal(f"{orchestrator}, seconds over the jobs", cells[-1], limit))
+    header = ["", "landing to acknowledgement", "of that the jobs", "over the jobs", "spread"]
+    return [Result(f"One day's files, in seconds, median of {times}", header, rows, goals)]
+
+
+@contextmanager
+def _lake(lab: Lab, orchestrator: str) -> Iterator[Home]:
+    with tempfile.TemporaryDirectory(prefix="lake-") as folder:
+        home = Home(Path(folder))
+        lab.say(f"starting a lake, orchestrated by {orchestrator} …")
+        _ledgerlake(home, "up", "--fresh", "--orchestrator", orchestrator)
+        try:
+            yield home
+        finally:
+            _ledgerlake(home, "down")
+
+
+def _ledgerlake(home: Home, *arguments: str) -> None:
+    environment = {**os.environ, "LEDGERLAKE_HOME": str(home.folder)}
+    subprocess.run([_COMMAND, *arguments], env=environment, check=True, capture_output=True, timeout=_PATIENCE)
+
+
+def _day(lab: Lab, home: Home, sample: samples.Made, number: int) -> tuple[float, float]:
+    """Deliver one day; returns the seconds to its acknowledgement, and those in which jobs ran."""
+    lab.say(f"day {number + 1} …")
+    s3 = boto3.client("s3", **client_arguments(home))
+    bucket = Places.of(Settings()).bucket
+    files = {"orders": sample.orders[number], "order_items": sample.items[number]}
+    if number == 0:
+        files["products"] = sample.folder / "products.csv"
+    before = {run["Id"] for run in _job_runs(home)}
+    for dataset, file in files.items():
+        s3.upload_file(str(file), bucket, f"{places.raw_prefix(dataset)}{file.name}")
+    began = time.time()
+    while deliveries.waiting(s3, bucket).deliveries or batch.open_batches(s3, bucket):
+        if time.time() - began > _PATIENCE:
+            raise RuntimeError(f"nothing was acknowledged in {_PATIENCE} s; expected a batch of {len(files)} files")
+        time.sleep(0.1)
+    whole = time.time() - began
+    runs = [run for run in _job_runs(home) if run["Id"] not in before]
+    return whole, _covered([(run["StartedOn"].timestamp(), run["CompletedOn"].timestamp()) for run in runs])
+
+
+def _job_runs(home: Home) -> list[dict[str, Any]]:
+    glue = boto3.client("glue", **client_arguments(home))
+    return [run for dataset in DATASETS.values() for run in glue.get_job_runs(JobName=dataset.job)["JobRuns"]]
+
+
+def _covered(spans: list[tuple[float, float]]) -> float:
+    """Seconds that lie in at least one of the spans."""
+    total, end = 0.0, 0.0
+    for first, last in sorted(spans):
+        total += max(0.0, last - max(first, end))
+        end = max(end, last)
+    return total

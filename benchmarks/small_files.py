@@ -1,0 +1,57 @@
+"""Ten thousand small files in one batch: planned, read by the job, archived."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+
+from benchmarks import samples
+from benchmarks.batch import parents
+from benchmarks.lab import Lab
+from benchmarks.lake import Lake
+from benchmarks.report import Goal, Result
+
+FILES, ROWS = 10_000, 50
+
+
+def run(lab: Lab) -> list[Result]:
+    """The time and the memory of each step, at a tenth of the files and at all of them."""
+    files = 40 if lab.smoke else FILES
+    measured = {number: _steps(lab, number) for number in (files // 10, files)}
+    rows = [
+        [
+            step,
+            *(f"{measured[number][step][0]:.1f}" for number in measured),
+            *(f"{measured[number][step][1] / 1e6:.0f}" for number in measured),
+        ]
+        for step in ("plan", "job", "archive")
+    ]
+    few, many = measured
+    header = ["", f"{few:,} files, s", f"{many:,} files, s", f"{few:,} files, MB", f"{many:,} files, MB"]
+    goals = [Goal(f"seconds to {step}", measured[many][step][0], 60) for step in ("plan", "archive")]
+    return [Result(f"Files of {ROWS} rows each", header, rows, goals)]
+
+
+def _steps(lab: Lab, files: int) -> dict[str, tuple[float, int]]:
+    sample = samples.made(lab, items=files * ROWS, days=1)
+    lake = parents(lab, sample, name=f"files-{files}") if not lab.smoke else Lake(lab, f"files-{files}")
+    for key in lake.waiting():
+        lake.s3.delete_object(Bucket=lake.bucket, Key=key)
+    lab.say(f"delivering {files:,} files …")
+    header, *lines = sample.whole.read_text().splitlines(keepends=True)
+    bodies = [header + "".join(lines[start : start + ROWS]) for start in range(0, len(lines), ROWS)][:files]
+    with ThreadPoolExecutor(12) as pool:
+        list(pool.map(lambda each: lake.put("order_items", f"{each[0]:05}.csv", each[1]), enumerate(bodies)))
+    for batch_id in lake.open_batches():
+        lake.close(batch_id)
+    lab.say("planning, reading, archiving …")
+    planned = lab.python("steps", lake.bucket, "plan")
+    batch_id = planned.answer["batch_id"]
+    found = {"plan": (planned.answer["seconds"]["plan"], planned.memory), "job": (0.0, 0)}
+    if not lab.smoke:
+        job = lab.spark("ours", lake.bucket, batch_id, "order_items")
+        found["job"] = (job.answer["seconds"]["job"], job.memory)
+        assert job.answer["counts"]["order_items"]["rows_read"] == len(lines[: files * ROWS])
+    archived = lab.python("steps", lake.bucket, "archive", batch_id)
+    assert (archived.answer["moved"], planned.answer["deliveries"]) == (len(bodies), len(bodies))
+    assert not lake.waiting()
+    return found | {"archive": (archived.answer["seconds"]["archive"], archived.memory)}
