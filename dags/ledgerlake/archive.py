@@ -101,8 +101,9 @@ def move(s3: Any, bucket: str, delivery: Delivery, batch_id: str) -> int | None:
         return None
     _refuse_changed(bucket, delivery, raw)
     if copy is None:
-        _copy(s3, bucket, delivery, raw, batch_id)
-        _verify_new(s3, bucket, delivery, raw)
+        # Where S3 says of the copy what it said of the raw version (no KMS, no parts), they are the same bytes.
+        if _copy(s3, bucket, delivery, raw, batch_id) != raw["ETag"]:
+            _verify_new(s3, bucket, delivery, raw)
     else:
         _verify(s3, bucket, delivery, raw, copy)
     s3.delete_object(Bucket=bucket, Key=delivery.key, VersionId=delivery.version_id)
@@ -120,21 +121,25 @@ def _head(s3: Any, bucket: str, key: str, version_id: str | None = None) -> dict
     return answer
 
 
-def _copy(s3: Any, bucket: str, delivery: Delivery, raw: dict[str, Any], batch_id: str) -> None:
+def _copy(s3: Any, bucket: str, delivery: Delivery, raw: dict[str, Any], batch_id: str) -> str | None:
+    """The copy's ETag; None where S3 did not tell."""
     source = {"Bucket": bucket, "Key": delivery.key, "VersionId": delivery.version_id}
     extra: dict[str, Any] = {name: raw[name] for name in ("ContentType", "ContentEncoding") if raw.get(name)}
     extra |= {"Metadata": _metadata(delivery, raw, batch_id), "MetadataDirective": "REPLACE"}
     if delivery.size > LARGEST_COPY:
         s3.copy(source, bucket, delivery.archive_key, ExtraArgs=extra)
-        return
+        return None
     shape = s3.meta.service_model.operation_model("CopyObject").input_shape
     if "IfNoneMatch" in shape.members:  # older botocore than late 2025 does not know it
         extra["IfNoneMatch"] = "*"
     try:
-        s3.copy_object(CopySource=source, Bucket=bucket, Key=delivery.archive_key, **extra)
+        answer = s3.copy_object(CopySource=source, Bucket=bucket, Key=delivery.archive_key, **extra)
     except ClientError as error:
-        if not is_refused(error):  # else our own copy is there, whose reply was lost; what is not ours is found next
+        if not is_refused(error):
             raise
+        return None  # our own copy is there, whose reply was lost; what is not ours is found next
+    etag: str | None = answer.get("CopyObjectResult", {}).get("ETag")
+    return etag
 
 
 def _metadata(delivery: Delivery, raw: dict[str, Any], batch_id: str) -> dict[str, str]:
