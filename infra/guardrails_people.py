@@ -31,7 +31,8 @@ class People(Construct):
         super().__init__(scope, "People")
         self._parameters, self._lake = parameters, lake
         decrypt = access.through(parameters.lake_key, "s3")
-        reads = [*work.queries(), *work.query_objects(lake), decrypt]
+        runs = [access.objects(lake, [places.RUNS], access.READ), access.names(lake, [places.RUNS])]
+        reads = [*work.queries(), *work.query_objects(lake), *runs, decrypt]
         self._workgroup()
         self.reader = self._role(READER, "Asks Athena about every table, sensitive columns too.", {"read": reads})
         self.analyst = self._role(

@@ -13,6 +13,7 @@ from ledgerlake import batch, failure_letters, lease, letters, quarantine
 from ledgerlake.contracts import DATASETS
 from ledgerlake.failures import Failure
 from ledgerlake_airflow import failure, report, turns
+from ledgerlake_airflow.athena import Answer
 from ledgerlake_airflow.failure import remember_failure
 from ledgerlake_airflow.form import FormRefused
 from ledgerlake_airflow.jobs import BatchQuarantined
@@ -33,7 +34,7 @@ FIGURES = [
 @pytest.fixture
 def planned(run, cloud, monkeypatch):
     lease.acquire(cloud.s3, cloud.bucket, batch.LIVE, 600)
-    monkeypatch.setattr(report, "ask", lambda *_: FIGURES)
+    monkeypatch.setattr(report, "ask", lambda *_: Answer(FIGURES, "q-figures"))
     run.xcoms["plan_batch", "return_value"] = PLAN
     run.states.update({task_id: "success" for task_id in run.dag.task_ids})
     return run
@@ -201,7 +202,7 @@ def test_withdrawn_and_restored_rows_are_among_the_figures(planned, cloud, monke
     figures = [
         {"dataset": "orders", "files": "1", "rows_read": "5", "restored": "1", "withdrawn": "2", "rejected": "2"}
     ]
-    monkeypatch.setattr(report, "ask", lambda *_: figures)
+    monkeypatch.setattr(report, "ask", lambda *_: Answer(figures, "q-figures"))
     planned.call("report")
     (letter,) = cloud.letters()
     assert "orders: 1 file, 5 rows read: 1 restored, 2 rejected, 2 withdrawn" in letter
@@ -327,7 +328,7 @@ def test_a_quarantine_of_a_run_by_date_leaves_the_queue_alone(by_date, cloud):
 
 @pytest.fixture
 def dated(by_date, cloud, monkeypatch):
-    monkeypatch.setattr(report, "ask", lambda *_: FIGURES)
+    monkeypatch.setattr(report, "ask", lambda *_: Answer(FIGURES, "q-figures"))
     by_date.xcoms["plan_batch", "return_value"] = PLAN
     by_date.xcoms["plan_batch", "dates"] = ["2025-04-01", "2025-04-03"]
     by_date.states.update({task_id: "success" for task_id in by_date.dag.task_ids})

@@ -28,7 +28,7 @@ def of_the_project(lake: Connection) -> dict[str, str]:
         **_of_the_pages(),
         **{
             f"every column of {table.name}": _whole(table)
-            for table in (*catalogue.delta_tables(), *catalogue.parquet_tables())
+            for table in (*catalogue.delta_tables(), *catalogue.declared_tables())
         },
     }
 

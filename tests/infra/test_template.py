@@ -45,7 +45,7 @@ def test_a_glue_job_speaks_delta_in_utc_and_keeps_no_bookmark(of_type):
         assert settings["spark.sql.extensions"] == "io.delta.sql.DeltaSparkSessionExtension"
 
 
-@pytest.mark.parametrize("table", catalogue.parquet_tables(), ids=lambda table: table.name)
+@pytest.mark.parametrize("table", catalogue.declared_tables(), ids=lambda table: table.name)
 def test_every_parquet_table_of_the_catalogue_is_declared(of_type, table):
     declared = {each["TableInput"]["Name"]: each["TableInput"] for each in of_type("AWS::Glue::Table").values()}
     storage = declared[table.name]["StorageDescriptor"]
@@ -57,7 +57,7 @@ def test_every_parquet_table_of_the_catalogue_is_declared(of_type, table):
 
 def test_no_other_table_is_declared(of_type):
     declared = {each["TableInput"]["Name"] for each in of_type("AWS::Glue::Table").values()}
-    assert declared == {table.name for table in catalogue.parquet_tables()}
+    assert declared == {table.name for table in catalogue.declared_tables()}
 
 
 def test_athena_finds_the_ledger_of_a_dataset_where_its_job_writes_it(of_type):
