@@ -13,6 +13,7 @@ from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
 from infra import data_plane_access as access
+from infra.data_plane_limits import SCANNED_AT_MOST
 from ledgerlake import catalogue, places
 from ledgerlake.contracts import DATASETS
 
@@ -30,8 +31,6 @@ _FORMATS = {
     ),
 }
 """Input format, output format and SerDe of each kind of files."""
-SCANNED_AT_MOST = 50 * 1024**3
-"""Bytes a query, about a quarter of a dollar."""
 _EDIT_TABLES = ("glue:GetTable", "glue:GetTables", "glue:CreateTable", "glue:UpdateTable")
 
 

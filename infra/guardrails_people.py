@@ -15,7 +15,7 @@ from constructs import Construct
 from infra import data_plane_access as access
 from infra import data_plane_work as work
 from infra import guardrails_operator as operator
-from infra.data_plane_catalogue import SCANNED_AT_MOST
+from infra.data_plane_limits import SCANNED_AT_MOST
 from infra.guardrails_parameters import GuardrailsParameters
 from ledgerlake import places
 

@@ -133,12 +133,12 @@ def cost(usage: Usage) -> RunCost:
 
 def job_dpu_seconds(jobs: Sequence[DpuTime]) -> float:
     """As billed: each run for a minute at the least."""
-    return sum(job.billed(prices.JOB_MINIMUM_SECONDS) for job in jobs)
+    return sum((job.billed(prices.JOB_MINIMUM_SECONDS) for job in jobs), 0.0)
 
 
 def crawl_dpu_seconds(crawls: Sequence[DpuTime]) -> float:
     """As billed: each crawl for ten minutes at the least."""
-    return sum(crawl.billed(prices.CRAWL_MINIMUM_SECONDS) for crawl in crawls)
+    return sum((crawl.billed(prices.CRAWL_MINIMUM_SECONDS) for crawl in crawls), 0.0)
 
 
 def billed_bytes(scanned: Sequence[int]) -> int:

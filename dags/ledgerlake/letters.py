@@ -112,9 +112,7 @@ def figures_sql(batch_id: str) -> str:
     )
 
 
-def of_success(
-    facts: RunFacts, figures: Sequence[Mapping[str, str | None]], problem: str, cost: str = ""
-) -> Letter:
+def of_success(facts: RunFacts, figures: Sequence[Mapping[str, str | None]], problem: str, cost: str = "") -> Letter:
     """The ledger's figures of a batch that was loaded, checked and acknowledged.
 
     Args:

@@ -33,32 +33,28 @@ class Price:
 
     @property
     def standing(self) -> str:
-        """`as AWS says`, or that nobody has confirmed it."""
-        return "AWS's own page" if self.confirmed else "not confirmed at AWS"
+        """Whether AWS's own text has it."""
+        return "by AWS's own page" if self.confirmed else "not confirmed"
 
 
 _GLUE = "https://aws.amazon.com/glue/pricing/"
 _S3 = "https://aws.amazon.com/s3/pricing/"
 _LAMBDA = "https://aws.amazon.com/lambda/pricing/"
 
-GLUE_DPU_HOUR = Price(
-    0.44, "DPU-hour of a Spark job", _GLUE, "the example on AWS's page: 6 DPUs for 15 minutes are $0.66", True
-)
-CRAWLER_DPU_HOUR = Price(
-    0.44, "DPU-hour of a crawler", _GLUE, "AWS's price list of 2024-11, for other regions of the same rate", False
-)
+GLUE_DPU_HOUR = Price(0.44, "DPU-hour of a job", _GLUE, "AWS's page: 6 DPUs for 15 min, $0.66", True)
+CRAWLER_DPU_HOUR = Price(0.44, "DPU-hour of a crawler", _GLUE, "AWS's price list 2024-11, other regions", False)
 ATHENA_TERABYTE = Price(
     5.00, "TB scanned", "https://aws.amazon.com/athena/pricing/", "athena.guide and rcpedia.stanford.edu", False
 )
-S3_WRITES = Price(0.005, "1,000 PUT, COPY, POST or LIST", _S3, "c3x.dev, S3 Standard", False)
+S3_WRITES = Price(0.005, "1,000 PUT, COPY, LIST", _S3, "c3x.dev, S3 Standard", False)
 S3_READS = Price(0.0004, "1,000 GET, HEAD and others", _S3, "c3x.dev, S3 Standard", False)
 SQS_REQUESTS = Price(0.40, "1,000,000 requests", "https://aws.amazon.com/sqs/pricing/", "cloudburn.io, 2026-03", False)
 SNS_PUBLISHES = Price(0.50, "1,000,000 publishes", "https://aws.amazon.com/sns/pricing/", "awsnegotiations.com", False)
 METRIC_REQUESTS = Price(
-    0.01, "1,000 API requests", "https://aws.amazon.com/cloudwatch/pricing/", "site24x7.com, for GetMetricData", False
+    0.01, "1,000 API requests", "https://aws.amazon.com/cloudwatch/pricing/", "site24x7.com (GetMetricData)", False
 )
 LAMBDA_GB_SECOND = Price(0.0000166667, "GB-second, x86", _LAMBDA, "AWS's page ($0.00001667)", True)
-LAMBDA_REQUESTS = Price(0.20, "1,000,000 requests", _LAMBDA, "AWS's page and its whitepaper on pricing", True)
+LAMBDA_REQUESTS = Price(0.20, "1,000,000 requests", _LAMBDA, "AWS's page, its whitepaper", True)
 STATE_TRANSITIONS = Price(
     0.025,
     "1,000 state transitions",

@@ -139,7 +139,7 @@ def _of_glue(used: Usage, dollars: RunCost) -> dict[str, Any]:
 
 
 def _sum(times: tuple[DpuTime, ...]) -> float:
-    return round(sum(each.used for each in times), 3)
+    return round(sum((each.used for each in times), 0.0), 3)
 
 
 def _moment(time: datetime) -> str:

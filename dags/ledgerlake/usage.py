@@ -80,8 +80,12 @@ def job_runs(glue: Any, batch_id: str) -> tuple[DpuTime, ...]:
         _of_run(run)
         for dataset in DATASETS.values()
         for run in _since(glue, dataset.job, _planned(batch_id))
-        if run.get("Arguments", {}).get("--batch_id") == batch_id and (run.get("ExecutionTime") or run.get("DPUSeconds"))
+        if run.get("Arguments", {}).get("--batch_id") == batch_id and _has_worked(run)
     )
+
+
+def _has_worked(run: Mapping[str, Any]) -> bool:
+    return bool(run.get("ExecutionTime") or run.get("DPUSeconds"))
 
 
 def _since(glue: Any, job: str, moment: datetime) -> list[dict[str, Any]]:

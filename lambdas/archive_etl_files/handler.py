@@ -2,8 +2,8 @@
 
 Event `{"batch_id": "20250401T080000Z-1a2b3c4d"}`; answer `{"batch_id", "archived", "already_there",
 "bytes", "missing", "requests": {"writes", "reads"}}`: `missing` is a list of raw keys that somebody deleted
-after the plan, `requests` how many S3 was sent. The bucket is named by `LEDGERLAKE_BUCKET`. An invocation that fails or runs out of time is simply repeated with the
-same event.
+after the plan, `requests` how many were sent to S3. The bucket is named by `LEDGERLAKE_BUCKET`. An invocation
+that fails or runs out of time is simply repeated with the same event.
 """
 
 from __future__ import annotations

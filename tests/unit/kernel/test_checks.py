@@ -6,7 +6,7 @@ import duckdb
 import pytest
 import sqlglot
 
-from ledgerlake.catalogue import delta_tables, declared_tables
+from ledgerlake.catalogue import declared_tables, delta_tables
 from ledgerlake.checks import LIMIT, check, checks
 from ledgerlake.contracts import DATASETS
 

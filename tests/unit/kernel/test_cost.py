@@ -135,7 +135,7 @@ def test_every_price_says_where_it_is_from_and_whether_aws_says_so(name):
     assert price.page.startswith("https://aws.amazon.com/")
     assert price.page.endswith("/pricing/")
     assert price.seen
-    assert price.standing == ("AWS's own page" if price.confirmed else "not confirmed at AWS")
+    assert price.standing == ("by AWS's own page" if price.confirmed else "not confirmed")
 
 
 def test_the_prices_have_a_day():
