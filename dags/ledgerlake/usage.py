@@ -66,7 +66,7 @@ def usage(seen: RunSeen, connect: Connect) -> Usage:
     jobs = _learnt("the runs of the jobs", lambda: job_runs(connect("glue"), seen.batch_id))
     return Usage(
         jobs=jobs,
-        crawls=_learnt("the crawl", lambda: crawls(connect("glue"), seen.started_at)) if seen.crawled else (),
+        crawls=_learnt("the crawl", lambda: crawls(connect("glue"), _begun(seen))) if seen.crawled else (),
         scanned=_learnt("what Athena scanned", lambda: _scanned(seen, connect)),
         requests=_learnt("the requests", lambda: _requests(seen)),
         calls=_learnt("the calls of functions", lambda: _calls(seen)),
@@ -79,7 +79,7 @@ def job_runs(glue: Any, batch_id: str) -> tuple[DpuTime, ...]:
     return tuple(
         _of_run(run)
         for dataset in DATASETS.values()
-        for run in _since(glue, dataset.job, _planned(batch_id))
+        for run in _since(glue, dataset.job, _planned(batch_id) - _CLOCKS)
         if run.get("Arguments", {}).get("--batch_id") == batch_id and _has_worked(run)
     )
 
@@ -101,7 +101,12 @@ def _since(glue: Any, job: str, moment: datetime) -> list[dict[str, Any]]:
 
 def _planned(batch_id: str) -> datetime:
     """When the batch was planned, with which its id begins."""
-    return datetime.strptime(batch_id.partition("-")[0], "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC) - _CLOCKS
+    return datetime.strptime(batch_id.partition("-")[0], "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
+
+
+def _begun(seen: RunSeen) -> datetime:
+    """When the run began to work: it may have waited for its batch, or gone on with an older one."""
+    return max(from_iso(seen.started_at), _planned(seen.batch_id))
 
 
 def _of_run(run: Mapping[str, Any]) -> DpuTime:
@@ -110,17 +115,16 @@ def _of_run(run: Mapping[str, Any]) -> DpuTime:
     return DpuTime(float(run.get("ExecutionTime") or 0), float(dpus), run.get("DPUSeconds"))
 
 
-def crawls(glue: Any, since: str) -> tuple[DpuTime, ...]:
+def crawls(glue: Any, since: datetime) -> tuple[DpuTime, ...]:
     """The crawls that began since then.
 
     Raises:
         LookupError: there is none.
     """
     listed = glue.list_crawls(CrawlerName=places.CRAWLER, MaxResults=20)["Crawls"]
-    moment = from_iso(since) - _CLOCKS
-    found = tuple(_of_crawl(each) for each in listed if each["StartTime"] >= moment)
+    found = tuple(_of_crawl(each) for each in listed if each["StartTime"] >= since - _CLOCKS)
     if not found:
-        raise LookupError(f"no crawl of {places.CRAWLER} since {since} is listed")
+        raise LookupError(f"no crawl of {places.CRAWLER} since {since:%Y-%m-%d %H:%M:%S} is listed")
     return found
 
 

@@ -5,10 +5,10 @@ import re
 
 import pytest
 
-from infra.functions import CHECK, FUNCTIONS
+from infra.functions import ARCHIVE, CATALOGUE, CHECK, FUNCTIONS, PLAN, REPORT
 from infra.packaging import definition_key, script_key, wheel_key
 from infra.synth import DEFINITION
-from ledgerlake import catalogue, places, settings
+from ledgerlake import catalogue, places, request_counts, settings
 from ledgerlake.contracts import DATASETS
 
 PROD = settings.from_environment(
@@ -53,6 +53,22 @@ def test_every_parquet_table_of_the_catalogue_is_declared(of_type, table):
     assert storage["Location"] == PLACES.uri(table.prefix)
     partitions = [(column["Name"], column["Type"]) for column in declared[table.name].get("PartitionKeys", [])]
     assert partitions == list(table.partitions)
+
+
+@pytest.mark.parametrize("table", catalogue.declared_tables(), ids=lambda table: table.name)
+def test_a_table_is_read_as_its_files_are_written(of_type, table):
+    declared = {each["TableInput"]["Name"]: each["TableInput"] for each in of_type("AWS::Glue::Table").values()}
+    storage = declared[table.name]["StorageDescriptor"]
+    serde = storage["SerdeInfo"]["SerializationLibrary"].lower()
+    assert table.kind in serde
+    assert declared[table.name]["Parameters"]["classification"] == table.kind
+    assert ("Parquet" in storage["InputFormat"]) == (table.kind == "parquet")
+
+
+def test_what_functions_cost_is_worked_out_with_the_memory_they_have():
+    named = {"check": CHECK, "plan": PLAN, "archive": ARCHIVE, "catalogue": CATALOGUE, "report": REPORT}
+    assert set(named.values()) == set(FUNCTIONS)
+    assert {name: function.memory / 1024 for name, function in named.items()} == request_counts.GB
 
 
 def test_no_other_table_is_declared(of_type):

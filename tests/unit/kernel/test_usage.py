@@ -99,13 +99,24 @@ def test_the_crawl_of_the_run_is_counted_and_not_that_of_an_earlier_one():
     assert usage(seen(crawled=True), clients(glue=glue)).crawls == (DpuTime(60, 2, 180.0),)
 
 
+def test_a_run_that_waited_for_its_batch_does_not_pay_for_a_crawl_of_that_time():
+    glue = Glue(crawls=[crawl(7)])
+    assert usage(seen(crawled=True, started_at="2025-04-01T06:00:00Z"), clients(glue=glue)).crawls is None
+
+
+def test_a_run_that_went_on_with_an_older_batch_does_not_pay_for_the_crawl_of_another_before_it():
+    glue = Glue(crawls=[crawl(11), crawl(9)])
+    found = usage(seen(crawled=True, started_at="2025-04-01T10:00:00Z"), clients(glue=glue)).crawls
+    assert len(found) == 1
+
+
 def test_a_run_that_needed_no_crawl_asks_for_none_and_has_none():
     assert usage(seen(), clients(glue=Glue(crawls=[crawl(9)]))).crawls == ()
 
 
 def test_a_crawl_that_is_not_listed_is_unknown_and_not_free(caplog):
     assert usage(seen(crawled=True), clients(glue=Glue(crawls=[crawl(7)]))).crawls is None
-    assert "no crawl of ecommerce-lakehouse-crawler since 2025-04-01T08:00:00Z is listed" in caplog.text
+    assert "no crawl of ecommerce-lakehouse-crawler since 2025-04-01 08:00:00 is listed" in caplog.text
 
 
 def test_athena_is_asked_about_queries_whose_bytes_are_not_known():
