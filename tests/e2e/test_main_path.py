@@ -107,8 +107,9 @@ def test_each_batch_of_april_has_a_record_of_what_it_cost_and_its_letter_says_so
     lines = "\n".join(letter["Message"] for letter in april.notifications())
     for batch_id, record in records.items():
         assert record["unknown"] == "", "every figure was learnt"
-        assert (record["job_runs"], record["queries"], record["workflow"]) == (3, 6, "ecommerce_lakehouse")
-        assert record["glue_dollars"] >= 3 * 2 / 60 * 0.44
+        assert (record["queries"], record["workflow"]) == (6, "ecommerce_lakehouse")
+        assert 1 <= record["job_runs"] <= len(DATASETS)
+        assert record["glue_dollars"] >= round(record["job_runs"] * 2 / 60 * 0.44, 6)  # a minute of two DPUs at least
         assert record["total_dollars"] > record["glue_dollars"]
         assert f"Cost: ${record['total_dollars']:.4f} (Glue {record['billed_dpu_seconds']:,.0f} DPU-s " in lines
         assert "Glue jobs" in april.do("cost", batch_id)
