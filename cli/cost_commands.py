@@ -141,7 +141,9 @@ def of_services(record: Record) -> Rows:
     """What one run used and was billed, service by service."""
     text = {name: _cell(name, value) for name, value in record.items()}
     rows = [
-        (service, used.format(**text), billed.format(**text), text[dollars])
+        (service, "unknown", "", "unknown")
+        if record[dollars] is None
+        else (service, used.format(**text), billed.format(**text), text[dollars])
         for service, used, billed, dollars in _SERVICES
     ]
     total = "at least" if record["unknown"] else "total"
@@ -180,4 +182,6 @@ def _cell(name: str, value: str | None) -> str:
         return f"{float(value) / prices.MEGABYTE:,.0f}"
     if name == "finished_at":
         return value[:16]
+    if name == "function_gb_seconds":
+        return f"{float(value):,.1f}"
     return f"{float(value):,.0f}" if _NUMBER.fullmatch(value) else value

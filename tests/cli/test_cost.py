@@ -113,7 +113,15 @@ def test_a_batch_is_told_service_by_service(ledgerlake, runs):
     assert rows["Glue jobs"] == ["3 runs, 352 DPU-s", "412 DPU-s", "0.0504"]
     assert rows["Athena"] == ["6 queries, 21 MB", "71 MB", "0.0003"]
     assert rows["requests"] == ["100 writes, 43 reads of S3", "145 with those of SQS, SNS and CloudWatch", "0.0005"]
+    assert rows["Lambda"] == ["1 calls", "about 0.9 GB-s", "0.0000"]
     assert rows["total"][-1] == "0.0512"
+
+
+def test_of_a_batch_too_it_is_said_what_is_not_known(ledgerlake, runs):
+    runs(run(glue_dollars=None, job_runs=None, dpu_seconds=None, billed_dpu_seconds=None, unknown="glue"))
+    rows = {cells(line)[0]: cells(line)[1:] for line in ledgerlake("cost", BATCH).stdout.splitlines() if "│" in line}
+    assert rows["Glue jobs"] == ["unknown", "", "unknown"]
+    assert "at least" in rows
 
 
 def test_json_has_the_record_as_it_is(ledgerlake, runs):
