@@ -11,6 +11,7 @@ from typer.core import TyperGroup
 
 from cli import (
     backfill_commands,
+    cost_commands,
     delivery_commands,
     demo,
     deploy_commands,
@@ -112,6 +113,7 @@ app.add_typer(lease, name="lease", rich_help_panel=_TROUBLE)
 app.command(rich_help_panel=_DATA)(query_commands.query)
 app.command(rich_help_panel=_DATA)(query_commands.ledger)
 app.command(rich_help_panel=_DATA)(query_commands.rejects)
+app.command(rich_help_panel=_DATA)(cost_commands.cost)
 
 
 def main() -> None:

@@ -17,6 +17,7 @@ from ledgerlake.metrics import NAMESPACE
 READ = ("s3:GetObject",)
 READ_VERSIONS = ("s3:GetObject", "s3:GetObjectVersion")
 PUT = ("s3:PutObject",)
+REPLACE = ("s3:GetObject", "s3:PutObject")
 DELETE = ("s3:DeleteObject",)
 WRITE = ("s3:GetObject", "s3:PutObject", "s3:AbortMultipartUpload", "s3:DeleteObject")
 

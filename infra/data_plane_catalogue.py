@@ -1,4 +1,4 @@
-"""The catalogue `ecommerce_dwh`: the database, the tables that are plain Parquet, the crawler of
+"""The catalogue `ecommerce_dwh`: the database, the tables that are plain Parquet or JSON, the crawler of
 those that are Delta, and the Athena workgroup that queries all of them.
 """
 
@@ -13,12 +13,24 @@ from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
 from infra import data_plane_access as access
+from infra.data_plane_limits import SCANNED_AT_MOST
 from ledgerlake import catalogue, places
 from ledgerlake.contracts import DATASETS
 
 _PARQUET = "org.apache.hadoop.hive.ql.io.parquet"
-SCANNED_AT_MOST = 50 * 1024**3
-"""Bytes a query, about a quarter of a dollar."""
+_FORMATS = {
+    "parquet": (
+        f"{_PARQUET}.MapredParquetInputFormat",
+        f"{_PARQUET}.MapredParquetOutputFormat",
+        f"{_PARQUET}.serde.ParquetHiveSerDe",
+    ),
+    "json": (
+        "org.apache.hadoop.mapred.TextInputFormat",
+        "org.apache.hadoop.hive.ql.io.HiveIgnoreKeyTextOutputFormat",
+        "org.apache.hive.hcatalog.data.JsonSerDe",
+    ),
+}
+"""Input format, output format and SerDe of each kind of files."""
 _EDIT_TABLES = ("glue:GetTable", "glue:GetTables", "glue:CreateTable", "glue:UpdateTable")
 
 
@@ -36,7 +48,7 @@ class Catalogue(Construct):
                 name=places.DATABASE, description="The shop's lakehouse, and what became of every delivered row."
             ),
         )
-        for table in catalogue.parquet_tables():
+        for table in catalogue.declared_tables():
             self._table(table)
         self.crawler_role = self._crawler_role()
         self.crawler = self._crawler()
@@ -44,6 +56,7 @@ class Catalogue(Construct):
 
     def _table(self, table: catalogue.Table) -> None:
         location = self.lake.s3_url_for_object(table.prefix)
+        input_format, output_format, serde = _FORMATS[table.kind]
         declared = glue.CfnTable(
             self,
             f"Table-{table.name}",
@@ -53,16 +66,14 @@ class Catalogue(Construct):
                 name=table.name,
                 description=table.doc,
                 table_type="EXTERNAL_TABLE",
-                parameters={"EXTERNAL": "TRUE", "classification": "parquet", **_projection(table, location)},
+                parameters={"EXTERNAL": "TRUE", "classification": table.kind, **_projection(table, location)},
                 partition_keys=_columns(table.partitions),
                 storage_descriptor=glue.CfnTable.StorageDescriptorProperty(
                     columns=_columns(table.columns),
                     location=location,
-                    input_format=f"{_PARQUET}.MapredParquetInputFormat",
-                    output_format=f"{_PARQUET}.MapredParquetOutputFormat",
-                    serde_info=glue.CfnTable.SerdeInfoProperty(
-                        serialization_library=f"{_PARQUET}.serde.ParquetHiveSerDe"
-                    ),
+                    input_format=input_format,
+                    output_format=output_format,
+                    serde_info=glue.CfnTable.SerdeInfoProperty(serialization_library=serde),
                 ),
             ),
         )

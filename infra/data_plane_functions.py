@@ -20,6 +20,7 @@ from infra.data_plane_parameters import Parameters
 from infra.functions import Function
 from infra.packaging import lambda_key
 from ledgerlake import places
+from ledgerlake.contracts import DATASETS
 
 _ARCHIVE = (*access.READ_VERSIONS, "s3:PutObject", "s3:AbortMultipartUpload", "s3:DeleteObjectVersion")
 """Deleting a version there is for a copy that differs from its delivery: it is made anew."""
@@ -168,10 +169,14 @@ def _catalogue() -> list[iam.PolicyStatement]:
 
 
 def _report(lake: s3.IBucket, key: kms.IKey) -> list[iam.PolicyStatement]:
-    """Close the batch, give the lease back, and read what the jobs left for the letter."""
+    """Close the batch, give the lease back, read what the jobs left for the letter, and write what the run cost."""
+    jobs = [access.arn("glue", f"job/{dataset.job}") for dataset in DATASETS.values()]
     return [
         access.objects(lake, [places.BATCHES, _LEASE], access.WRITE),
+        access.objects(lake, [places.RUNS], access.REPLACE),
         access.objects(lake, [_STAGED], access.READ),
-        access.names(lake, [places.BATCHES, _LEASE, _STAGED]),
+        access.names(lake, [places.BATCHES, _LEASE, places.RUNS, _STAGED]),
+        access.allow(["glue:GetJobRuns"], jobs),
+        access.allow(["glue:ListCrawls"], [access.arn("glue", f"crawler/{places.CRAWLER}")]),
         access.encrypted_by(key, "s3"),
     ]

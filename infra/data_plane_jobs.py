@@ -9,6 +9,7 @@ from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
 from infra import data_plane_access as access
+from infra.data_plane_limits import WORKER_TYPE, WORKERS
 from infra.data_plane_parameters import Parameters
 from infra.packaging import script_key, wheel_key
 from ledgerlake import places
@@ -43,8 +44,8 @@ class Jobs(Construct):
             description=f"The only writer of {dataset.name}.",
             role=self._role(dataset).role_arn,
             glue_version="5.1",
-            worker_type="G.1X",
-            number_of_workers=2,
+            worker_type=WORKER_TYPE,
+            number_of_workers=WORKERS,
             max_retries=0,  # the orchestrator retries, and says so
             timeout=self.parameters.setting("JobTimeoutMinutes"),
             # Delta on S3 is safe for one writer at a time, and AWS enforces this one

@@ -36,8 +36,9 @@ def _objects(lake: s3.IBucket, key: kms.IKey) -> list[iam.PolicyStatement]:
         access.objects(lake, [places.ARCHIVED], access.READ),
         access.names(lake, [places.ARCHIVED]),
         access.objects(lake, [places.BATCHES, _LEASE, places.ATHENA_RESULTS], access.WRITE),
+        access.objects(lake, [places.RUNS], access.REPLACE),
         access.objects(lake, [*work.QUERIED, _SUMMARIES], access.READ),
-        access.names(lake, [places.BATCHES, _LEASE, places.ATHENA_RESULTS, *work.QUERIED, _SUMMARIES]),
+        access.names(lake, [places.BATCHES, _LEASE, places.ATHENA_RESULTS, places.RUNS, *work.QUERIED, _SUMMARIES]),
         access.allow(["s3:GetBucketLocation"], [lake.bucket_arn]),
         access.encrypted_by(key, "s3", "sqs", "sns"),
     ]
@@ -46,7 +47,7 @@ def _objects(lake: s3.IBucket, key: kms.IKey) -> list[iam.PolicyStatement]:
 def _work() -> list[iam.PolicyStatement]:
     return [
         *work.jobs("glue:GetJob"),
-        *work.crawler("glue:StopCrawler"),
+        *work.crawler("glue:StopCrawler", "glue:ListCrawls"),
         access.allow(["lambda:InvokeFunction"], [access.arn("lambda", f"function:{places.ARCHIVE_FUNCTION}")]),
         # a live run refuses to share the queue with Step Functions; Lambda knows no resource for the question
         access.allow(["lambda:ListEventSourceMappings"], ["*"]),

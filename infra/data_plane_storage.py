@@ -22,6 +22,7 @@ _KEPT = {
     "parked/": 30,
     "ledger/": 90,
     "batches/": 30,
+    places.RUNS: 30,
     "control/": 7,
 }
 """Days for which a replaced or deleted object can be brought back. Never `raw/`: a version there

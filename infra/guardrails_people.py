@@ -15,7 +15,7 @@ from constructs import Construct
 from infra import data_plane_access as access
 from infra import data_plane_work as work
 from infra import guardrails_operator as operator
-from infra.data_plane_catalogue import SCANNED_AT_MOST
+from infra.data_plane_limits import SCANNED_AT_MOST
 from infra.guardrails_parameters import GuardrailsParameters
 from ledgerlake import places
 
@@ -31,7 +31,8 @@ class People(Construct):
         super().__init__(scope, "People")
         self._parameters, self._lake = parameters, lake
         decrypt = access.through(parameters.lake_key, "s3")
-        reads = [*work.queries(), *work.query_objects(lake), decrypt]
+        runs = [access.objects(lake, [places.RUNS], access.READ), access.names(lake, [places.RUNS])]
+        reads = [*work.queries(), *work.query_objects(lake), *runs, decrypt]
         self._workgroup()
         self.reader = self._role(READER, "Asks Athena about every table, sensitive columns too.", {"read": reads})
         self.analyst = self._role(

@@ -1,7 +1,7 @@
 """The tables of `ecommerce_dwh`: names, columns and places, derived from the contracts.
 
-The crawler registers the Delta tables; the others are plain Parquet, declared with the
-infrastructure, so that they can be queried from the first minute.
+The crawler registers the Delta tables; the others are plain Parquet, and the records of runs are lines of
+JSON. These are declared with the infrastructure, so that they can be queried from the first minute.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from typing import Any
 from ledgerlake import places
 from ledgerlake.contracts import DATASETS, Dataset
 from ledgerlake.ledger import COUNTS
+from ledgerlake.run_records import COLUMNS
 
 LINEAGE = (
     ("_source_file", "string"),
@@ -29,6 +30,7 @@ class Table:
         columns: (name, type) in Hive's words, without the partition columns.
         prefix: where its files are, ending in a slash.
         partitions: (name, type) of Hive partitions; Delta tables keep theirs in the log.
+        kind: how its files are written: `delta`, `parquet` or `json`.
     """
 
     name: str
@@ -36,6 +38,7 @@ class Table:
     columns: tuple[tuple[str, str], ...]
     prefix: str
     partitions: tuple[tuple[str, str], ...] = ()
+    kind: str = "parquet"
 
 
 def delta_columns(dataset: Dataset) -> tuple[tuple[str, str], ...]:
@@ -46,15 +49,16 @@ def delta_columns(dataset: Dataset) -> tuple[tuple[str, str], ...]:
 def delta_tables() -> tuple[Table, ...]:
     """One per dataset; the crawler's targets."""
     return tuple(
-        Table(dataset.name, dataset.doc, delta_columns(dataset), places.table_prefix(dataset.name))
+        Table(dataset.name, dataset.doc, delta_columns(dataset), places.table_prefix(dataset.name), kind="delta")
         for dataset in DATASETS.values()
     )
 
 
-def parquet_tables() -> tuple[Table, ...]:
-    """The ledger, and per dataset its rejects and its parked rows."""
+def declared_tables() -> tuple[Table, ...]:
+    """Those that no crawler registers: the ledger, the records of runs; per dataset its rejects and its parked rows."""
     return (
         ledger_table(),
+        runs_table(),
         *(table(dataset) for dataset in DATASETS.values() for table in (rejected_table, parked_table)),
     )
 
@@ -72,6 +76,16 @@ def ledger_table() -> Table:
         ),
         places.LEDGER,
         partitions=(("dataset", "string"),),
+    )
+
+
+def runs_table() -> Table:
+    return Table(
+        "runs",
+        "What every run that finished a batch has used, and what that cost, by the prices of the day that is named.",
+        COLUMNS,
+        places.RUNS,
+        kind="json",
     )
 
 

@@ -112,8 +112,13 @@ def figures_sql(batch_id: str) -> str:
     )
 
 
-def of_success(facts: RunFacts, figures: Sequence[Mapping[str, str | None]], problem: str) -> Letter:
-    """The ledger's figures of a batch that was loaded, checked and acknowledged."""
+def of_success(facts: RunFacts, figures: Sequence[Mapping[str, str | None]], problem: str, cost: str = "") -> Letter:
+    """The ledger's figures of a batch that was loaded, checked and acknowledged.
+
+    Args:
+        problem: why there are no figures.
+        cost: the line of `run_records`.
+    """
     count = f"{facts.deliveries}{facts.days}"
     lines = [f"Batch {facts.batch_id}: {count} loaded, archived and checked.", ""]
     lines += [_figures_line(row) for row in figures]
@@ -123,7 +128,9 @@ def of_success(facts: RunFacts, figures: Sequence[Mapping[str, str | None]], pro
     if rejecting:
         lines += ["", *(f"Why rows were rejected: ledgerlake rejects {name}" for name in rejecting)]
     lines += _oddities(facts)
-    lines += ["", f"File by file: ledgerlake ledger {facts.batch_id}", *said(facts)]
+    lines += ["", f"File by file: ledgerlake ledger {facts.batch_id}"]
+    lines += [cost] if cost else []
+    lines += said(facts)
     return Letter(f"{count} loaded ({facts.batch_id})", "\n".join(lines))
 
 

@@ -42,6 +42,7 @@ QUARANTINED = "batches/quarantined/"
 ACCEPTED = "batches/accepted/"
 LEASE = "control/lease.json"
 ATHENA_RESULTS = "athena-results/"
+RUNS = "runs/"
 
 DELIVERY_ID_LENGTH = 20
 
@@ -97,6 +98,11 @@ def stage_summary(batch_id: str, dataset: str) -> str:
 def ledger_part(dataset: str, batch_id: str, attempt: str) -> str:
     """A batch has one part for each attempt that was published: one, unless its rules changed meanwhile."""
     return f"{LEDGER}dataset={dataset}/{batch_id}-{attempt}.parquet"
+
+
+def run_record(batch_id: str) -> str:
+    """What the run that finished the batch has used and cost; a batch is finished by one run."""
+    return f"{RUNS}{batch_id}.json"
 
 
 def rejected_prefix(dataset: str) -> str:

@@ -14,6 +14,7 @@ from botocore.exceptions import ClientError
 from ledgerlake.bodies import Body, Missing, is_absent, pause
 
 __all__ = [
+    "Tally",
     "client_config",
     "exists",
     "get_json",
@@ -41,6 +42,25 @@ def client_config(connections: int = 10) -> Config:
         retries={"mode": "standard", "total_max_attempts": 8},
         max_pool_connections=connections,
     )
+
+
+class Tally:
+    """Counts the requests that one client sends to S3 from now on, its retries too; from any thread.
+
+    `writes` (PUT, COPY, LIST) and `reads` (GET, HEAD) are priced apart; deletes cost nothing.
+    """
+
+    def __init__(self, s3: Any) -> None:
+        self._sent: list[str] = []
+        s3.meta.events.register("request-created.s3", self._note)
+
+    def _note(self, operation_name: str, **_: Any) -> None:
+        self._sent.append(operation_name)
+
+    def as_json(self) -> dict[str, int]:
+        reads = sum(name.startswith(("Get", "Head")) for name in self._sent)
+        deletes = sum(name.startswith("Delete") for name in self._sent)
+        return {"writes": len(self._sent) - reads - deletes, "reads": reads}
 
 
 def is_refused(error: ClientError) -> bool:

@@ -30,6 +30,8 @@ _ROWS = (
     f"function($rows, $row) {{ $append($rows, [[$map($row.Data, {_CELL})]]) }}, [])"
 )
 """The rows as lists of text, the header first; NULL is the empty text."""
+_SCANNED = "$states.result.QueryExecution.Statistics.DataScannedInBytes"
+"""For what the run has cost; a field without it is left out."""
 _MARK = "<batch>"
 
 
@@ -49,7 +51,7 @@ def checking(checks: Sequence[Check], following: str) -> States:
                         jsonata("$states.input.sql"),
                         Output=jsonata(
                             "{'check': $states.input.check, 'says': $states.input.says, "
-                            "'query': $states.result.QueryExecution.QueryExecutionId}"
+                            f"'query': $states.result.QueryExecution.QueryExecutionId, 'scanned': {_SCANNED}}}"
                         ),
                         Catch=caught_inside(item, "CheckNotAnswered"),
                         Next="ReadCheck",
@@ -58,7 +60,8 @@ def checking(checks: Sequence[Check], following: str) -> States:
                         jsonata("$states.input.query"),
                         LIMIT + 1,
                         Output=jsonata(
-                            f"{{'check': $states.input.check, 'says': $states.input.says, 'rows': {_ROWS}}}"
+                            "{'check': $states.input.check, 'says': $states.input.says, "
+                            f"'scanned': $states.input.scanned, 'rows': {_ROWS}}}"
                         ),
                         Catch=caught_inside(item, "CheckNotAnswered"),
                         End=True,
@@ -66,7 +69,10 @@ def checking(checks: Sequence[Check], following: str) -> States:
                     "CheckNotAnswered": {"Type": "Pass", "End": True},
                 },
             },
-            "Assign": {"failed": jsonata("[$states.result[$exists(error) or $count(rows) > 1]]")},
+            "Assign": {
+                "failed": jsonata("[$states.result[$exists(error) or $count(rows) > 1]]"),
+                "scanned": jsonata("[$states.result.scanned]"),
+            },
             "Catch": caught("Checks"),
             "Next": "Checked",
         },
@@ -85,14 +91,14 @@ def figures(following: str) -> States:
     return {
         "ReadFigures": _query(
             jsonata(f"{text(before)} & $plan.batch_id & {text(after)}"),
-            Output={"query": jsonata("$states.result.QueryExecution.QueryExecutionId")},
+            Output=jsonata(f"{{'query': $states.result.QueryExecution.QueryExecutionId, 'scanned': {_SCANNED}}}"),
             Catch=[problem],
             Next="GetFigures",
         ),
         "GetFigures": _answer(
             jsonata("$states.input.query"),
             1000,
-            Assign={"figures": {"rows": jsonata(_ROWS)}},
+            Assign={"figures": jsonata(f"{{'rows': {_ROWS}, 'scanned': $states.input.scanned}}")},
             Catch=[problem],
             Next=following,
         ),

@@ -23,6 +23,11 @@ _FACTS = {
     # for a run that failed before it had a plan; null is as good as nothing
     **{name: jsonata(f"$exists({_ASKED}.{name}) ? {_ASKED}.{name} : null") for name in ("date", "from", "to")},
 }
+_USED = {
+    "scanned": jsonata("$scanned"),
+    "crawl": {"needed": jsonata("$count($differences) > 0"), "looks": jsonata("$looks")},
+}
+"""What ReportETLRun need not ask for to say what the execution cost."""
 _FIRST_ERROR = "($exists($failed[0].error) ? $failed[0].error : 'CheckFailed')"
 _IN_WORDS = (
     "$join($map($failed, function($each) { $exists($each.error) "
@@ -36,7 +41,7 @@ def success() -> States:
     return {
         "ReportSuccess": invoke(
             functions.REPORT,
-            {**_FACTS, "figures": jsonata("$figures"), "failed": []},
+            {**_FACTS, **_USED, "figures": jsonata("$figures"), "failed": []},
             Assign={"report": jsonata("$states.result.Payload")},
             Catch=caught("ReportSuccess"),
             Next="NotifySuccess",

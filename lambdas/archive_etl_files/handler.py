@@ -1,9 +1,9 @@
 """ArchiveETLFiles: move the deliveries of one batch from `raw/` to `archived/`.
 
 Event `{"batch_id": "20250401T080000Z-1a2b3c4d"}`; answer `{"batch_id", "archived", "already_there",
-"bytes", "missing"}`, the last a list of raw keys that somebody deleted after the plan. The bucket is
-named by `LEDGERLAKE_BUCKET`. An invocation that fails or runs out of time is simply repeated with the
-same event.
+"bytes", "missing", "requests": {"writes", "reads"}}`: `missing` is a list of raw keys that somebody deleted
+after the plan, `requests` how many were sent to S3. The bucket is named by `LEDGERLAKE_BUCKET`. An invocation
+that fails or runs out of time is simply repeated with the same event.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from ledgerlake import batch as batches
 from ledgerlake.archive import THREADS, archive
 from ledgerlake.errors import ArchiveError, SettingsError
 from ledgerlake.settings import lake_bucket
-from ledgerlake.storage import client_config
+from ledgerlake.storage import Tally, client_config
 
 NEEDED_MILLISECONDS = 30_000
 """Less time than this is too little to begin another delivery."""
@@ -28,6 +28,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     if not bucket:
         raise SettingsError("LEDGERLAKE_BUCKET is not set", expected="the name of the lake bucket")
     s3 = boto3.client("s3", config=client_config(THREADS))
+    sent = Tally(s3)
     batch = batches.load(s3, bucket, _batch_id(event))
     done = archive(s3, bucket, batch, time_left=lambda: context.get_remaining_time_in_millis() >= NEEDED_MILLISECONDS)
     return {
@@ -36,6 +37,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
         "already_there": done.already_there,
         "bytes": done.size,
         "missing": list(done.missing),
+        "requests": sent.as_json(),
     }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 from airflow.providers.amazon.aws.hooks.athena import AthenaHook
@@ -16,6 +17,14 @@ from ledgerlake_airflow.aws import CONNECTION
 from ledgerlake_airflow.turns import take_turn
 
 QUERY_SECONDS = 600
+
+
+@dataclass(frozen=True)
+class Answer:
+    """Rows as text by column, and the query that they answer."""
+
+    rows: list[dict[str, str | None]]
+    query_id: str | None = None
 
 
 class CheckFailed(AirflowFailException):
@@ -47,8 +56,8 @@ class AthenaCheckOperator(AthenaOperator):
         return query_id
 
 
-def ask(sql: str, settings: Settings) -> list[dict[str, str | None]]:
-    """The rows that Athena answers with, as text by column.
+def ask(sql: str, settings: Settings) -> Answer:
+    """What Athena answers.
 
     Raises:
         AirflowException: the query did not succeed; says why.
@@ -58,7 +67,7 @@ def ask(sql: str, settings: Settings) -> list[dict[str, str | None]]:
     state = hook.poll_query_status(query_id, _attempts(settings), _pause(settings))
     if state not in AthenaHook.SUCCESS_STATES:
         raise AirflowException(failures.of_query(query_id, state, hook.get_state_change_reason(query_id)))
-    return result_rows(hook, query_id)
+    return Answer(result_rows(hook, query_id), query_id)
 
 
 def result_rows(hook: AthenaHook, query_id: str | None, limit: int | None = None) -> list[dict[str, str | None]]:

@@ -20,9 +20,14 @@ def client(service: str) -> Any:
     return AwsBaseHook(aws_conn_id=CONNECTION, client_type=service, config=client_config()).get_conn()
 
 
+def quick(service: str) -> Any:
+    """A client that gives up soon, for what the run does not wait for."""
+    return AwsBaseHook(aws_conn_id=CONNECTION, client_type=service, config=metrics.client_config()).get_conn()
+
+
 def cloudwatch() -> Any:
-    """A client for the figures of a run, that gives up soon."""
-    return AwsBaseHook(aws_conn_id=CONNECTION, client_type="cloudwatch", config=metrics.client_config()).get_conn()
+    """A client for the figures of a run."""
+    return quick("cloudwatch")
 
 
 @cache

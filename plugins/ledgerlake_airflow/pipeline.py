@@ -10,7 +10,7 @@ from airflow.sdk import TaskGroup, TriggerRule
 from ledgerlake.checks import checks
 from ledgerlake.contracts import DATASETS
 from ledgerlake.settings import Settings
-from ledgerlake_airflow import ARCHIVE
+from ledgerlake_airflow import ARCHIVE, CHECKS, CRAWL
 from ledgerlake_airflow.athena import AthenaCheckOperator
 from ledgerlake_airflow.crawl import CrawlWhenChanged
 from ledgerlake_airflow.failure import remember_failure
@@ -38,8 +38,8 @@ def pipeline(settings: Settings) -> TaskGroup:
     with TaskGroup("pipeline", prefix_group_id=False, tooltip="What every batch goes through") as group:
         jobs = _jobs(settings)
         archive = ArchiveFiles(task_id=ARCHIVE, trigger_rule=TriggerRule.NONE_FAILED)
-        crawl = CrawlWhenChanged(task_id="crawl_lakehouse", settings=settings)
-        with TaskGroup("checks", tooltip="Athena: what must hold after every batch") as all_checks:
+        crawl = CrawlWhenChanged(task_id=CRAWL, settings=settings)
+        with TaskGroup(CHECKS, tooltip="Athena: what must hold after every batch") as all_checks:
             for check in checks():
                 AthenaCheckOperator(check=check, settings=settings, trigger_rule=TriggerRule.NONE_FAILED)
         [job for job in jobs if not job.downstream_task_ids] >> archive >> crawl >> all_checks

@@ -15,15 +15,18 @@ from airflow.sdk import Context, get_current_context, task
 from airflow.sdk.exceptions import AirflowException, AirflowSkipException
 from botocore.exceptions import BotoCoreError, ClientError
 
-from ledgerlake import metrics, places, quarantine, settings
+from ledgerlake import metrics, places, quarantine, run_records, settings
+from ledgerlake.checks import checks
+from ledgerlake.deliveries import iso
 from ledgerlake.failure_letters import of_failure, of_quarantine, without_report
 from ledgerlake.failures import Failure
 from ledgerlake.letters import AIRFLOW, Letter, RunFacts, figures_sql, of_success
-from ledgerlake.stages import unknown_columns
-from ledgerlake_airflow import ARCHIVE, PLAN, REPORT, WAIT
+from ledgerlake.stages import summaries, unknown_columns
+from ledgerlake.usage import RunSeen
+from ledgerlake_airflow import ARCHIVE, CHECKS, CRAWL, PLAN, REPORT, WAIT
 from ledgerlake_airflow.acknowledge import answer
-from ledgerlake_airflow.athena import ask
-from ledgerlake_airflow.aws import client, cloudwatch, lake
+from ledgerlake_airflow.athena import Answer, ask
+from ledgerlake_airflow.aws import client, cloudwatch, lake, quick
 from ledgerlake_airflow.by_date import DATES
 from ledgerlake_airflow.failure import failures, patience, still_at_work
 from ledgerlake_airflow.messages import Queue
@@ -58,14 +61,17 @@ def report() -> None:
         log.warning("The lease is kept until it expires: %s.", "; ".join(active))
     else:
         give_back(context)
-    facts = _facts(context)
+    staged = _summaries(ti)
+    facts = _facts(context, staged)
     if failed:
         metrics.tell_failure(cloudwatch)
         publish(_of_failure(context, facts, failed))
     elif facts.batch_id:
         figures, problem = _figures(facts.batch_id)
-        metrics.tell_success(cloudwatch, figures)
-        publish(of_success(facts, figures, problem))
+        metrics.tell_success(cloudwatch, figures.rows)
+        crawled = states.get(CRAWL) == "success"
+        seen = _seen(context, facts, staged, figures.query_id, crawled=crawled)
+        publish(of_success(facts, figures.rows, problem, run_records.account(seen, quick, lake().bucket)))
     else:
         raise AirflowSkipException(f"a quiet run: {facts.plan.get('reason', 'nothing was planned')}")
 
@@ -76,11 +82,36 @@ def publish(letter: Letter) -> None:
     client("sns").publish(TopicArn=lake().topic_arn, Subject=letter.subject, Message=letter.body)
 
 
-def _facts(context: Context) -> RunFacts:
+def _summaries(ti: Any) -> dict[str, dict[str, Any]]:
+    """What the jobs have written down of the batch; nothing when there is none."""
+    batch_id = (ti.xcom_pull(task_ids=PLAN) or {}).get("batch_id")
+    return summaries(client("s3"), lake().bucket, batch_id) if batch_id else {}
+
+
+def _seen(
+    context: Context, facts: RunFacts, staged: dict[str, dict[str, Any]], figures_id: str | None, *, crawled: bool
+) -> RunSeen:
+    """What is known here of what the run has used."""
+    ti = context["ti"]
+    started = context["dag_run"].start_date
+    return RunSeen(
+        workflow=facts.workflow,
+        run_id=facts.run_id,
+        batch_id=facts.batch_id,
+        started_at=iso(started) if started else "",
+        deliveries=facts.plan["deliveries"],
+        live=facts.live,
+        crawled=crawled,
+        query_ids=[*(ti.xcom_pull(task_ids=f"{CHECKS}.{each.name}") for each in checks()), figures_id],
+        archive=ti.xcom_pull(task_ids=ARCHIVE) or {},
+        summaries=staged,
+    )
+
+
+def _facts(context: Context, staged: dict[str, dict[str, Any]]) -> RunFacts:
     """What the letter says beside figures and failures."""
     ti, run = context["ti"], context["dag_run"]
     plan = ti.xcom_pull(task_ids=PLAN) or {}
-    unknown = unknown_columns(client("s3"), lake().bucket, plan["batch_id"]) if plan.get("batch_id") else {}
     return RunFacts(
         workflow=run.dag_id,
         run_id=run.run_id,
@@ -88,7 +119,7 @@ def _facts(context: Context) -> RunFacts:
         plan=plan,
         dates=tuple(ti.xcom_pull(task_ids=PLAN, key=DATES) or ()),
         missing=tuple((ti.xcom_pull(task_ids=ARCHIVE) or {}).get("missing", ())),
-        unknown=unknown,
+        unknown=unknown_columns(staged),
         note=str(context["params"].get("reason") or ""),
         words=AIRFLOW if ours(settings.current()) else replace(AIRFLOW, live=places.STATE_MACHINE),
     )
@@ -116,10 +147,10 @@ def _receipts(ti: Any) -> list[str]:
     return [message["ReceiptHandle"] for message in ti.xcom_pull(task_ids=WAIT, key=MESSAGES) or []]
 
 
-def _figures(batch_id: str) -> tuple[list[dict[str, str | None]], str]:
+def _figures(batch_id: str) -> tuple[Answer, str]:
     """The ledger's rows of the batch; or none, and why: the batch is done, and that must be told in any case."""
     try:
         return ask(figures_sql(batch_id), settings.current()), ""
     except (AirflowException, BotoCoreError, ClientError) as error:
         log.warning("The ledger could not be read: %s", error)
-        return [], str(error)
+        return Answer([]), str(error)

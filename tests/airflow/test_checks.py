@@ -71,7 +71,10 @@ def test_each_check_shows_its_sql_and_asks_in_the_lakes_workgroup(dag):
 
 def test_rows_come_as_text_by_column(answer):
     answer(("dataset", "files"), ("orders", "15"))
-    assert athena.ask("SELECT 1", settings.current()) == [{"dataset": "orders", "files": "15"}]
+    found = athena.ask("SELECT 1", settings.current())
+    assert found.rows == [{"dataset": "orders", "files": "15"}]
+    asked = boto3.client("athena").get_query_execution(QueryExecutionId=found.query_id)["QueryExecution"]
+    assert asked["Query"] == "SELECT 1"
 
 
 def test_a_query_that_does_not_succeed_is_an_error(answer, monkeypatch):

@@ -9,10 +9,12 @@ from types import SimpleNamespace
 import pytest
 from airflow.sdk.exceptions import AirflowException, AirflowSkipException
 
-from ledgerlake import batch, failure_letters, lease, letters, quarantine
+from ledgerlake import batch, failure_letters, lease, letters, places, quarantine
+from ledgerlake.checks import checks
 from ledgerlake.contracts import DATASETS
 from ledgerlake.failures import Failure
 from ledgerlake_airflow import failure, report, turns
+from ledgerlake_airflow.athena import Answer
 from ledgerlake_airflow.failure import remember_failure
 from ledgerlake_airflow.form import FormRefused
 from ledgerlake_airflow.jobs import BatchQuarantined
@@ -33,7 +35,7 @@ FIGURES = [
 @pytest.fixture
 def planned(run, cloud, monkeypatch):
     lease.acquire(cloud.s3, cloud.bucket, batch.LIVE, 600)
-    monkeypatch.setattr(report, "ask", lambda *_: FIGURES)
+    monkeypatch.setattr(report, "ask", lambda *_: Answer(FIGURES, "q-figures"))
     run.xcoms["plan_batch", "return_value"] = PLAN
     run.states.update({task_id: "success" for task_id in run.dag.task_ids})
     return run
@@ -201,12 +203,106 @@ def test_withdrawn_and_restored_rows_are_among_the_figures(planned, cloud, monke
     figures = [
         {"dataset": "orders", "files": "1", "rows_read": "5", "restored": "1", "withdrawn": "2", "rejected": "2"}
     ]
-    monkeypatch.setattr(report, "ask", lambda *_: figures)
+    monkeypatch.setattr(report, "ask", lambda *_: Answer(figures, "q-figures"))
     planned.call("report")
     (letter,) = cloud.letters()
     assert "orders: 1 file, 5 rows read: 1 restored, 2 rejected, 2 withdrawn" in letter
     assert "sum(withdrawn)" in letters.figures_sql("b")
     assert "sum(restored)" in letters.figures_sql("b")
+
+
+# --- what the run cost
+
+
+class Asked:
+    """A Glue with one run a job and one crawl of a minute, and an Athena that has scanned so much for every query."""
+
+    def __init__(self, cloud, run):
+        self.s3, self.run, self.queries = cloud.s3, run, []
+
+    def __call__(self, service):
+        return self.s3 if service == "s3" else self
+
+    def get_paginator(self, name):
+        assert name == "get_job_runs"
+        return self
+
+    def paginate(self, **_):
+        arguments = {"--batch_id": PLAN["batch_id"]}
+        run = {"ExecutionTime": 90, "MaxCapacity": 2.0, "StartedOn": self.run.began, "Arguments": arguments}
+        return [{"JobRuns": [run]}]
+
+    def list_crawls(self, **_):
+        ended = self.run.began + timedelta(minutes=1)
+        return {"Crawls": [{"StartTime": self.run.began, "EndTime": ended, "DPUHour": 0.05}]}
+
+    def get_query_execution(self, QueryExecutionId):  # noqa: N803 - as boto3 calls it
+        self.queries.append(QueryExecutionId)
+        return {"QueryExecution": {"Statistics": {"DataScannedInBytes": 11 * 1024**2}}}
+
+
+@pytest.fixture
+def asked(planned, cloud, monkeypatch):
+    for check in checks():
+        planned.xcoms[f"checks.{check.name}", "return_value"] = f"q-{check.name}"
+    planned.xcoms["archive_etl_files", "return_value"] = {"archived": 31, "requests": {"writes": 31, "reads": 94}}
+    answers = Asked(cloud, planned)
+    monkeypatch.setattr(report, "quick", answers)
+    return answers
+
+
+def _cost(letter):
+    (line,) = [line for line in letter.splitlines() if line.startswith("Cost:")]
+    return line
+
+
+def _record(cloud):
+    body = cloud.s3.get_object(Bucket=cloud.bucket, Key=places.run_record(PLAN["batch_id"]))["Body"].read()
+    return json.loads(body)
+
+
+def test_the_letter_says_what_the_run_cost_and_its_record_is_written(planned, cloud, asked):
+    planned.states["crawl_lakehouse"] = "skipped"
+    planned.call("report")
+    line = _cost(cloud.letters()[0])
+    assert line.startswith("Cost: $0.0666 (Glue 540 DPU-s $0.0660, Athena 66 MB $0.0003, requests ")
+    assert line.endswith(") at prices of 2026-11")
+    assert asked.queries == [*(f"q-{check.name}" for check in checks()), "q-figures"]
+    record = _record(cloud)
+    assert (record["run_id"], record["workflow"]) == ("manual__1", "ecommerce_lakehouse")
+    assert (record["job_runs"], record["crawls"], record["queries"], record["unknown"]) == (3, 0, 6, "")
+    assert (record["s3_writes"], record["function_calls"], record["state_transitions"]) == (31 + 10, 1, 0)
+    assert record["started_at"] == f"{planned.began:%Y-%m-%d %H:%M:%S}.{planned.began.microsecond // 1000:03}"
+
+
+def test_a_run_that_crawled_pays_for_its_crawl(planned, cloud, asked):
+    planned.call("report")
+    assert "crawler 1,200 DPU-s $0.1467" in _cost(cloud.letters()[0])
+
+
+def test_a_repeated_report_leaves_the_record_as_it_is(planned, cloud, asked):
+    planned.call("report")
+    first = _record(cloud)
+    planned.call("report")
+    assert _record(cloud) == first
+
+
+def test_no_run_fails_of_what_it_cost(planned, cloud, monkeypatch):
+    def away(_service):
+        raise RuntimeError("AWS is away")
+
+    monkeypatch.setattr(report, "quick", away)
+    planned.call("report")
+    line = _cost(cloud.letters()[0])
+    assert line.startswith("Cost: at least $0.0000 (Glue unknown, crawler unknown, Athena unknown, requests unknown, ")
+    assert line.endswith("(not recorded)")
+
+
+def test_a_run_that_did_not_load_a_batch_has_no_record(planned, cloud, asked):
+    _fail(planned, "product_etl", ValueError("a"))
+    planned.call("report")
+    assert "Cost" not in cloud.letters()[0]
+    assert cloud.s3.list_objects_v2(Bucket=cloud.bucket, Prefix=places.RUNS)["KeyCount"] == 0
 
 
 # --- lasting trouble
@@ -327,7 +423,7 @@ def test_a_quarantine_of_a_run_by_date_leaves_the_queue_alone(by_date, cloud):
 
 @pytest.fixture
 def dated(by_date, cloud, monkeypatch):
-    monkeypatch.setattr(report, "ask", lambda *_: FIGURES)
+    monkeypatch.setattr(report, "ask", lambda *_: Answer(FIGURES, "q-figures"))
     by_date.xcoms["plan_batch", "return_value"] = PLAN
     by_date.xcoms["plan_batch", "dates"] = ["2025-04-01", "2025-04-03"]
     by_date.states.update({task_id: "success" for task_id in by_date.dag.task_ids})

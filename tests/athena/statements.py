@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 import shlex
+from datetime import datetime
 from unittest.mock import patch
 
-from cli import backfilling, query_commands
+from cli import backfilling, cost_commands, query_commands
 from cli.connection import Connection
 from cli.demo import ANALYTICS, read_query
 from cli.main import app
@@ -28,13 +29,13 @@ def of_the_project(lake: Connection) -> dict[str, str]:
         **_of_the_pages(),
         **{
             f"every column of {table.name}": _whole(table)
-            for table in (*catalogue.delta_tables(), *catalogue.parquet_tables())
+            for table in (*catalogue.delta_tables(), *catalogue.declared_tables())
         },
     }
 
 
 def _of_the_command(lake: Connection, batch: str) -> dict[str, str]:
-    """What `ledger`, `rejects` and `backfill` ask, recorded while they do."""
+    """What `ledger`, `rejects`, `cost` and `backfill` ask, recorded while they do."""
     asked: list[str] = []
 
     def record(to, sql):
@@ -42,7 +43,11 @@ def _of_the_command(lake: Connection, batch: str) -> dict[str, str]:
         return asking(to, sql)
 
     asking = query_commands.ask
-    with patch.object(query_commands, "ask", record), patch.object(backfilling, "ask", record):
+    with (
+        patch.object(query_commands, "ask", record),
+        patch.object(backfilling, "ask", record),
+        patch.object(cost_commands, "ask", record),
+    ):
         query_commands.read_ledger(lake)
         query_commands.read_ledger(lake, batch)
         query_commands.top_reasons(lake)
@@ -50,6 +55,9 @@ def _of_the_command(lake: Connection, batch: str) -> dict[str, str]:
         for name in DATASETS:
             query_commands.sample_rejects(lake, name, 5)
         backfilling._sums(lake, [batch])
+        cost_commands.read_records(lake)
+        cost_commands.read_records(lake, batch)
+        cost_commands.read_records(lake, since=datetime(2025, 4, 1))
     return {f"command {number}: {sql[:40]}": sql for number, sql in enumerate(asked)}
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -97,6 +98,23 @@ def test_a_person_is_told_once_for_each_batch_of_april(april):
     assert 1 <= batches <= 3
     assert len(subjects(april)) == batches
     assert not [subject for subject in subjects(april) if "FAILED" in subject]
+
+
+def test_each_batch_of_april_has_a_record_of_what_it_cost_and_its_letter_says_so(april):
+    batches = {row["batch_id"] for row in april.query("SELECT DISTINCT batch_id FROM ledger")}
+    records = {record["batch_id"]: record for record in json.loads(april.do("cost", "--format", "json"))}
+    assert set(records) == batches
+    lines = "\n".join(letter["Message"] for letter in april.notifications())
+    for batch_id, record in records.items():
+        assert record["unknown"] == "", "every figure was learnt"
+        assert (record["queries"], record["workflow"]) == (6, "ecommerce_lakehouse")
+        assert 1 <= record["job_runs"] <= len(DATASETS)
+        assert record["glue_dollars"] >= round(record["job_runs"] * 2 / 60 * 0.44, 6)  # a minute of two DPUs at least
+        assert record["total_dollars"] > record["glue_dollars"]
+        assert f"Cost: ${record['total_dollars']:.4f} (Glue {record['billed_dpu_seconds']:,.0f} DPU-s " in lines
+        assert "Glue jobs" in april.do("cost", batch_id)
+    assert sum(record["deliveries"] for record in records.values()) == 31
+    assert sum(record["crawls"] for record in records.values()) >= 1
 
 
 @pytest.fixture(scope="session")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 from collections import Counter
 from typing import Any
@@ -18,6 +19,10 @@ from ledgerlake.checks import checks
 from ledgerlake.contracts import DATASETS
 
 _RUN_OF_ITS_OWN = {"batch_id", "_batch_id", "landed_at", "_landed_at", "finished_at"}
+_COST = re.compile(r"^Cost: (at least )?\$.*$", re.MULTILINE)
+"""What a run cost depends on who ran it: only that it is told is the same."""
+_COMPARED_OF_RUNS = ("deliveries", "crawls", "queries", "unknown", "prices_of")
+"""Not how often a job or a request was tried, which a busy machine decides."""
 _BATCH = re.compile(r"\d{8}T\d{6}Z-[0-9a-f]{8}")
 Part = Counter[tuple[Any, ...]]
 
@@ -34,6 +39,7 @@ def portrait(lake: Lake) -> dict[str, Part]:
         "catalogue": Counter(_catalogue(lake)),
         "checks": Counter(_checks(lake)),
         "letters": Counter(_letters(lake, batches)),
+        "runs": Counter(_runs(lake, batches)),
     }
     for name in DATASETS:
         parts[f"table {name}"], parts[f"partitions of {name}"] = _table(lake, name, batches)
@@ -121,8 +127,19 @@ def _checks(lake: Lake) -> list[tuple[str, str]]:
     return found
 
 
+def _runs(lake: Lake, batches: dict[str, str]) -> list[tuple[str, ...]]:
+    """What of each run's record does not depend on who ran it."""
+    s3 = lake.client("s3")
+    bodies = (s3.get_object(Bucket=lake.bucket, Key=key)["Body"].read() for key in lake.keys(places.RUNS))
+    records = [json.loads(body) for body in bodies]
+    return [
+        (batches.get(record["batch_id"], "?"), *(f"{name}={record[name]}" for name in _COMPARED_OF_RUNS))
+        for record in records
+    ]
+
+
 def _letters(lake: Lake, batches: dict[str, str]) -> list[tuple[str, str]]:
     def plain(text: str) -> str:
-        return _BATCH.sub(lambda found: batches.get(found[0], "?"), text)
+        return _COST.sub("Cost: its own", _BATCH.sub(lambda found: batches.get(found[0], "?"), text))
 
     return [(plain(letter["Subject"]), plain(letter["Message"])) for letter in lake.notifications()]

@@ -33,6 +33,9 @@ def test_the_history_gives_both_something_to_do(portraits, told):
     assert one["raw"] == Counter({("raw/readme.txt",): 1})
     assert one["letters"].total() == 4
     assert one["checks"].total() == 20
+    assert one["runs"].total() == 4
+    assert all("unknown=" in fact for fact in one["runs"]), "every figure was learnt"
+    assert sum("crawls=1" in fact for fact in one["runs"]) >= 1
     for part in ("table products", "table orders", "table order_items", "rejected_orders", "rejected_products"):
         assert one[part], part
     assert sum(one["partitions of orders"].values()) >= 6

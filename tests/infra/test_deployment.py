@@ -55,9 +55,9 @@ def test_the_lake_is_versioned(aws):
 
 
 @pytest.mark.usefixtures("deployed")
-def test_the_parquet_tables_are_in_the_catalogue(aws):
+def test_the_declared_tables_are_in_the_catalogue(aws):
     found = aws("glue").get_tables(DatabaseName=places.DATABASE)["TableList"]
-    assert {table["Name"] for table in found} == {table.name for table in catalogue.parquet_tables()}
+    assert {table["Name"] for table in found} == {table.name for table in catalogue.declared_tables()}
 
 
 @pytest.mark.usefixtures("deployed")

@@ -5,10 +5,10 @@ import re
 
 import pytest
 
-from infra.functions import CHECK, FUNCTIONS
+from infra.functions import ARCHIVE, CATALOGUE, CHECK, FUNCTIONS, PLAN, REPORT
 from infra.packaging import definition_key, script_key, wheel_key
 from infra.synth import DEFINITION
-from ledgerlake import catalogue, places, settings
+from ledgerlake import catalogue, places, request_counts, settings
 from ledgerlake.contracts import DATASETS
 
 PROD = settings.from_environment(
@@ -45,7 +45,7 @@ def test_a_glue_job_speaks_delta_in_utc_and_keeps_no_bookmark(of_type):
         assert settings["spark.sql.extensions"] == "io.delta.sql.DeltaSparkSessionExtension"
 
 
-@pytest.mark.parametrize("table", catalogue.parquet_tables(), ids=lambda table: table.name)
+@pytest.mark.parametrize("table", catalogue.declared_tables(), ids=lambda table: table.name)
 def test_every_parquet_table_of_the_catalogue_is_declared(of_type, table):
     declared = {each["TableInput"]["Name"]: each["TableInput"] for each in of_type("AWS::Glue::Table").values()}
     storage = declared[table.name]["StorageDescriptor"]
@@ -55,9 +55,25 @@ def test_every_parquet_table_of_the_catalogue_is_declared(of_type, table):
     assert partitions == list(table.partitions)
 
 
+@pytest.mark.parametrize("table", catalogue.declared_tables(), ids=lambda table: table.name)
+def test_a_table_is_read_as_its_files_are_written(of_type, table):
+    declared = {each["TableInput"]["Name"]: each["TableInput"] for each in of_type("AWS::Glue::Table").values()}
+    storage = declared[table.name]["StorageDescriptor"]
+    serde = storage["SerdeInfo"]["SerializationLibrary"].lower()
+    assert table.kind in serde
+    assert declared[table.name]["Parameters"]["classification"] == table.kind
+    assert ("Parquet" in storage["InputFormat"]) == (table.kind == "parquet")
+
+
+def test_what_functions_cost_is_worked_out_with_the_memory_they_have():
+    named = {"check": CHECK, "plan": PLAN, "archive": ARCHIVE, "catalogue": CATALOGUE, "report": REPORT}
+    assert set(named.values()) == set(FUNCTIONS)
+    assert {name: function.memory / 1024 for name, function in named.items()} == request_counts.GB
+
+
 def test_no_other_table_is_declared(of_type):
     declared = {each["TableInput"]["Name"] for each in of_type("AWS::Glue::Table").values()}
-    assert declared == {table.name for table in catalogue.parquet_tables()}
+    assert declared == {table.name for table in catalogue.declared_tables()}
 
 
 def test_athena_finds_the_ledger_of_a_dataset_where_its_job_writes_it(of_type):

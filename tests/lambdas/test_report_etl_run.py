@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import boto3
 import pytest
 
-from ledgerlake import batch, lease, quarantine
+from ledgerlake import batch, lease, metrics, quarantine
 from ledgerlake.errors import LedgerlakeError, SettingsError
 
 NAME = "report_etl_run"
@@ -37,9 +37,43 @@ JOB = {
 FAILED = {"state": "orders_etl", "error": "States.TaskFailed", "cause": json.dumps(JOB)}
 
 
+class Glue:
+    """Three runs of two DPUs for the batch, one a job; and one crawl of a minute. Or it is away."""
+
+    def __init__(self, away=None):
+        self.away = away
+
+    def get_paginator(self, _):
+        if self.away:
+            raise self.away
+        return self
+
+    def paginate(self, **_):
+        now = datetime.now(UTC)
+        run = {"ExecutionTime": 90, "MaxCapacity": 2.0, "StartedOn": now, "Arguments": {"--batch_id": BATCH}}
+        return [{"JobRuns": [run]}]
+
+    def list_crawls(self, **_):
+        now = datetime.now(UTC)
+        return {"Crawls": [{"StartTime": now - timedelta(minutes=1), "EndTime": now, "DPUHour": 0.05}]}
+
+
 @pytest.fixture
-def began(cloud):
-    """An execution is at work on an open batch."""
+def glue(monkeypatch):
+    """glue(error?) has the handler ask a Glue that answers so."""
+
+    def answering(away=None):
+        make = boto3.client
+        answers = Glue(away)
+        monkeypatch.setattr(boto3, "client", lambda name, **more: answers if name == "glue" else make(name, **more))
+
+    return answering
+
+
+@pytest.fixture
+def began(cloud, glue):
+    """An execution is at work on an open batch; nobody knows what Glue did."""
+    glue(away=RuntimeError("Glue is away"))
     cloud.s3.put_object(Bucket=BUCKET, Key=f"batches/open/{BATCH}.json", Body=b'{"owner": "x"}')
     lease.acquire(cloud.s3, BUCKET, f"step_functions:{BATCH}", 600)
     return cloud
@@ -71,6 +105,8 @@ def test_success_tells_the_ledgers_figures_closes_the_batch_and_gives_the_lake_b
         "Outside every dataset's folder, or its name too long, read by no job: raw/cat.png",
         "",
         f"File by file: ledgerlake ledger {BATCH}",
+        "Cost: at least $0.0009 (Glue unknown, Athena unknown, requests unknown, Lambda 5.6 GB-s $0.0001, "
+        "Step Functions 34 transitions $0.0008) at prices of 2026-11",
         "",
         "Note on this run: ticket 12",
     ]
@@ -124,6 +160,67 @@ def test_the_batch_is_closed_before_the_lake_is_given_back(began, invoke, monkey
 def test_a_success_by_date_says_its_days(began, invoke):
     answer = invoke(NAME, event(plan=PLAN | {"dates": ["2025-04-01", "2025-04-01"]}, figures=FIGURES))
     assert "31 deliveries of 2025-04-01 loaded" in answer["subject"]
+
+
+# --- what it cost
+
+USED = {
+    "figures": FIGURES | {"scanned": 1024},
+    "scanned": [0, 1, 2, 3, 11 * 1024**2],
+    "crawl": {"needed": True, "looks": 2},
+    "archive": {"archived": 31, "requests": {"writes": 31, "reads": 94}},
+}
+
+
+def _record(cloud):
+    return json.loads(cloud.s3.get_object(Bucket=BUCKET, Key=f"runs/{BATCH}.json")["Body"].read())
+
+
+def test_the_letter_says_what_the_execution_cost_and_its_record_is_written(began, invoke, glue):
+    glue()
+    answer = invoke(NAME, event(**USED))
+    (line,) = [line for line in answer["message"].splitlines() if line.startswith("Cost:")]
+    assert line.startswith("Cost: $0.2143 (Glue 540 DPU-s $0.0660, crawler 1,200 DPU-s $0.1467, Athena 61 MB $0.0003, ")
+    assert line.endswith("Step Functions 41 transitions $0.0010) at prices of 2026-11")
+    record = _record(began)
+    assert (record["run_id"], record["workflow"], record["batch_id"]) == (BATCH, "EcommerceETLPipeline", BATCH)
+    assert (record["queries"], record["scanned_bytes"]) == (6, 11 * 1024**2 + 1030)
+    assert (record["job_runs"], record["crawls"], record["function_calls"]) == (3, 1, 6)
+    assert (record["s3_writes"], record["unknown"]) == (31 + 10, "")
+
+
+def test_a_repeated_report_leaves_the_record_as_it_is(began, invoke, glue):
+    glue()
+    invoke(NAME, event(**USED))
+    first = _record(began)
+    invoke(NAME, event(**USED))
+    assert _record(began) == first
+
+
+def test_no_execution_fails_of_what_it_cost(began, invoke, monkeypatch):
+    make, quick = boto3.client, metrics.client_config().connect_timeout
+
+    def away(name, config):
+        return None if config.connect_timeout == quick else make(name, config=config)
+
+    monkeypatch.setattr(boto3, "client", away)
+    answer = invoke(NAME, event(**USED))
+    (line,) = [line for line in answer["message"].splitlines() if line.startswith("Cost:")]
+    assert "Glue unknown, crawler unknown, Athena 61 MB" in line
+    assert line.endswith("(not recorded)")
+    assert left(began) == ("", [])
+
+
+@pytest.mark.parametrize("started", [None, "", "yesterday"])
+def test_an_execution_of_which_nobody_knows_when_it_began_is_reported_without_its_cost(began, invoke, started):
+    answer = invoke(NAME, event(figures=FIGURES, started_at=started))
+    assert "\nCost: unknown.\n" in answer["message"] + "\n"
+    assert left(began) == ("", [])
+
+
+def test_a_failure_has_no_cost_and_no_record_yet(began, invoke):
+    assert "Cost" not in invoke(NAME, event(failed=[FAILED]))["message"]
+    assert began.s3.list_objects_v2(Bucket=BUCKET, Prefix="runs/")["KeyCount"] == 0
 
 
 # --- failure

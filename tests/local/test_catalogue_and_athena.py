@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import csv
 import io
+import json
 import time
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -113,6 +114,35 @@ def test_the_crawler_registers_the_columns_of_the_delta_log(client, orders):
     assert columns == {"order_id": "bigint", "placed": "timestamp", "date": "date", "total": "double"}
     assert table["Parameters"]["table_type"] == "delta"
     assert table["StorageDescriptor"]["Location"] == ORDERS
+
+
+def test_the_crawls_of_a_crawler_are_listed_newest_first(client, orders, crawl):
+    crawl(ORDERS)
+    name = f"crawler-{abs(hash((ORDERS,)))}"
+    newest, before, *_ = client("glue").list_crawls(CrawlerName=name)["Crawls"]
+    assert before["StartTime"] <= before["EndTime"] <= newest["StartTime"] <= newest["EndTime"]
+    assert newest["State"] == "COMPLETED"
+    seconds = (newest["EndTime"] - newest["StartTime"]).total_seconds()
+    assert newest["DPUHour"] == pytest.approx(2 * seconds / 3600, abs=1e-6)
+    assert len(client("glue").list_crawls(CrawlerName=name, MaxResults=1)["Crawls"]) == 1
+    with pytest.raises(ClientError, match="EntityNotFound"):
+        client("glue").list_crawls(CrawlerName="nobody")
+
+
+def test_lines_of_json_are_rows_with_the_types_of_the_catalogue(client, query):
+    serde = {"SerializationLibrary": "org.apache.hive.hcatalog.data.JsonSerDe"}
+    kinds = {"run": "string", "files": "bigint", "dollars": "double", "ended": "timestamp"}
+    columns = [{"Name": name, "Type": kind} for name, kind in kinds.items()]
+    storage = {"Columns": columns, "Location": f"s3://{BUCKET}/records/", "SerdeInfo": serde}
+    client("glue").create_table(DatabaseName="shop", TableInput={"Name": "records", "StorageDescriptor": storage})
+    assert query("SELECT * FROM records") == [list(kinds)]
+    for name, files, dollars in (("a", 3, 1), ("b", None, 1.5e-05)):
+        line = {"run": name, "files": files, "dollars": dollars, "ended": "2025-04-01 08:00:00.125", "else": 1}
+        client("s3").put_object(Bucket=BUCKET, Key=f"records/{name}.json", Body=json.dumps(line).encode() + b"\n")
+    assert query("SELECT * FROM records ORDER BY run")[1:] == [
+        ["a", "3", "1.0", "2025-04-01 08:00:00.125"],
+        ["b", None, "1.5E-5", "2025-04-01 08:00:00.125"],
+    ]
 
 
 def test_a_target_without_a_table_fails_the_crawl_and_the_others_are_registered(orders, crawl):

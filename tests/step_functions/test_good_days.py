@@ -2,11 +2,27 @@
 
 import pytest
 
-from ledgerlake import places
+from ledgerlake import places, request_counts
 from ledgerlake.checks import LIMIT, checks
 from ledgerlake.contracts import DATASETS
-from tests.step_functions.conftest import ARCHIVE, BATCH, HEADER, NOTHING, PLAN, REPORT, Throw, good_day, payload, table
+from ledgerlake.letters import figures_sql
+from tests.step_functions.conftest import (
+    ARCHIVE,
+    BATCH,
+    HEADER,
+    NOTHING,
+    PLAN,
+    REPORT,
+    Throw,
+    good_day,
+    payload,
+    query,
+    table,
+)
+from tests.step_functions.test_definition import ASL
 
+SCANNED = len(figures_sql(BATCH))
+LOOKS = ("RUNNING", "READY")
 JOBS = [dataset.job for dataset in DATASETS.values()]
 
 
@@ -66,14 +82,60 @@ def test_the_report_is_told_the_plan_the_archive_the_note_and_the_figures(run):
         "date": None,
         "from": None,
         "to": None,
-        "figures": {"rows": [["dataset", "files"], ["orders", ""], ["products", "2"]]},
+        "figures": {"rows": [["dataset", "files"], ["orders", ""], ["products", "2"]], "scanned": SCANNED},
+        "scanned": [len(check.sql) for check in checks()],
+        "crawl": {"needed": False, "looks": 0},
         "failed": [],
     }
 
 
+def test_the_report_is_told_of_the_looks_at_the_crawler(run):
+    running, ready = ({"Crawler": {"State": state, "LastCrawl": {"Status": "SUCCEEDED"}}} for state in LOOKS)
+    done = run(CheckCatalogue=payload({"differences": ["orders is new"]}), GetCrawler=[running, ready])
+    assert done.payload("ReportSuccess")["crawl"] == {"needed": True, "looks": 2}
+
+
+def test_queries_whose_bytes_athena_does_not_say_are_left_out(run):
+    done = run(RunCheck=lambda asked: _without_statistics(asked), ReadFigures=lambda asked: _without_statistics(asked))
+    assert done.status == "SUCCEEDED"
+    assert done.payload("ReportSuccess")["scanned"] == []
+    assert "scanned" not in done.payload("ReportSuccess")["figures"]
+
+
+def _without_statistics(asked):
+    found = query(asked)["QueryExecution"]
+    return {"QueryExecution": {name: value for name, value in found.items() if name != "Statistics"}}
+
+
+@pytest.mark.parametrize(("differences", "looks"), [([], 0), (["orders is new"], 2)])
+def test_the_formula_of_the_transitions_is_what_an_execution_enters(run, differences, looks):
+    running, ready = ({"Crawler": {"State": state, "LastCrawl": {"Status": "SUCCEEDED"}}} for state in LOOKS)
+    done = run(CheckCatalogue=payload({"differences": differences}), GetCrawler=[running, ready])
+    assert done.status == "SUCCEEDED"
+    entered = [each["stateEnteredEventDetails"]["name"] for each in done.history if "stateEnteredEventDetails" in each]
+    inside = sum(_inside(ASL["States"][name]) for name in entered if name in ASL["States"])
+    outside = sum(name in ASL["States"] for name in entered)
+    formula = request_counts.of_states(len(DATASETS), request_counts.levels(), len(DATASETS), looks)
+    assert outside + inside == formula
+
+
+def _inside(state):
+    """How many states its branches or items enter when all goes well."""
+    branches = sum(_path(branch) for branch in state.get("Branches", []))
+    return branches + (len(state["Items"]) * _path(state["ItemProcessor"]) if "ItemProcessor" in state else 0)
+
+
+def _path(machine):
+    name, length = machine["StartAt"], 1
+    while not machine["States"][name].get("End"):
+        state = machine["States"][name]
+        name, length = state["Choices"][0]["Next"] if "Choices" in state else state["Next"], length + 1
+    return length
+
+
 @pytest.mark.parametrize("rows", [[["dataset"]], [["dataset"], ["orders"]]], ids=["header only", "one row"])
 def test_figures_are_a_list_of_rows_however_few_they_are(run, rows):
-    assert run(GetFigures=table(*rows)).payload("ReportSuccess")["figures"] == {"rows": rows}
+    assert run(GetFigures=table(*rows)).payload("ReportSuccess")["figures"] == {"rows": rows, "scanned": SCANNED}
 
 
 def test_one_letter_is_sent(run):

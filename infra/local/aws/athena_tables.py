@@ -1,4 +1,4 @@
-"""The catalogue's tables as DuckDB relations: Delta by its log, Parquet by listing the prefix.
+"""The catalogue's tables as DuckDB relations: Delta by its log, Parquet and lines of JSON by listing the prefix.
 
 Columns are those of the catalogue, found by name and cast to its types; so an empty prefix is an
 empty table, as in Athena.
@@ -7,8 +7,9 @@ empty table, as in Athena.
 from __future__ import annotations
 
 import io
+import json
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,7 +25,7 @@ from infra.local.aws_clients import client_arguments, storage_options
 from infra.local.home import Home
 
 _CACHED = 2000
-"""Parquet objects that are kept in memory; they are never changed under the same ETag."""
+"""Objects that are kept in memory; they are never changed under the same ETag."""
 _cache: OrderedDict[tuple[str, str, str], pa.Table] = OrderedDict()
 
 
@@ -89,16 +90,17 @@ class Catalogue:
             return deltalake.DeltaTable(
                 location.rstrip("/"), storage_options=storage_options(self.home)
             ).to_pyarrow_dataset()
-        return self._parquet(location)
+        return self._files(location, _is_json(table))
 
-    def _parquet(self, location: str) -> pa.Table:
+    def _files(self, location: str, as_json: bool) -> pa.Table:
         """All rows below `location`, with the columns that `key=value` folders name."""
         s3 = boto3.client("s3", **client_arguments(self.home))
         bucket, _, prefix = location.removeprefix("s3://").partition("/")
         pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
         entries = [entry for page in pages for entry in page.get("Contents", [])]
         seen = [entry for entry in entries if not _hidden(entry["Key"].removeprefix(prefix))]
-        parts = [_partitioned(_read(s3, bucket, entry), entry["Key"].removeprefix(prefix)) for entry in seen]
+        read = _read_json if as_json else _read_parquet
+        parts = [_partitioned(_read(s3, bucket, entry, read), entry["Key"].removeprefix(prefix)) for entry in seen]
         return (
             pa.concat_tables(parts, promote_options="permissive") if parts else pa.table({"": pa.array([], pa.null())})
         )
@@ -112,6 +114,11 @@ def duckdb_type(hive: str) -> str:
 
 def _is_delta(table: dict[str, Any]) -> bool:
     return bool((table.get("Parameters") or {}).get("table_type", "").lower() == "delta")
+
+
+def _is_json(table: dict[str, Any]) -> bool:
+    serde = table["StorageDescriptor"].get("SerdeInfo") or {}
+    return str(serde.get("SerializationLibrary", "")).endswith("JsonSerDe")
 
 
 def _types(table: dict[str, Any]) -> dict[str, str]:
@@ -137,13 +144,22 @@ def _hidden(relative: str) -> bool:
     return not relative or relative.endswith("/") or any(part.startswith(("_", ".")) for part in relative.split("/"))
 
 
-def _read(s3: Any, bucket: str, entry: dict[str, Any]) -> pa.Table:
+def _read(s3: Any, bucket: str, entry: dict[str, Any], read: Callable[[bytes], pa.Table]) -> pa.Table:
     place = (bucket, entry["Key"], entry["ETag"])
     if place not in _cache:
-        _cache[place] = pq.read_table(io.BytesIO(s3.get_object(Bucket=bucket, Key=entry["Key"])["Body"].read()))
+        _cache[place] = read(s3.get_object(Bucket=bucket, Key=entry["Key"])["Body"].read())
         while len(_cache) > _CACHED:
             _cache.popitem(last=False)
     return _cache[place]
+
+
+def _read_parquet(body: bytes) -> pa.Table:
+    return pq.read_table(io.BytesIO(body))
+
+
+def _read_json(body: bytes) -> pa.Table:
+    """One row a line."""
+    return pa.Table.from_pylist([json.loads(line) for line in body.splitlines() if line.strip()])
 
 
 def _partitioned(rows: pa.Table, relative: str) -> pa.Table:

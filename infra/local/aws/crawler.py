@@ -6,6 +6,7 @@ import contextvars
 import json
 import threading
 import time
+from collections.abc import Callable
 from typing import Any
 
 from infra.local.aws import hooks
@@ -18,6 +19,7 @@ _PRIMITIVES = {"long": "bigint", "integer": "int", "short": "smallint", "byte": 
 def install(home: Home) -> None:
     hooks.replace(hooks.START_CRAWLER, lambda data: start_crawler(home, data))
     hooks.replace(hooks.STOP_CRAWLER, stop_crawler)
+    hooks.replace(hooks.GLUE_REQUEST, _with_list_crawls(hooks.original(hooks.GLUE_REQUEST)))
 
 
 def start_crawler(home: Home, data: dict[str, Any]) -> Any:
@@ -52,6 +54,32 @@ def stop_crawler(data: dict[str, Any]) -> Any:
     return glue.json_response({})
 
 
+def list_crawls(data: dict[str, Any]) -> Any:
+    """The API's ListCrawls, which MiniStack lacks: the crawls since the local AWS was started, newest first."""
+    from ministack.services import glue
+
+    name = data.get("CrawlerName")
+    if name not in glue._crawlers:
+        return glue.error_response_json("EntityNotFoundException", f"Crawler {name} not found", 400)
+    newest_first = _crawls.get(str(name), [])[::-1]
+    return glue.json_response({"Crawls": newest_first[: int(data.get("MaxResults") or 20)]})
+
+
+_crawls: dict[str, list[dict[str, Any]]] = {}
+_DPUS = 2  # of a crawler; nobody is billed for them here
+
+
+def _with_list_crawls(handle: Callable[..., Any]) -> Callable[..., Any]:
+    def handled(
+        method: str, path: str, headers: dict[str, str], body: bytes | str, query_params: dict[str, Any]
+    ) -> Any:
+        if headers.get("x-amz-target", "").endswith(".ListCrawls"):
+            return list_crawls(json.loads(body))
+        return handle(method, path, headers, body, query_params)
+
+    return handled
+
+
 def _crawl_and_tell(home: Home, crawler: dict[str, Any]) -> None:
     begun = time.time()
     last: dict[str, Any] = {"LogGroup": "/aws-glue/crawlers", "LogStream": crawler["Name"], "StartTime": begun}
@@ -60,6 +88,10 @@ def _crawl_and_tell(home: Home, crawler: dict[str, Any]) -> None:
     except Exception as error:  # noqa: BLE001, whatever went wrong is the crawl's error, and the server goes on
         problems = [f"{type(error).__name__}: {error}"]
     last |= {"Status": "FAILED", "ErrorMessage": "; ".join(problems)[:2000]} if problems else {"Status": "SUCCEEDED"}
+    ended = time.time()
+    crawl_of_now = {"CrawlId": crawler["Name"], "State": "FAILED" if problems else "COMPLETED", "StartTime": begun}
+    crawl_of_now |= {"EndTime": ended, "DPUHour": _DPUS * (ended - begun) / 3600}
+    _crawls.setdefault(crawler["Name"], []).append(crawl_of_now)
     crawler["State"] = "STOPPING"
     crawler |= {"LastCrawl": last, "CrawlElapsedTime": int((time.time() - begun) * 1000)}
     _threads.discard(crawler.pop("_thread", ""))

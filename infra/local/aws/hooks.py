@@ -46,6 +46,7 @@ CREATE_JOB = Hook("glue", "_create_job", ("data",))
 UPDATE_JOB = Hook("glue", "_update_job", ("data",))
 START_CRAWLER = Hook("glue", "_start_crawler", ("data",))
 STOP_CRAWLER = Hook("glue", "_stop_crawler", ("data",))
+GLUE_REQUEST = Hook("glue", "_handle_request_sync", ("method", "path", "headers", "body", "query_params"))
 RUN_QUERY = Hook("athena", "_run_duckdb", ("query", "database", "catalog"))
 SAVE_RESULTS = Hook("athena", "_save_query_results", ("query_id",))
 CREATE_BUCKET = Hook("cloudformation.provisioners", "_s3_create", ("logical_id", "props", "stack_name"))
@@ -69,6 +70,7 @@ HOOKS = (
     UPDATE_JOB,
     START_CRAWLER,
     STOP_CRAWLER,
+    GLUE_REQUEST,
     RUN_QUERY,
     SAVE_RESULTS,
     CREATE_BUCKET,

@@ -5,7 +5,7 @@ from itertools import permutations
 from ledgerlake import catalogue, places
 from ledgerlake.contracts import DATASETS
 
-EVERY = (*catalogue.delta_tables(), *catalogue.parquet_tables())
+EVERY = (*catalogue.delta_tables(), *catalogue.declared_tables())
 
 
 def columns(name: str) -> dict[str, str]:
@@ -14,8 +14,9 @@ def columns(name: str) -> dict[str, str]:
 
 def test_the_catalogue_holds_the_tables_the_ledger_the_rejects_and_the_parking():
     assert [table.name for table in catalogue.delta_tables()] == ["products", "orders", "order_items"]
-    assert [table.name for table in catalogue.parquet_tables()] == [
+    assert [table.name for table in catalogue.declared_tables()] == [
         "ledger",
+        "runs",
         "rejected_products",
         "parked_products",
         "rejected_orders",

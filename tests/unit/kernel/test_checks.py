@@ -6,7 +6,7 @@ import duckdb
 import pytest
 import sqlglot
 
-from ledgerlake.catalogue import delta_tables, parquet_tables
+from ledgerlake.catalogue import declared_tables, delta_tables
 from ledgerlake.checks import LIMIT, check, checks
 from ledgerlake.contracts import DATASETS
 
@@ -19,7 +19,7 @@ KINDS = {"string": "varchar", "array<string>": "varchar[]"}
 def lake():
     """One product, one order with two items, one reject and one parked row, and the ledger that says so."""
     db = duckdb.connect()
-    for table in (*delta_tables(), *parquet_tables()):
+    for table in (*delta_tables(), *declared_tables()):
         columns = ", ".join(f'"{name}" {KINDS.get(kind, kind)}' for name, kind in (*table.columns, *table.partitions))
         db.execute(f'CREATE TABLE "{table.name}" ({columns})')
     db.execute("INSERT INTO products VALUES (1, 1, 'Home', 'Lamp', 'f', 1, now(), 'b')")

@@ -10,7 +10,7 @@ from ledgerlake import failures, letters, places
 from ledgerlake.failure_letters import of_failure, of_quarantine, without_report
 from ledgerlake.failures import Failure
 from ledgerlake.letters import AIRFLOW, STEP_FUNCTIONS, RunFacts, of_success
-from ledgerlake.stages import unknown_columns
+from ledgerlake.stages import summaries, unknown_columns
 from ledgerlake.state_failures import failure_of
 
 PLAN = {"batch_id": "20250401T000000Z-abc", "datasets": ["orders"], "deliveries": 31, "strays": ["raw/cat.png"]}
@@ -142,4 +142,4 @@ def test_the_figures_are_asked_for_by_dataset():
 def test_unknown_columns_are_those_that_the_jobs_wrote_down(s3):
     for name, unknown in (("orders", {"raw/orders/1.csv": ["color"]}), ("products", {})):
         s3.put_object(Bucket="lake", Key=places.stage_summary("b-1", name), Body=json.dumps({"unknown": unknown}))
-    assert unknown_columns(s3, "lake", "b-1") == {"orders": {"raw/orders/1.csv": ["color"]}}
+    assert unknown_columns(summaries(s3, "lake", "b-1")) == {"orders": {"raw/orders/1.csv": ["color"]}}
