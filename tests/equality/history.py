@@ -20,6 +20,8 @@ from ledgerlake.contracts import DATASETS
 
 _PATIENCE = 600
 _CLOSED = 5
+_LOOKED = 30
+"""Seconds after which both have looked at what had come before; one without a gate is at work then."""
 RESTLESS = -1
 """Said of an act after which the lake did not come to rest; no other follows it."""
 
@@ -33,9 +35,11 @@ class Told:
 
 
 def closed_gate(lake: Lake) -> int:
-    """Orders alone: nothing can be loaded yet, and nobody is woken for nothing."""
+    """Orders alone: nothing can be loaded yet, also when everybody has looked, and nobody is woken for nothing."""
     _deliver(lake, {"orders/2025-04-01.csv": orders(order(10), order(11), order(12, "ten"), order(13))})
-    return _rest(lake, _CLOSED)
+    said = _rest(lake, _CLOSED)
+    time.sleep(_LOOKED)
+    return said if said == RESTLESS else lake.say("wait", "--timeout", str(_PATIENCE)).returncode
 
 
 def first_day(lake: Lake) -> int:
