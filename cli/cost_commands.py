@@ -13,11 +13,11 @@ from cli import connection, growth
 from cli.athena import ask
 from cli.connection import Connection
 from cli.failures import Mistyped
+from cli.query_commands import of_batch
 from cli.showing import Format, FormatOption, Rows, show
 from ledgerlake import prices
 from ledgerlake.run_records import COLUMNS
 
-_BATCH_ID = re.compile(r"[0-9A-Za-z-]+")
 _NAMES = tuple(name for name, _ in COLUMNS)
 _LISTED = {
     "batch_id": "batch",
@@ -98,9 +98,7 @@ def read_records(lake: Connection, batch: str | None = None, since: datetime | N
     Raises:
         Mistyped: the text is not a batch id, or no run has finished such a batch.
     """
-    if batch is not None and not _BATCH_ID.fullmatch(batch):
-        raise Mistyped(f"{batch!r} is not a batch", expected="an id as `ledgerlake cost` lists them")
-    where = f"WHERE batch_id = '{batch}' " if batch else ""
+    where = of_batch(batch, "ledgerlake cost") if batch is not None else ""
     where = f"WHERE finished_at >= TIMESTAMP '{since:%Y-%m-%d} 00:00:00' " if since else where
     found = ask(lake, f"SELECT {', '.join(_NAMES)} FROM runs {where}ORDER BY finished_at, batch_id")
     if batch and not found.rows:

@@ -100,9 +100,7 @@ def read_ledger(lake: Connection, batch: str | None = None) -> Rows:
     Raises:
         Mistyped: the text is not a batch id, or the ledger knows no such batch.
     """
-    if batch is not None and not _BATCH_ID.fullmatch(batch):
-        raise Mistyped(f"{batch!r} is not a batch", expected="an id as `ledgerlake ledger` lists them")
-    where = f"WHERE batch_id = '{batch}' " if batch else ""
+    where = of_batch(batch, "ledgerlake ledger") if batch is not None else ""
     found = ask(
         lake,
         f"SELECT batch_id, dataset, source_file, {', '.join(COUNTS)} FROM ledger {where}"
@@ -111,6 +109,20 @@ def read_ledger(lake: Connection, batch: str | None = None) -> Rows:
     if batch and not found.rows:
         raise Mistyped(f"the ledger knows no batch {batch}", remedy="ledgerlake ledger lists them")
     return Rows(found.columns, [[*row[:3], *map(int, row[3:])] for row in found.rows])
+
+
+def of_batch(batch: str, listed_by: str) -> str:
+    """The SQL that leaves only the rows of the batch.
+
+    Args:
+        listed_by: the command that shows the ids there are.
+
+    Raises:
+        Mistyped: the text is not a batch id.
+    """
+    if not _BATCH_ID.fullmatch(batch):
+        raise Mistyped(f"{batch!r} is not a batch", expected=f"an id as `{listed_by}` lists them")
+    return f"WHERE batch_id = '{batch}' "
 
 
 def rejects(

@@ -1,7 +1,7 @@
 """What a run has used, asked of AWS when the run is over, and worked out where asking would cost more.
 
-The run itself is as it is: whatever goes wrong here is logged and leaves that figure unknown, and no more. A
-service that fails once is not asked again.
+The run itself is as it is: whatever goes wrong here is logged and leaves that figure unknown, and no more. For
+a figure nothing more is asked once a question has failed, so that a service that is away costs seconds.
 
 Of Glue all runs for the batch are counted, also failed tries, and those of an earlier run that left the batch
 open: who finishes a batch pays for it. The crawler's are those since the run began, and only when it needed one.
