@@ -1,5 +1,7 @@
 """Order items as such projects usually load them: a typed read, a filter for each rule, dropDuplicates, MERGE.
 
+What a rule refuses is counted and, if there is any, written to `rejected/`, with the rule as its only reason.
+
     python -m benchmarks.baselines.seeds_way BUCKET
 
 It knows neither row numbers nor all reasons of a row; of a key's versions it keeps any one.
@@ -12,6 +14,7 @@ import sys
 from typing import Any
 
 from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
 
 SCHEMA = (
     "id bigint, order_id bigint, user_id bigint, days_since_prior_order int, product_id bigint, "
@@ -32,15 +35,23 @@ def main(bucket: str) -> dict[str, Any]:
     rows = spark.read.csv(f"s3://{bucket}/raw/order_items/", header=True, schema=SCHEMA, mode="PERMISSIVE")
     counts = {"read": rows.count()}
     for name, rule in RULES.items():
-        counts[name] = rows.where(f"not coalesce({rule}, false)").count()
+        counts[name] = refuse(rows.where(f"not coalesce({rule}, false)"), name, bucket)
         rows = rows.where(rule)
     for parent, key in (("orders", "order_id"), ("products", "product_id")):
         keys = spark.read.format("delta").load(f"s3://{bucket}/lakehouse-dwh/{parent}").select(key)
-        counts[parent] = rows.join(keys, key, "left_anti").count()
+        counts[parent] = refuse(rows.join(keys, key, "left_anti"), parent, bucket)
         rows = rows.join(keys, key, "left_semi")
     merge(spark, rows, f"s3://{bucket}/seeds/order_items")
     spark.stop()
     return {"counts": counts, "seconds": {}}
+
+
+def refuse(rows: DataFrame, reason: str, bucket: str) -> int:
+    """Returns how many rows there are, after writing them to `rejected/`."""
+    count = rows.count()
+    if count:
+        rows.withColumn("reason", F.lit(reason)).write.mode("append").parquet(f"s3://{bucket}/seeds-rejected/")
+    return count
 
 
 def merge(spark: SparkSession, rows: DataFrame, path: str) -> None:

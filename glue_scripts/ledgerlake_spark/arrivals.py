@@ -6,13 +6,16 @@ for the first two, so that versions compare as two integers.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from functools import cached_property
 
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import Column, DataFrame, SparkSession
+from pyspark.sql import functions as F
 
-from ledgerlake.deliveries import Delivery
+from ledgerlake.deliveries import Delivery, from_iso
 
 
 @dataclass(frozen=True, order=True)
@@ -65,10 +68,26 @@ class Arrivals:
         """Number → delivery."""
         return {self.numbers[delivery.id]: delivery for delivery in deliveries}
 
+    def lineage(self) -> list[Column]:
+        """`_delivery_id`, `_source_file` and `_landed_at` of the delivery whose number is in `_delivery`.
+
+        One constant, from which each row takes its own: a table of them would have to be made, sent and joined.
+        """
+        rows = [{"id": a.delivery_id, "file": a.source_file, "landed": _micros(a.landed_at)} for a in self.ordered]
+        entries = F.from_json(F.lit(json.dumps(rows)), "array<struct<id: string, file: string, landed: bigint>>")
+        mine = entries[F.col("_delivery")]
+        return [
+            mine["id"].alias("_delivery_id"),
+            mine["file"].alias("_source_file"),
+            F.timestamp_micros(mine["landed"]).alias("_landed_at"),
+        ]
+
     def frame(self, spark: SparkSession) -> DataFrame:
         """`_delivery`, `_delivery_id`, `_source_file`, `_landed_at`, one row each."""
-        rows = [(n, a.delivery_id, a.source_file, a.landed_at) for n, a in enumerate(self.ordered)]
-        schema = "_delivery int, _delivery_id string, _source_file string, landed string"
-        return spark.createDataFrame(rows, schema).selectExpr(
-            "_delivery", "_delivery_id", "_source_file", "cast(landed as timestamp) as _landed_at"
-        )
+        numbers = spark.range(0, len(self.ordered), 1, 1).select(F.col("id").cast("int").alias("_delivery"))
+        return numbers.select("_delivery", *self.lineage())
+
+
+def _micros(moment: str) -> int:
+    """Since 1970."""
+    return (from_iso(moment) - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)

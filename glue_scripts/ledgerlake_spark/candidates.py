@@ -50,8 +50,9 @@ class Candidates:
             rows = self._dated(rows).unionByName(self._restored(broken), allowMissingColumns=True)
         rows, table, parents = self._looked_up(rows, tables, read_into)
         if self.withdrawal is None:
-            lineage = self.arrivals.frame(self.spark)
-            judged = judge(rows, table, parents, self.dataset, lineage).withColumn("_replaces", F.lit(False))
+            judged = judge(rows, table, parents, self.dataset, self.arrivals.lineage()).withColumn(
+                "_replaces", F.lit(False)
+            )
             return judged.drop("_delivery", "_from_table")
         keys = self.withdrawal.rows.select(*self.dataset.key)
         left = table.join(F.broadcast(keys), list(self.dataset.key), "left_anti").select(*table.columns)
@@ -138,4 +139,4 @@ class Candidates:
         return named.withColumn("_fate", F.lit(WITHDRAWN)).withColumn("_was", was.cast("string"))
 
     def _dated(self, rows: DataFrame) -> DataFrame:
-        return rows.join(F.broadcast(self.arrivals.frame(self.spark)), "_delivery")
+        return rows.select("*", *self.arrivals.lineage())

@@ -32,10 +32,8 @@ def parked_rows(spark: SparkSession, dataset: Dataset, bucket: str, arrivals: Ar
     Returns:
         The contract's columns, `_source_row`, `_delivery`, and `_parked_in`, the batch that parked the row.
     """
-    numbers = spark.createDataFrame(
-        [(arrival.delivery_id, arrivals.numbers[arrival.delivery_id]) for arrival in arrivals.parked],
-        "_delivery_id string, _delivery int",
-    )
+    parked = [arrival.delivery_id for arrival in arrivals.parked]
+    numbers = arrivals.frame(spark).where(F.col("_delivery_id").isin(parked)).select("_delivery_id", "_delivery")
     rows = _read(spark, dataset, bucket).join(F.broadcast(numbers), "_delivery_id")
     return rows.select(*dataset.column_names, "_source_row", "_delivery", F.col("_batch_id").alias("_parked_in"))
 

@@ -18,6 +18,7 @@ from ledgerlake import places
 from ledgerlake.bodies import Missing, StorageFailed, pause
 from ledgerlake.contracts import Dataset
 from ledgerlake.deliveries import Delivery
+from ledgerlake_spark import without_pandas
 from ledgerlake_spark.objects import open_delivery, s3
 from ledgerlake_spark.originals import originals
 
@@ -113,6 +114,7 @@ def _write(
     rows: DataFrame, part: Callable[[str, pa.Table], pa.Table], key_of: Callable[[str], str], bucket: str
 ) -> dict[str, int]:
     def write(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        without_pandas.refuse()
         for delivery_id, table in _by_delivery(batches):
             body = io.BytesIO()
             pq.write_table(part(delivery_id, table), body, compression="zstd")

@@ -10,6 +10,7 @@ from pyspark.sql import DataFrame, SparkSession
 
 from ledgerlake.contracts import Column, Dataset
 from ledgerlake.deliveries import Delivery
+from ledgerlake_spark import without_pandas
 from ledgerlake_spark.csv_files import BrokenFile, Rows
 from ledgerlake_spark.objects import Missing, open_delivery
 from ledgerlake_spark.plain_values import ARROW_TYPES, AS_WRITTEN, left_over, plain
@@ -67,6 +68,7 @@ def _reader(
     dataset: Dataset, bucket: str, tasks: list[list[tuple[int, Delivery]]], broken: Mapping[int, str]
 ) -> Callable[[Iterator[pa.RecordBatch]], Iterator[pa.RecordBatch]]:
     def read(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        without_pandas.refuse()
         for batch in batches:
             for task in batch["id"].to_pylist():
                 for number, delivery in tasks[task]:

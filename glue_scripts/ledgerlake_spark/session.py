@@ -24,6 +24,10 @@ _SETTINGS = {
     # Java never compiles a method above 8000 bytes, so one that Spark has generated for a whole stage would be
     # interpreted, row by row. Above this limit Spark generates smaller ones.
     "spark.sql.codegen.hugeMethodLimit": "8000",
+    # The stage has a folder for each fate: so few files can be open at once, instead of sorting all rows by their fate.
+    "spark.sql.maxConcurrentOutputFileWriters": "16",
+    # The source of a MERGE is a stage, which nobody writes again; Delta need not copy it first.
+    "spark.databricks.delta.merge.materializeSource": "none",
 }
 
 

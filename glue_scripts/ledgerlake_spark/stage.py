@@ -80,6 +80,7 @@ class Stage:
         self.spark, self.dataset, self.batch_id, self.bucket = spark, dataset, batch_id, bucket
         self._folder = f"s3://{bucket}/{places.staging(batch_id, dataset.name)}"
         self._summary_key = places.stage_summary(batch_id, dataset.name)
+        self._read: dict[str, DataFrame] = {}
 
     def summary(self) -> Summary | None:
         """Of the complete stage; None when there is none."""
@@ -88,7 +89,9 @@ class Stage:
 
     def rows(self, attempt: str, *fates: str) -> DataFrame:
         """The staged rows of the given fates (all, if none is given), with their lineage."""
-        every = self.spark.read.parquet(f"{self._folder}{attempt}/")
+        if attempt not in self._read:  # to list the folder and to learn the columns is work for Spark
+            self._read[attempt] = self.spark.read.parquet(f"{self._folder}{attempt}/")
+        every = self._read[attempt]
         return every.where(F.col("_fate").isin(*fates)) if fates else every
 
     def make(
@@ -141,7 +144,7 @@ class Stage:
     ) -> Withdrawal | None:
         own = tables[self.dataset.name]
         opened = Arrivals((each for each in arrivals.batch if each.id not in accounts.missing), arrivals.parked)
-        if not (opened.batch or parents) or own.is_empty():
+        if not (opened.batch or parents) or (own.version() == 0 and own.is_empty()):
             return None
         keys = {ref.dataset: tables[ref.dataset].keys() for ref in self.dataset.references} if parents else None
         staged = self.rows(attempt) if attempt else None

@@ -17,7 +17,7 @@ from pyspark.sql import DataFrame, SparkSession
 from ledgerlake.catalogue import delta_columns
 from ledgerlake.contracts import Dataset
 from ledgerlake.errors import ContractError, VerdictError
-from ledgerlake_spark import pruning
+from ledgerlake_spark import delta_log, pruning
 
 WRITE, REPLACE, DELETE = "write", "replace", "delete"
 """What a MERGE does with a row: by its version; in the place of a withdrawn one; only take that out."""
@@ -86,8 +86,10 @@ class LakeTable:
 
     def is_large(self) -> bool:
         """Whether it is worth the while to find out which part of it a batch can touch."""
-        detail = DeltaTable.forPath(self.spark, self.path).detail().select("sizeInBytes").first()
-        return bool(detail.sizeInBytes >= pruning.LARGE)
+        size = delta_log.size(self.path, self.version())
+        if size is None:
+            size = DeltaTable.forPath(self.spark, self.path).detail().select("sizeInBytes").first()[0]
+        return size >= pruning.LARGE
 
     def keys(self, wanted: pruning.Ranges | None = None) -> DataFrame:
         """Every key, once: even a table that somebody has damaged must not multiply what is joined to it.
@@ -100,7 +102,7 @@ class LakeTable:
 
     def version(self) -> int:
         """Of the last commit."""
-        return int(DeltaTable.forPath(self.spark, self.path).history(1).select("version").first()[0])
+        return delta_log.last_version(self.path)
 
     def committed(self, attempt: str) -> dict[str, int] | None:
         """What the MERGE of that attempt did, from the table's history; None when it has not happened."""

@@ -14,9 +14,10 @@ Rejected rows and closing rows pass through, so that one pass over the files mak
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import reduce
 
-from pyspark.sql import DataFrame, Window
+from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
 from ledgerlake.contracts import Dataset
@@ -24,6 +25,7 @@ from ledgerlake.contracts import Dataset
 WRITES = ("inserted", "updated")
 CLOSING = "closing"
 WITHDRAWN = "withdrawn"
+_LINEAGE = ("_delivery_id", "_source_file", "_landed_at")
 _VERSION = ("_delivery", "_source_row")
 _TABLE_VERSION = ("_landed_at", "_source_file", "_source_row")
 
@@ -33,20 +35,20 @@ def judge(
     table: DataFrame,
     parents: dict[str, DataFrame],
     dataset: Dataset,
-    lineage: DataFrame | None = None,
+    lineage: Sequence[Column] = (),
 ) -> DataFrame:
     """Give every row its fate.
 
     Args:
         candidates: the contract's typed columns, `_delivery`, `_source_row`, `_reasons` (NULL when
             valid), `_rows_read` (NULL but in closing rows), and the lineage `_source_file` and
-            `_landed_at` of the delivery, unless that is given apart.
+            `_landed_at` of the delivery, unless these are given apart.
         table: the dataset's table as it stands, without the rows that are to be withdrawn.
         parents: by dataset name, their tables as this batch's jobs have left them.
-        lineage: by `_delivery`, what is the same for each of its rows: it need not be sorted with them.
+        lineage: columns that follow from `_delivery`: they need not be sorted with the rows.
 
     Returns:
-        The columns of `candidates` and `lineage`, and `_fate`, `_missing` (array of the tables in which a
+        The columns of `candidates` and the `lineage`, and `_fate`, `_missing` (array of the tables in which a
         parent is missing; NULL when none is) and `_was` (of an updated row, the partition of the table's row).
     """
     judged = _with_missing(candidates, parents, dataset)
@@ -57,10 +59,8 @@ def judge(
     version = ", ".join(_VERSION)
     ready = F.expr(f"if({valid} and _missing is null, struct({version}), null)")
     ranked = judged.withColumn("_winner", F.max(ready).over(window))
-    compared = _beside_table(ranked, table, dataset)
-    if lineage is not None:
-        compared = compared.join(F.broadcast(lineage), "_delivery")
-    more = [name for name in (lineage.columns if lineage is not None else []) if name not in candidates.columns]
+    compared = _beside_table(ranked, table, dataset).select("*", *lineage)
+    more = [name for name in compared.columns if name in _LINEAGE and name not in candidates.columns]
     judged = compared.withColumn("_fate", F.expr(_fate(dataset)))
     was = (
         f"if(_fate = 'updated', cast(`_t_{dataset.partition_by[0]}` as string), null)"
@@ -80,10 +80,13 @@ def _with_missing(candidates: DataFrame, parents: dict[str, DataFrame], dataset:
         return rows.join(there, F.col(reference.column) == F.col(f"_parent_{number}"), "left")
 
     marked = reduce(mark, range(len(dataset.references)), candidates)
+    if not dataset.references:
+        return candidates.withColumn("_missing", F.lit(None).cast("array<string>"))
+    there = " and ".join(f"_parent_{n} is not null" for n in range(len(dataset.references)))
     names = ", ".join(f"if(_parent_{n} is null, '{ref.dataset}', null)" for n, ref in enumerate(dataset.references))
-    missing = f"array_distinct(filter(array({names}), name -> name is not null))" if names else "array()"
-    known = marked.withColumn("_missing", F.expr(f"cast({missing} as array<string>)"))
-    known = known.withColumn("_missing", F.expr("if(size(_missing) = 0, null, _missing)"))
+    # Of most rows nothing is missing: an array for each of them would cost more than all the rest of the verdict.
+    missing = f"if({there}, null, array_distinct(filter(array({names}), name -> name is not null)))"
+    known = marked.withColumn("_missing", F.expr(missing))
     return known.select(*candidates.columns, "_missing")
 
 

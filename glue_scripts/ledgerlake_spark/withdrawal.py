@@ -64,6 +64,8 @@ def find(
         None when nothing is to be withdrawn, as in every batch of new deliveries.
     """
     spark = table.sparkSession
+    if not parents and (staged is None or _of_their_times(table, arrivals).isEmpty()):
+        return None
     unsupported = _unsupported(dataset, staged, table, arrivals) if staged else table.limit(0)
     orphans = _orphans(dataset, table, parents, arrivals) if parents else table.limit(0)
     rows = unsupported.unionByName(orphans).cache()
@@ -98,13 +100,19 @@ def _unsupported(dataset: Dataset, staged: DataFrame, table: DataFrame, arrivals
 
 
 def _of_batch(table: DataFrame, arrivals: Arrivals) -> DataFrame:
+    batch = arrivals.frame(table.sparkSession).where(F.col("_delivery_id").isin(*arrivals.batch_ids))
+    near = _of_their_times(table, arrivals)
+    return near.join(F.broadcast(batch), ["_source_file", "_landed_at"], "left_semi")
+
+
+def _of_their_times(table: DataFrame, arrivals: Arrivals) -> DataFrame:
+    """Rows that landed when the batch's deliveries did: none, and no file is opened, when every delivery is new."""
     times = [arrival.landed_at for arrival in arrivals.ordered if arrival.delivery_id in arrivals.batch_ids]
     if not times:
         return table.limit(0)
-    # The bounds let Delta leave out files by their statistics: all of them, when every delivery is new.
-    between = F.col("_landed_at").between(F.lit(min(times)).cast("timestamp"), F.lit(max(times)).cast("timestamp"))
-    batch = arrivals.frame(table.sparkSession).where(F.col("_delivery_id").isin(*arrivals.batch_ids))
-    return table.where(between).join(F.broadcast(batch), ["_source_file", "_landed_at"], "left_semi")
+    return table.where(
+        F.col("_landed_at").between(F.lit(min(times)).cast("timestamp"), F.lit(max(times)).cast("timestamp"))
+    )
 
 
 def _orphans(dataset: Dataset, table: DataFrame, parents: dict[str, DataFrame], arrivals: Arrivals) -> DataFrame:
