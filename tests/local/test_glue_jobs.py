@@ -34,8 +34,8 @@ def run(client, request):
     return start
 
 
-def finished(client, job: str, run_id: str) -> dict:
-    deadline = time.monotonic() + 30
+def finished(client, job: str, run_id: str, seconds: float = 30) -> dict:
+    deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         found = client("glue").get_job_run(JobName=job, RunId=run_id)["JobRun"]
         if found["JobRunState"] in ("SUCCEEDED", "FAILED", "STOPPED", "TIMEOUT"):
@@ -45,7 +45,16 @@ def finished(client, job: str, run_id: str) -> dict:
 
 
 def processes_of_glue(home) -> list[psutil.Process]:
-    return [each for each in processes.left_behind(home) if ".venv-glue" in " ".join(each.cmdline())]
+    """Those of runs, without the JVM that waits for the next one."""
+    mine = ((each, " ".join(each.cmdline())) for each in processes.left_behind(home))
+    return [each for each, line in mine if ".venv-glue" in line and "spark_gateway" not in line and "java" not in line]
+
+
+def is_alive(pid: int) -> bool:
+    try:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
 
 
 def wait_for(condition, seconds=15):
@@ -84,6 +93,83 @@ def test_extra_python_files_can_be_imported(client, run):
 def test_the_tree_itself_is_not_importable_so_that_a_job_has_only_what_was_shipped(client, run):
     job, run_id = run("import ledgerlake")
     assert finished(client, job, run_id)["ErrorMessage"] == "ModuleNotFoundError: No module named 'ledgerlake'"
+
+
+SPARK = {"DefaultArguments": {"--datalake-formats": "delta"}}
+JVM = """
+from pyspark.sql import SparkSession
+spark = SparkSession.builder.getOrCreate()
+try:
+    made = spark.range(10).selectExpr("sum(id) as total").first().total
+    print("jvm", spark._jvm.java.lang.ProcessHandle.current().pid(), spark.sparkContext.applicationId, made)
+    {then}
+finally:
+    spark.stop()
+"""
+
+
+def spark_run(client, run, aws_home, then="pass", end="SUCCEEDED") -> list[str]:
+    """Process of the JVM, id of Spark's application, and what it counted."""
+    job, run_id = run(JVM.format(then=then), **SPARK)
+    assert finished(client, job, run_id, seconds=90)["JobRunState"] == end
+    log = (aws_home.logs / "glue" / job / f"{run_id}.log").read_text()
+    client("glue").delete_job(JobName=job)
+    return next(line.split()[1:] for line in log.splitlines() if line.startswith("jvm "))
+
+
+def test_a_spark_run_finds_a_jvm_that_an_earlier_one_has_warmed_up_and_a_spark_of_its_own(client, run, aws_home):
+    first, second = spark_run(client, run, aws_home), spark_run(client, run, aws_home)
+    assert first[0] == second[0]
+    assert first[1] != second[1]
+    assert first[2] == second[2] == "45"
+
+
+def test_the_jvm_of_a_run_that_failed_is_not_used_again(client, run, aws_home):
+    failed = spark_run(client, run, aws_home, then="raise SystemExit(3)", end="FAILED")
+    assert not is_alive(int(failed[0]))
+    assert spark_run(client, run, aws_home)[0] != failed[0]
+
+
+def test_stopping_a_spark_run_ends_its_jvm(client, run, aws_home):
+    warm = spark_run(client, run, aws_home)[0]
+    job, run_id = run(JVM.format(then="import time; time.sleep(60)"), **SPARK)
+    log = aws_home.logs / "glue" / job / f"{run_id}.log"
+    wait_for(lambda: log.exists() and "jvm " in log.read_text(), seconds=60)
+    client("glue").batch_stop_job_run(JobName=job, JobRunIds=[run_id])
+    assert finished(client, job, run_id)["JobRunState"] == "STOPPED"
+    assert not is_alive(int(warm))
+
+
+def test_spark_runs_beyond_what_the_machine_can_warm_take_turns(client, run):
+    glue = client("glue")
+    job, first = run(JVM.format(then="pass"), **SPARK, ExecutionProperty={"MaxConcurrentRuns": 2})
+    second = glue.start_job_run(JobName=job)["JobRunId"]
+    assert [finished(client, job, each, seconds=90)["JobRunState"] for each in (first, second)] == ["SUCCEEDED"] * 2
+
+
+def test_python_workers_find_what_was_shipped_also_in_a_jvm_that_served_another_run(client, run):
+    for answer in (42, 43):
+        wheel = BytesIO()
+        with zipfile.ZipFile(wheel, "w") as archive:
+            archive.writestr("shipped/__init__.py", f"ANSWER = {answer}")
+        name = f"jobs/shipped-{answer}-py3-none-any.whl"
+        client("s3").put_object(Bucket=BUCKET, Key=name, Body=wheel.getvalue())
+        script = f"""
+from pyspark.sql import SparkSession
+def read(batches):
+    import shipped
+    for batch in batches:
+        assert shipped.ANSWER == {answer}, shipped.ANSWER
+        yield batch
+spark = SparkSession.builder.getOrCreate()
+assert spark.range(10).mapInArrow(read, "id bigint").count() == 10
+spark.stop()
+"""
+        settings = {"--datalake-formats": "delta", "--additional-python-modules": f"s3://{BUCKET}/{name}"}
+        job, run_id = run(script, DefaultArguments=settings)
+        found = finished(client, job, run_id, seconds=90)
+        assert found["JobRunState"] == "SUCCEEDED", found["ErrorMessage"]
+        client("glue").delete_job(JobName=job)
 
 
 def test_a_failed_run_states_the_last_line_of_the_traceback(client, run):

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Iterable
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
@@ -27,7 +28,7 @@ class RunLog:
         self._lock = threading.Lock()
         self._errors: list[str] = []
 
-    def copy(self, lines: IO[str], kind: str) -> None:
+    def copy(self, lines: Iterable[str], kind: str) -> None:
         """Copy a stream to its end; the lines also go to CloudWatch, in batches.
 
         Args:

@@ -9,14 +9,17 @@ import signal
 import subprocess
 import sys
 import threading
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import boto3
 
 from infra.local import java, spark_properties
+from infra.local.aws import spark_gateway
 from infra.local.aws.glue_logs import RunLog
+from infra.local.aws.spark_gateway import Gateway
 from infra.local.aws_clients import client_arguments
 from infra.local.errors import NotInstalled
 from infra.local.home import ROOT, Home
@@ -33,6 +36,7 @@ class GlueProcess:
     process: subprocess.Popen[str]
     folder: Path
     log: RunLog
+    gateway: Gateway | None
     readers: list[threading.Thread] = field(default_factory=list)
 
     @classmethod
@@ -51,10 +55,20 @@ class GlueProcess:
         local = _download(s3, script, folder)
         wheels = arguments.get("--additional-python-modules", "").split(",")
         libraries = [_download(s3, uri.strip(), folder) for uri in wheels if uri]
-        properties = spark_properties.write(folder / "spark.properties", home.endpoint_url, arguments.get("--conf", ""))
+        environ = _environment(home) | {"PYTHONPATH": os.pathsep.join(map(str, libraries))}
+        gateway = None
+        said_by_jvm: dict[str, Iterator[str]] = {}
+        if arguments.get("--datalake-formats"):  # such a job is one of Spark; another may do without a JVM
+            gateway = spark_gateway.take(home, PYTHON, environ, (arguments.get("--conf", ""), len(libraries)))
+            said_by_jvm = gateway.attach(libraries)
+            environ |= gateway.environment
+        else:
+            properties = spark_properties.write(folder / "spark.properties", home.endpoint_url)
+            environ["PYSPARK_SUBMIT_ARGS"] = f"--properties-file {properties} pyspark-shell"
+            environ["SPARK_LOCAL_DIRS"] = str(folder)
         process = subprocess.Popen(
             [str(PYTHON), str(local), *_argv(arguments)],
-            env=_environment(home, properties, libraries),
+            env=environ,
             cwd=folder,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
@@ -65,9 +79,11 @@ class GlueProcess:
             preexec_fn=_die_with_parent,  # the thread that starts it waits for it, so the parent is there until the end
         )
         log = RunLog(home.logs / "glue" / job / f"{run_id}.log", run_id, client_arguments(home))
-        started = cls(process, folder, log)
+        started = cls(process, folder, log, gateway)
         started._read(process.stdout, "output")
         started._read(process.stderr, "error")
+        for kind, lines in said_by_jvm.items():
+            started._read(lines, kind)
         return started
 
     def wait(self, seconds: float) -> int | None:
@@ -76,27 +92,31 @@ class GlueProcess:
             code = self.process.wait(seconds)
         except subprocess.TimeoutExpired:
             return None
-        self._clean_up()
+        self._clean_up(succeeded=code == 0)
         return code
 
     def kill(self) -> None:
-        """End the whole process group, Spark's JVM included, and wait for that."""
+        """End all its processes, Spark's JVM included, and wait for that."""
+        if self.gateway:
+            self.gateway.end()  # first of all: it is the one that writes
         _signal_group(self.process.pid, signal.SIGKILL)
         self.process.wait()
-        self._clean_up()
+        self._clean_up(succeeded=False)
 
     def errors(self) -> str:
         """What it wrote to stderr."""
         return self.log.errors()
 
-    def _clean_up(self) -> None:
-        _signal_group(self.process.pid, signal.SIGKILL)  # a JVM may outlive its Python for a moment
+    def _clean_up(self, *, succeeded: bool) -> None:
+        _signal_group(self.process.pid, signal.SIGKILL)  # what it started may outlive it for a moment
+        if self.gateway:
+            spark_gateway.give_back(self.gateway, succeeded=succeeded)
         for reader in self.readers:
             reader.join(5)
         self.log.close()
         shutil.rmtree(self.folder, ignore_errors=True)
 
-    def _read(self, stream: IO[str] | None, kind: str) -> None:
+    def _read(self, stream: Iterable[str] | None, kind: str) -> None:
         assert stream is not None
         reader = threading.Thread(target=self.log.copy, args=(stream, kind), daemon=True)
         reader.start()
@@ -114,16 +134,13 @@ def _argv(arguments: dict[str, str]) -> list[str]:
     return [str(part) for name, value in arguments.items() for part in ((name, value) if value else (name,))]
 
 
-def _environment(home: Home, properties: Path, libraries: list[Path]) -> dict[str, str]:
+def _environment(home: Home) -> dict[str, str]:
     environ = home.process_environment(os.environ)
     environ |= {
-        "PYTHONPATH": os.pathsep.join(map(str, libraries)),
         "PYTHONUNBUFFERED": "1",
-        "PYSPARK_SUBMIT_ARGS": f"--properties-file {properties} pyspark-shell",
         "PYSPARK_PYTHON": str(PYTHON),
         "PYSPARK_DRIVER_PYTHON": str(PYTHON),
         "SPARK_LOCAL_IP": "127.0.0.1",
-        "SPARK_LOCAL_DIRS": str(properties.parent),
         "TZ": "UTC",
     }
     if found := java.home():
