@@ -9,7 +9,7 @@ from infra.local import jars
 
 CLASSES = Path(__file__).resolve().parents[2] / ".venv-glue" / "spark-classes.jsa"
 """Made by class_archive.py; the JVM ignores it when it does not fit."""
-_JAVA_OPTIONS = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC -Duser.timezone=UTC"
+_JAVA_OPTIONS = "-XX:TieredStopAtLevel=1 -XX:ReservedCodeCacheSize=240m -XX:+UseSerialGC -Duser.timezone=UTC"
 
 
 def write(path: Path, endpoint_url: str, conf: str = "", *, record_classes: Path | None = None) -> Path:

@@ -30,6 +30,7 @@ PATIENCE = 60
 IDLE_SECONDS = 600
 MOST_RUNS = 50
 """A JVM keeps the code that it has generated for every run; so it does not live for ever."""
+_SAYS = "gateway: "
 _PROCESS = Path(__file__).with_name("spark_gateway_process.py")
 _changed = threading.Condition()
 _idle: list[Gateway] = []
@@ -69,7 +70,7 @@ class Gateway:
         )
         self._said: dict[str, queue.Queue[str | None]] = {}
         self._timer: threading.Timer | None = None
-        where = json.loads(self._first_line())
+        where = self._where()
         self.environment = {"PYSPARK_GATEWAY_PORT": str(where["port"]), "PYSPARK_GATEWAY_SECRET": where["secret"]}
         for stream, kind in ((self.process.stdout, "output"), (self.process.stderr, "error")):
             threading.Thread(target=self._listen, args=(stream, kind), daemon=True).start()
@@ -113,15 +114,16 @@ class Gateway:
         if self._timer:
             self._timer.cancel()
 
-    def _first_line(self) -> str:
+    def _where(self) -> dict[str, str]:
+        """What the process says of its port; Java may have warned of something before."""
         assert self.process.stdout is not None
         assert self.process.stderr is not None
-        line = self.process.stdout.readline()
-        if not line:
-            said = self.process.stderr.read()
-            self.end()
-            raise RuntimeError(f"Spark's JVM did not start: {said.strip()[-1000:]}")
-        return line
+        for line in self.process.stdout:
+            if line.startswith(_SAYS):
+                return dict(json.loads(line.removeprefix(_SAYS)))
+        said = self.process.stderr.read()
+        self.end()
+        raise RuntimeError(f"Spark's JVM did not start: {said.strip()[-1000:]}")
 
     def _listen(self, stream: IO[str], kind: str) -> None:
         for line in stream:

@@ -12,7 +12,8 @@ from pyspark.java_gateway import launch_gateway
 def main() -> None:
     gateway = launch_gateway()
     parameters = gateway.gateway_parameters
-    print(json.dumps({"port": parameters.port, "secret": parameters.auth_token}), flush=True)  # noqa: T201
+    where = {"port": parameters.port, "secret": parameters.auth_token}
+    print(f"gateway: {json.dumps(where)}", flush=True)  # noqa: T201
     sys.stdin.read()
     gateway.proc.stdin.close()
     gateway.proc.wait()
