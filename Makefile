@@ -8,9 +8,10 @@ MAKEFLAGS += --no-print-directory
 PYTEST_LOCAL := PYTHONPATH=.:dags:lambdas .venv/bin/python -m pytest
 PYTEST_GLUE := PYTHONPATH=dags:glue_scripts JAVA_HOME="$$(.venv-glue/bin/python infra/local/java.py)" .venv-glue/bin/python -m pytest
 PYTEST_AIRFLOW := PYTHONPATH=dags:plugins .venv-airflow/bin/python -m pytest
-LOCAL_TESTS := $(wildcard tests/unit tests/infra tests/local tests/cli tests/lambdas tests/step_functions tests/workflows)
+LOCAL_TESTS := $(wildcard tests/unit tests/local tests/cli tests/lambdas tests/step_functions)
+DEPLOYMENT_TESTS := $(wildcard tests/infra tests/workflows tests/package)
 
-.PHONY: bench bench-smoke help setup setup-cli demo test test-laws test-faults test-mutants test-fast lint down synth package security test-compose
+.PHONY: bench bench-smoke test-deployment help setup setup-cli demo test test-laws test-faults test-mutants test-fast lint down synth package security test-compose
 
 help: ## List the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | awk -F'\t' '{printf "make %-12s %s\n", $$1, $$2}'
@@ -42,7 +43,7 @@ lint: setup lint-workflows ## Style, types and the fences between the folders; t
 security: setup ## What roles may do, the rules of cdk-nag and checkov, secrets in the tree (below a minute)
 	@PYTHONPATH=.:dags .venv/bin/python -m infra.security
 
-test: setup lint ## Every test, in its own environment (about half an hour on 2 cores)
+test: setup lint ## Every test of the lake, in its own environment (below 25 minutes on 2 cores)
 	@said="$$(mktemp)"
 	set -m # the half that runs beside is a process group, so that it ends as a whole
 	{
@@ -53,7 +54,6 @@ test: setup lint ## Every test, in its own environment (about half an hour on 2 
 	set +m
 	trap 'kill -- -$$spark 2>/dev/null || true; rm -f "$$said"' EXIT
 	$(PYTEST_LOCAL) $(LOCAL_TESTS) tests/mutants
-	$(PYTEST_LOCAL) tests/package
 	PYTHONPATH=.:dags .venv/bin/python -m benchmarks --smoke
 	$(PYTEST_AIRFLOW) tests/airflow
 	$(PYTEST_LOCAL) tests/e2e
@@ -66,6 +66,9 @@ bench: setup ## Measure everything side by side, into docs/performance.md (below
 
 bench-smoke: setup ## The benchmarks on little data: their results must agree
 	@PYTHONPATH=.:dags .venv/bin/python -m benchmarks --smoke
+
+test-deployment: setup ## What is deployed: templates, permissions, packages, workflows (below ten minutes)
+	@$(PYTEST_LOCAL) $(DEPLOYMENT_TESTS)
 
 test-mutants: setup ## Break one promise after the other in a copy, and see a test find it
 	@.venv/bin/python tests/mutants/mutants.py
@@ -87,11 +90,11 @@ test-fast: setup ## The quick tests of every environment (below 90 seconds)
 	$(PYTEST_AIRFLOW) -q -m "not slow" tests/airflow >"$$said" 2>&1 & airflow=$$!
 	set +m
 	trap 'kill -- -$$airflow 2>/dev/null || true; rm -f "$$said"' EXIT
-	$(PYTEST_LOCAL) -q -m "not slow" $(LOCAL_TESTS)
+	$(PYTEST_LOCAL) -q -m "not slow" $(LOCAL_TESTS) $(DEPLOYMENT_TESTS)
 	$(PYTEST_GLUE) -q -m "not slow" tests/glue tests/inputs
 	wait $$airflow && cat "$$said" || { cat "$$said"; exit 1; }
 
-# What GitHub Actions run, each on a machine of its own (docs/ci-cd.md); together they are `make test`.
+# What GitHub Actions run, each on a machine of its own (docs/ci-cd.md); together they are `make test test-deployment`.
 .PHONY: lint-workflows setup-trino synth-diff test-unit test-glue test-airflow test-lake test-athena deploy smoke-test release-files
 BASE ?= origin/main
 ENV ?= dev
@@ -106,7 +109,7 @@ synth-diff: synth ## What the working tree changes in AWS against BASE=origin/ma
 	PYTHONPATH=.:dags .venv/bin/python -m infra.template_changes "$(BASE)" >dist/synth-diff.md
 
 test-unit: setup ## Kernel, Lambdas, infrastructure, command, local AWS, state machine, workflows; the mutants
-	@$(PYTEST_LOCAL) $(LOCAL_TESTS) $(wildcard tests/package) tests/mutants
+	@$(PYTEST_LOCAL) $(LOCAL_TESTS) $(DEPLOYMENT_TESTS) tests/mutants
 
 test-glue: setup ## The Glue jobs with Spark, and their crashes
 	@$(PYTEST_GLUE) tests/glue tests/inputs tests/laws

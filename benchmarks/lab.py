@@ -85,7 +85,7 @@ class Lab:
             job_like_local: with the settings by which the local Glue starts small jobs quickly.
         """
         properties = spark_properties.local(self.endpoint_url)
-        if not job_like_local:
+        if not (job_like_local or self.smoke):
             properties["spark.driver.extraJavaOptions"] = "-Duser.timezone=UTC"
             properties["spark.sql.shuffle.partitions"] = "8"
         properties["spark.driver.memory"] = memory

@@ -1,8 +1,8 @@
 """Glue jobs: a run is a real process of `.venv-glue`, with the job's own script, wheel and arguments.
 
 The process gets what Glue's would: the script from the artifact bucket, the wheels of
-`--additional-python-modules` on its path, all arguments, Spark configured by a properties file.
-It does not know that it is local.
+`--additional-python-modules` on its path, all arguments, and a JVM with Spark configured by a
+properties file (`spark_gateway`). It does not know that it is local.
 """
 
 from __future__ import annotations
