@@ -40,13 +40,11 @@ def timed(owner: Any, function: str, name: str) -> None:
 def main(bucket: str, batch_ids: str, *names: str) -> dict[str, Any]:
     """Returns, of each batch, the ledger's counts, the seconds by phase and the tables' versions afterwards."""
     with phase("session"):
-        from pyspark.sql import SparkSession
-
         from ledgerlake import places
         from ledgerlake.contracts import DATASETS
-        from ledgerlake_spark import job, publishing, stage, tables
+        from ledgerlake_spark import job, publishing, session, stage, tables
 
-        spark = SparkSession.builder.appName("benchmark").getOrCreate()
+        spark = session.start("benchmark")
     timed(tables.LakeTable, "prepare", "table")
     timed(stage.Stage, "_attempt", "stage")
     timed(stage.Stage, "_withdrawal", "withdrawal")

@@ -33,7 +33,7 @@ START_SECONDS = 30
 TABLE_BYTES_PER_SECOND = 60 * MB
 """Of Parquet, read, shuffled and joined, by one core. Assumed."""
 TABLE_PASSES = 1.3
-"""At worst a batch is compared with every column of the table (one pass), and its MERGE looks for the keys (a third)."""
+"""At worst a batch is compared with every column of the table (one pass), and its MERGE looks for keys (a third)."""
 PARQUET_SHARE = 0.37
 """Bytes of the tables for each byte of CSV: the files of April 2025, with their lineage, in Snappy."""
 ITEMS_SHARE = 0.86

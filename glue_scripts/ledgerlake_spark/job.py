@@ -23,7 +23,7 @@ from ledgerlake.storage import get_json
 from ledgerlake_spark.objects import s3
 from ledgerlake_spark.publishing import complete, is_published, publish
 from ledgerlake_spark.quality import refuse_dirt
-from ledgerlake_spark.session import prepare
+from ledgerlake_spark.session import prepare, start
 from ledgerlake_spark.stage import Stage, Summary
 from ledgerlake_spark.tables import LakeTable
 
@@ -34,7 +34,7 @@ def main(dataset: Dataset, argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--batch_id", required=True)
     parser.add_argument("--lake_bucket", required=True)
     arguments, _ = parser.parse_known_args(argv)
-    spark = SparkSession.builder.appName(dataset.job).getOrCreate()
+    spark = start(dataset.job)
     try:
         counts = run(spark, dataset, arguments.batch_id, arguments.lake_bucket)
     finally:

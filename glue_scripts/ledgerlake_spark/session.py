@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import importlib
+import threading
+
 from pyspark.sql import SparkSession
 
 _SETTINGS = {
@@ -29,6 +32,15 @@ _SETTINGS = {
     # The source of a MERGE is a stage, which nobody writes again; Delta need not copy it first.
     "spark.databricks.delta.merge.materializeSource": "none",
 }
+
+
+def start(name: str) -> SparkSession:
+    """Spark's session for the job of that name.
+
+    Spark wants pandas for every plan with Python in it; that takes a second, and Java more than that to start.
+    """
+    threading.Thread(target=importlib.import_module, args=["pandas"], daemon=True).start()
+    return SparkSession.builder.appName(name).getOrCreate()
 
 
 def prepare(spark: SparkSession) -> None:
