@@ -10,6 +10,7 @@ import psutil
 import pytest
 
 from infra.local import processes
+from infra.local.aws import spark_gateway
 
 BUCKET = "test-lake"
 
@@ -108,10 +109,10 @@ finally:
 """
 
 
-def spark_run(client, run, aws_home, then="pass", end="SUCCEEDED") -> list[str]:
+def spark_run(client, run, aws_home, then="pass", end="SUCCEEDED", seconds=90) -> list[str]:
     """Process of the JVM, id of Spark's application, and what it counted."""
     job, run_id = run(JVM.format(then=then), **SPARK)
-    assert finished(client, job, run_id, seconds=90)["JobRunState"] == end
+    assert finished(client, job, run_id, seconds)["JobRunState"] == end
     log = (aws_home.logs / "glue" / job / f"{run_id}.log").read_text()
     client("glue").delete_job(JobName=job)
     return next(line.split()[1:] for line in log.splitlines() if line.startswith("jvm "))
@@ -128,6 +129,16 @@ def test_the_jvm_of_a_run_that_failed_is_not_used_again(client, run, aws_home):
     failed = spark_run(client, run, aws_home, then="raise SystemExit(3)", end="FAILED")
     assert not is_alive(int(failed[0]))
     assert spark_run(client, run, aws_home)[0] != failed[0]
+
+
+def test_a_jvm_that_does_not_start_fails_its_run_with_the_reason_and_holds_up_no_other(client, run, aws_home):
+    wrong = {"--datalake-formats": "delta", "--conf": "spark.submit.deployMode=cluster"}
+    job, run_id = run(JVM.format(then="pass"), DefaultArguments=wrong)
+    found = finished(client, job, run_id)
+    assert found["JobRunState"] == "FAILED"
+    assert "Cluster deploy mode is" in found["ErrorMessage"]
+    client("glue").delete_job(JobName=job)
+    spark_run(client, run, aws_home, seconds=spark_gateway.PATIENCE - 10)
 
 
 def test_stopping_a_spark_run_ends_its_jvm(client, run, aws_home):

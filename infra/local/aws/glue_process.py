@@ -56,18 +56,33 @@ class GlueProcess:
         wheels = arguments.get("--additional-python-modules", "").split(",")
         libraries = [_download(s3, uri.strip(), folder) for uri in wheels if uri]
         environ = _environment(home) | {"PYTHONPATH": os.pathsep.join(map(str, libraries))}
-        gateway = None
-        said_by_jvm: dict[str, Iterator[str]] = {}
-        if arguments.get("--datalake-formats"):  # such a job is one of Spark; another may do without a JVM
-            gateway = spark_gateway.take(home, PYTHON, environ, (arguments.get("--conf", ""), len(libraries)))
-            said_by_jvm = gateway.attach(libraries)
-            environ |= gateway.environment
-        else:
-            properties = spark_properties.write(folder / "spark.properties", home.endpoint_url)
-            environ["PYSPARK_SUBMIT_ARGS"] = f"--properties-file {properties} pyspark-shell"
-            environ["SPARK_LOCAL_DIRS"] = str(folder)
+        argv = [str(PYTHON), str(local), *_argv(arguments)]
+        log = RunLog(home.logs / "glue" / job / f"{run_id}.log", run_id, client_arguments(home))
+        conf = arguments.get("--conf", "")
+        if not arguments.get("--datalake-formats"):  # it may do without Spark; else it starts a JVM of its own
+            properties = spark_properties.write(folder / "spark.properties", home.endpoint_url, conf)
+            own = {"PYSPARK_SUBMIT_ARGS": f"--properties-file {properties} pyspark-shell"}
+            return cls._run(argv, environ | own | {"SPARK_LOCAL_DIRS": str(folder)}, folder, log, None, {})
+        gateway = spark_gateway.take(home, PYTHON, environ, (conf, len(libraries)))
+        try:
+            said = gateway.attach(libraries)
+            return cls._run(argv, environ | gateway.environment, folder, log, gateway, said)
+        except BaseException:
+            spark_gateway.give_back(gateway, succeeded=False)
+            raise
+
+    @classmethod
+    def _run(
+        cls,
+        argv: list[str],
+        environ: dict[str, str],
+        folder: Path,
+        log: RunLog,
+        gateway: Gateway | None,
+        said_by_jvm: dict[str, Iterator[str]],
+    ) -> GlueProcess:
         process = subprocess.Popen(
-            [str(PYTHON), str(local), *_argv(arguments)],
+            argv,
             env=environ,
             cwd=folder,
             stdin=subprocess.DEVNULL,
@@ -78,7 +93,6 @@ class GlueProcess:
             start_new_session=True,
             preexec_fn=_die_with_parent,  # the thread that starts it waits for it, so the parent is there until the end
         )
-        log = RunLog(home.logs / "glue" / job / f"{run_id}.log", run_id, client_arguments(home))
         started = cls(process, folder, log, gateway)
         started._read(process.stdout, "output")
         started._read(process.stderr, "error")

@@ -121,9 +121,9 @@ class Gateway:
         for line in self.process.stdout:
             if line.startswith(_SAYS):
                 return dict(json.loads(line.removeprefix(_SAYS)))
-        said = self.process.stderr.read()
+        said = self.process.stderr.read().strip()
         self.end()
-        raise RuntimeError(f"Spark's JVM did not start: {said.strip()[-1000:]}")
+        raise RuntimeError(f"Spark's JVM did not start: {said.partition('Traceback')[0].strip() or said}"[:1000])
 
     def _listen(self, stream: IO[str], kind: str) -> None:
         for line in stream:
