@@ -107,7 +107,7 @@ class Load:
         small = (DpuTime(START_SECONDS, WORKERS),) * (len(DATASETS) - 1)
         delivered = self.gb_per_day * GB * self.days
         scanned = tuple(int(delivered * SCANNED_SHARES.get(each.name, 0.0)) for each in checks())
-        copies = Requests(s3_writes=self.files, s3_reads=3 * self.files)
+        copies = Requests(s3_writes=self.files, s3_reads=2 * self.files)
         jobs = Requests(s3_writes=3 * len(DATASETS), s3_reads=4 * len(DATASETS) + self.files)
         messages = request_counts.of_messages(self.files, live=True)
         return Usage(
