@@ -90,7 +90,7 @@ test-fast: setup ## The quick tests of every environment (below 90 seconds)
 	$(PYTEST_AIRFLOW) -q -m "not slow" tests/airflow >"$$said" 2>&1 & airflow=$$!
 	set +m
 	trap 'kill -- -$$airflow 2>/dev/null || true; rm -f "$$said"' EXIT
-	$(PYTEST_LOCAL) -q -m "not slow" $(LOCAL_TESTS) $(DEPLOYMENT_TESTS)
+	$(PYTEST_LOCAL) -q -m "not slow" $(LOCAL_TESTS)
 	$(PYTEST_GLUE) -q -m "not slow" tests/glue tests/inputs
 	wait $$airflow && cat "$$said" || { cat "$$said"; exit 1; }
 

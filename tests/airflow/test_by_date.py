@@ -19,6 +19,8 @@ from ledgerlake.contracts import DATASETS
 from ledgerlake.deliveries import iso
 from ledgerlake_airflow import form, turns
 
+pytestmark = pytest.mark.slow
+
 DAY = date(2025, 4, 1)
 HOLDER = "airflow:ecommerce_lakehouse_by_date/backfill__2025-04-02T00:00:00+00:00"
 

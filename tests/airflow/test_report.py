@@ -19,6 +19,8 @@ from ledgerlake_airflow.failure import remember_failure
 from ledgerlake_airflow.form import FormRefused
 from ledgerlake_airflow.jobs import BatchQuarantined
 
+pytestmark = pytest.mark.slow
+
 PLAN = {
     "batch_id": "20250401T000000Z-abc",
     "datasets": ["orders", "order_items"],

@@ -9,6 +9,8 @@ import pytest
 from ledgerlake.contracts import DATASETS
 from tests.step_functions.conftest import ARCHIVE, BATCH, FAILED_REPORT, HEADER, PLAN, Throw, job, payload, query, table
 
+pytestmark = pytest.mark.slow
+
 DIFFERS = payload({"differences": ["orders is not in ecommerce_dwh"]})
 JOB_RUN = json.dumps({"Id": "jr_7", "JobName": "orders_etl", "JobRunState": "FAILED", "ErrorMessage": "disk full"})
 BROKEN = ["orders", "7", "2 rows of one key"]
