@@ -22,7 +22,7 @@ from infra.local import java, spark_properties
 
 ROOT = Path(__file__).parents[1]
 FOLDER = ROOT / ".bench"
-"""Samples are kept here from one run to the next; `make clean-bench` or `rm -r .bench` removes them."""
+"""Samples are kept here from one run to the next; `rm -r .bench` removes them."""
 GLUE_PYTHON = ROOT / ".venv-glue" / "bin" / "python"
 PYTHON = ROOT / ".venv" / "bin" / "python"
 _MINISTACK = ROOT / ".venv" / "bin" / "ministack"

@@ -1,7 +1,7 @@
 """What more data would cost, and what breaks first: arithmetic for docs/cost.md, from constants that are named here.
 
-Nothing here is a measurement at AWS, and no benchmark of the project measures it yet: each constant says
-where it is from. One job stands for all: that of order items, which has nearly all the bytes and comes last.
+Nothing here is a measurement at AWS, nor taken from `make bench`: each constant says where it is from. One job stands
+for all: that of order items, which has nearly all the bytes and comes last.
 """
 
 from __future__ import annotations

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 import os
 
+import botocore.loaders
 import pytest
+
+# Each test begins with a session of its own, which would read and parse the models of its services once more.
+botocore.loaders.create_loader = functools.cache(botocore.loaders.create_loader)
 
 
 @pytest.hookimpl(wrapper=True)

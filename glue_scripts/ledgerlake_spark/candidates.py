@@ -71,7 +71,7 @@ class Candidates:
         self, rows: DataFrame, tables: Mapping[str, LakeTable], read_into: str
     ) -> tuple[DataFrame, DataFrame, dict[str, DataFrame]]:
         """The candidates, the table and the parents' keys; of large tables only what the candidates can meet there."""
-        large = {name for name, table in tables.items() if table.is_large()}
+        large = {name for name, table in tables.items() if table.is_large}
         columns = {reference.column: reference.dataset for reference in self.dataset.references}
         wanted: dict[str, Ranges] = {}
         if large:

@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
-import importlib
-import threading
+from collections.abc import Iterable
 
 from pyspark.sql import SparkSession
+
+from ledgerlake.deliveries import Delivery
+from ledgerlake_spark import without_pandas
+
+FEW = 4 << 20
+"""Bytes of text. Java code for a plan takes five seconds to generate and compile; from about here on it saves more."""
+_ZIPPED = 8
+"""How many bytes of text are in one of a zipped file, roughly."""
 
 _SETTINGS = {
     # Days before 1582-10-15: written and read as they are. Spark's default refuses the whole batch,
@@ -35,11 +42,8 @@ _SETTINGS = {
 
 
 def start(name: str) -> SparkSession:
-    """Spark's session for the job of that name.
-
-    Spark wants pandas for every plan with Python in it; that takes a second, and Java more than that to start.
-    """
-    threading.Thread(target=importlib.import_module, args=["pandas"], daemon=True).start()
+    """Spark's session for the job of that name."""
+    without_pandas.refuse_in_plans()
     return SparkSession.builder.appName(name).getOrCreate()
 
 
@@ -47,3 +51,15 @@ def prepare(spark: SparkSession) -> None:
     """Make the session read and write values as the contracts mean them."""
     for name, value in _SETTINGS.items():
         spark.conf.set(name, value)
+
+
+def expect(spark: SparkSession, deliveries: Iterable[Delivery], *, large_tables: bool) -> None:
+    """Let plans for few rows be interpreted instead of compiled.
+
+    Args:
+        large_tables: a MERGE may have many rows of a table to copy.
+    """
+    text = sum(each.size * (_ZIPPED if each.key.lower().endswith(".gz") else 1) for each in deliveries)
+    if text < FEW and not large_tables:
+        spark.conf.set("spark.sql.codegen.wholeStage", "false")
+        spark.conf.set("spark.sql.codegen.factoryMode", "NO_CODEGEN")

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import cached_property
 
 from delta.tables import DeltaTable
 from pyspark.sql import DataFrame, SparkSession
@@ -84,8 +85,9 @@ class LakeTable:
     def read(self) -> DataFrame:
         return self.spark.read.format("delta").load(self.path)
 
+    @cached_property
     def is_large(self) -> bool:
-        """Whether it is worth the while to find out which part of it a batch can touch."""
+        """Whether it is worth the while to find out which part of it a batch can touch; asked once."""
         size = delta_log.size(self.path, self.version())
         if size is None:
             size = DeltaTable.forPath(self.spark, self.path).detail().select("sizeInBytes").first()[0]

@@ -73,6 +73,9 @@ def judge(
 
 
 def _with_missing(candidates: DataFrame, parents: dict[str, DataFrame], dataset: Dataset) -> DataFrame:
+    if not dataset.references:
+        return candidates.withColumn("_missing", F.lit(None).cast("array<string>"))
+
     def mark(rows: DataFrame, number: int) -> DataFrame:
         reference = dataset.references[number]
         keys = parents[reference.dataset].columns[:1]
@@ -80,8 +83,6 @@ def _with_missing(candidates: DataFrame, parents: dict[str, DataFrame], dataset:
         return rows.join(there, F.col(reference.column) == F.col(f"_parent_{number}"), "left")
 
     marked = reduce(mark, range(len(dataset.references)), candidates)
-    if not dataset.references:
-        return candidates.withColumn("_missing", F.lit(None).cast("array<string>"))
     there = " and ".join(f"_parent_{n} is not null" for n in range(len(dataset.references)))
     names = ", ".join(f"if(_parent_{n} is null, '{ref.dataset}', null)" for n, ref in enumerate(dataset.references))
     # Of most rows nothing is missing: an array for each of them would cost more than all the rest of the verdict.

@@ -6,8 +6,10 @@ task's worker) is found and ended too, and a stranger who was given a reused pid
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import signal
 import subprocess
 import time
 from collections.abc import Callable, Iterable, Mapping
@@ -122,6 +124,12 @@ def end(processes: Iterable[psutil.Process], *, patience: float) -> None:
     psutil.wait_procs(alive, timeout=5)
 
 
+def kill_group(leader: int) -> None:
+    """SIGKILL for a process group; none that is left is no error."""
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(leader, signal.SIGKILL)
+
+
 def wait_until(home: Home, name: str, ready: Callable[[], bool], *, seconds: float, between: float = 0.1) -> None:
     """Return when `ready()` says so.
 
@@ -147,10 +155,10 @@ def not_ready(home: Home, name: str, seen: str) -> NotReady:
     return NotReady(seen + last, expected=f"{name} to run", remedy=f"read {log}, then run ledgerlake up again")
 
 
-def _send(processes: list[psutil.Process], signal: Callable[[psutil.Process], None]) -> None:
+def _send(processes: list[psutil.Process], send: Callable[[psutil.Process], None]) -> None:
     for process in processes:
         try:
-            signal(process)  # psutil refuses when the pid was reused
+            send(process)  # psutil refuses when the pid was reused
         except psutil.NoSuchProcess:
             continue
 

@@ -20,8 +20,9 @@ def client(service: str) -> Any:
     return AwsBaseHook(aws_conn_id=CONNECTION, client_type=service, config=client_config()).get_conn()
 
 
+@cache
 def quick(service: str) -> Any:
-    """A client that gives up soon, for what the run does not wait for."""
+    """The process's client that gives up soon, for what the run does not wait for."""
     return AwsBaseHook(aws_conn_id=CONNECTION, client_type=service, config=metrics.client_config()).get_conn()
 
 

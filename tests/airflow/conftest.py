@@ -196,6 +196,7 @@ def cloud(monkeypatch: pytest.MonkeyPatch) -> Iterator[Aws]:
     for module in ("batch", "by_date"):
         monkeypatch.setattr(f"ledgerlake.{module}.ripe", lambda *_: True)
     aws.client.cache_clear()
+    aws.quick.cache_clear()
     with mock_aws():
         yield Aws()
 

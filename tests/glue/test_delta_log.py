@@ -43,4 +43,4 @@ def test_the_size_is_what_delta_says(spark, lake):
 def test_of_a_version_without_a_checksum_the_size_is_not_known_and_delta_is_asked(lake, table):
     s3().delete_object(Bucket=lake.bucket, Key="lakehouse-dwh/products/_delta_log/00000000000000000004.crc")
     assert delta_log.size(table.path, 4) is None
-    assert table.is_large() is False
+    assert table.is_large is False

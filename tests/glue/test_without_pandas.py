@@ -1,4 +1,4 @@
-"""A Python worker types and writes rows without pandas."""
+"""A Python worker types and writes rows without pandas, and the plan for it is made without."""
 
 from __future__ import annotations
 
@@ -28,13 +28,32 @@ except ModuleNotFoundError as error:
     print(error)
 """
 
+_PLAN = """
+import sys
+from ledgerlake_spark import without_pandas
+without_pandas.refuse_in_plans()
+from pyspark.sql.pandas.functions import PythonEvalType, pandas_udf
+from pyspark.sql.types import LongType, StructType
+ids = StructType().add("id", LongType())
+pandas_udf(lambda batches: batches, returnType=ids, functionType=PythonEvalType.SQL_MAP_ARROW_ITER_UDF)
+print("pandas" in sys.modules)
+"""
+
 
 def test_rows_are_read_and_typed_without_it():
+    assert said_by(_WORKER) == ("this process does without pandas", "")
+
+
+def test_a_function_that_is_given_arrow_is_planned_without_it():
+    assert said_by(_PLAN) == ("False", "")
+
+
+def said_by(script: str) -> tuple[str, str]:
     done = subprocess.run(
-        [sys.executable, "-c", _WORKER],
+        [sys.executable, "-c", script],
         env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
         capture_output=True,
         text=True,
         timeout=60,
     )
-    assert (done.stdout.strip(), done.stderr) == ("this process does without pandas", "")
+    return done.stdout.strip(), done.stderr

@@ -1,8 +1,13 @@
-"""All cases in one go: a batch for each contract, its jobs run as always."""
+"""All cases in one go: a batch for each contract, its jobs run as always, but compiled.
+
+Of few rows a job interprets its plans, and so do nearly all tests; here is every kind of value and of rule, so
+that both ways are seen to mean the same.
+"""
 
 from __future__ import annotations
 
 import sys
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -13,21 +18,37 @@ from shop import order, orders, product, products
 from spark_lake import Lake, s3_endpoint, spark  # noqa: F401
 
 from ledgerlake.settings import Settings
+from ledgerlake_spark import session
 
 PARENTS = {"orders": orders(order(1), order(2)), "products": products(product(1), product(2))}
 """Of the items in the cases."""
+COMPILED = {"spark.sql.codegen.wholeStage": "true", "spark.sql.codegen.factoryMode": "FALLBACK"}
 
 
 @pytest.fixture(scope="session")
 def lakes(spark):  # noqa: F811
     """By contract, the lake into which its cases were delivered, and the jobs' answers by dataset."""
     found = {}
-    for contract, datasets in outcome.CONTRACTS.items():
-        lake = Lake(spark, Settings(gate="any"))
-        lake.contracts |= datasets
-        mine = [case for case in cases.load() if case.contract == contract]
-        found[contract] = lake, _run(lake, datasets, mine)
+    with _compiled(spark):
+        for contract, datasets in outcome.CONTRACTS.items():
+            lake = Lake(spark, Settings(gate="any"))
+            lake.contracts |= datasets
+            mine = [case for case in cases.load() if case.contract == contract]
+            found[contract] = lake, _run(lake, datasets, mine)
     return found
+
+
+@contextmanager
+def _compiled(spark):  # noqa: F811
+    before = {name: spark.conf.get(name) for name in COMPILED}
+    for name, value in COMPILED.items():
+        spark.conf.set(name, value)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(session, "FEW", 0)
+        yield
+    assert {name: spark.conf.get(name) for name in COMPILED} == COMPILED, "the jobs have left it so"
+    for name, value in before.items():
+        spark.conf.set(name, value)
 
 
 def _run(lake, datasets, mine):

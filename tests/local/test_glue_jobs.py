@@ -151,11 +151,14 @@ def test_stopping_a_spark_run_ends_its_jvm(client, run, aws_home):
     assert not is_alive(int(warm))
 
 
-def test_spark_runs_beyond_what_the_machine_can_warm_take_turns(client, run):
-    glue = client("glue")
-    job, first = run(JVM.format(then="pass"), **SPARK, ExecutionProperty={"MaxConcurrentRuns": 2})
-    second = glue.start_job_run(JobName=job)["JobRunId"]
-    assert [finished(client, job, each, seconds=90)["JobRunState"] for each in (first, second)] == ["SUCCEEDED"] * 2
+def test_spark_runs_beyond_what_the_machine_can_warm_take_turns(client, run, aws_home):
+    glue, beyond = client("glue"), spark_gateway.MOST + 1
+    job, first = run(JVM.format(then="pass"), **SPARK, ExecutionProperty={"MaxConcurrentRuns": beyond})
+    runs = [first, *(glue.start_job_run(JobName=job)["JobRunId"] for _ in range(beyond - 1))]
+    assert [finished(client, job, each, seconds=90)["JobRunState"] for each in runs] == ["SUCCEEDED"] * beyond
+    logs = [(aws_home.logs / "glue" / job / f"{each}.log").read_text() for each in runs]
+    jvms = {line.split()[1] for log in logs for line in log.splitlines() if line.startswith("jvm ")}
+    assert 1 <= len(jvms) <= spark_gateway.MOST
 
 
 def test_python_workers_find_what_was_shipped_also_in_a_jvm_that_served_another_run(client, run):

@@ -23,6 +23,7 @@ from infra.local.aws.spark_gateway import Gateway
 from infra.local.aws_clients import client_arguments
 from infra.local.errors import NotInstalled
 from infra.local.home import ROOT, Home
+from infra.local.processes import kill_group
 
 PYTHON = ROOT / ".venv-glue" / "bin" / "python"
 _KILLED_WITH_PARENT = 1  # PR_SET_PDEATHSIG of prctl(2)
@@ -113,7 +114,7 @@ class GlueProcess:
         """End all its processes, Spark's JVM included, and wait for that."""
         if self.gateway:
             self.gateway.end()  # first of all: it is the one that writes
-        _signal_group(self.process.pid, signal.SIGKILL)
+        kill_group(self.process.pid)
         self.process.wait()
         self._clean_up(succeeded=False)
 
@@ -122,7 +123,7 @@ class GlueProcess:
         return self.log.errors()
 
     def _clean_up(self, *, succeeded: bool) -> None:
-        _signal_group(self.process.pid, signal.SIGKILL)  # what it started may outlive it for a moment
+        kill_group(self.process.pid)  # what it started may outlive it for a moment
         if self.gateway:
             spark_gateway.give_back(self.gateway, succeeded=succeeded)
         for reader in self.readers:
@@ -167,10 +168,3 @@ def _environment(home: Home) -> dict[str, str]:
 def _die_with_parent() -> None:
     if _libc:
         _libc.prctl(_KILLED_WITH_PARENT, signal.SIGKILL)
-
-
-def _signal_group(pid: int, number: int) -> None:
-    try:
-        os.killpg(pid, number)
-    except ProcessLookupError:
-        return

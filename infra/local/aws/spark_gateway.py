@@ -1,4 +1,4 @@
-"""JVMs of Spark that outlive a run, so that the next one starts in a second or two instead of ten.
+"""JVMs of Spark that outlive a run, so that the next one takes about ten seconds less.
 
 A run has a JVM for itself, with a Spark of its own: what it shares with earlier runs are classes that are
 loaded and compiled. One that served a run that did not succeed is ended; so is one that has been idle.
@@ -7,12 +7,10 @@ On a small machine runs take turns: two JVMs that start side by side on two core
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import queue
 import shutil
-import signal
 import subprocess
 import threading
 import uuid
@@ -22,6 +20,7 @@ from typing import IO
 
 from infra.local import spark_properties
 from infra.local.home import Home
+from infra.local.processes import kill_group
 
 MOST = max(1, (os.cpu_count() or 2) // 2)
 """JVMs at a time."""
@@ -96,8 +95,7 @@ class Gateway:
     def end(self) -> None:
         """Kill the JVM and its Python workers, and wait for that."""
         self.stop_timer()
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(self.process.pid, signal.SIGKILL)
+        kill_group(self.process.pid)
         self.process.wait()
         self.detach()
         shutil.rmtree(self.folder, ignore_errors=True)
@@ -141,7 +139,7 @@ def take(home: Home, python: Path, environ: Mapping[str, str], key: tuple[str, i
     with _changed:
         _changed.wait_for(lambda: _busy < MOST, PATIENCE)
         found = next((each for each in _idle if each.key == key and each.is_alive()), None)
-        ended = [] if found or not _idle else [_idle.pop(0)]  # of another lake's kind: there is no room for both
+        ended = [] if found or not _idle else [_idle.pop(0)]  # of other settings: there is no room for both
         if found:
             _idle.remove(found)
         _busy += 1

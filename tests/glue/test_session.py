@@ -1,0 +1,53 @@
+"""What a job sets in its session, by what is before it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from ledgerlake.deliveries import Delivery
+from ledgerlake_spark import pruning
+from ledgerlake_spark.session import FEW, expect
+
+DELIVERY = Delivery("2025-04-01T00:00:00.000000Z", "raw/orders/a.csv", "1", "orders", FEW - 1, "")
+ZIPPED = replace(DELIVERY, key="raw/orders/a.CSV.gz", size=FEW // 4)
+
+
+@pytest.fixture
+def compiled(spark):
+    """A new session that compiles its plans, as Spark does unless it is told otherwise."""
+    session = spark.newSession()
+    session.conf.set("spark.sql.codegen.wholeStage", "true")
+    session.conf.set("spark.sql.codegen.factoryMode", "FALLBACK")
+    return session
+
+
+@pytest.mark.parametrize(
+    ("deliveries", "large_tables", "is_compiled"),
+    [
+        ([DELIVERY], False, "false"),
+        ([], False, "false"),
+        ([DELIVERY, replace(DELIVERY, size=1)], False, "true"),
+        ([ZIPPED], False, "true"),
+        ([DELIVERY], True, "true"),
+    ],
+    ids=["few rows", "none", "many", "many in a zipped file", "few into a large table"],
+)
+def test_plans_for_few_rows_are_not_compiled(compiled, deliveries, large_tables, is_compiled):
+    expect(compiled, deliveries, large_tables=large_tables)
+    assert compiled.conf.get("spark.sql.codegen.wholeStage") == is_compiled
+    assert compiled.conf.get("spark.sql.codegen.factoryMode") == ("FALLBACK" if is_compiled == "true" else "NO_CODEGEN")
+
+
+def test_a_job_looks_at_its_batch_and_its_tables(lake, monkeypatch):
+    seen = []
+    monkeypatch.setattr("ledgerlake_spark.job.expect", lambda _, found, **tables: seen.append((found, tables)))
+    for large in (False, True):
+        monkeypatch.setattr(pruning, "LARGE", 1 if large else 1 << 30)
+        lake.deliver("products", f"{large}.csv", "product_id,department_id,department,product_name\n1,1,Home,Cup\n")
+        lake.run()
+    assert [([each.key for each in found], tables) for found, tables in seen if found] == [
+        (["raw/products/False.csv"], {"large_tables": False}),
+        (["raw/products/True.csv"], {"large_tables": True}),
+    ]
