@@ -43,11 +43,12 @@ lint: setup lint-workflows ## Style, types and the fences between the folders; t
 security: setup ## What roles may do, the rules of cdk-nag and checkov, secrets in the tree (below a minute)
 	@PYTHONPATH=.:dags .venv/bin/python -m infra.security
 
-test: setup lint ## Every test of the lake, in its own environment (below 25 minutes on 2 cores)
+test: setup lint ## Every test of the lake, in its own environment (half an hour on 2 cores)
 	@said="$$(mktemp)"
 	set -m # the half that runs beside is a process group, so that it ends as a whole
 	{
-	  $(PYTEST_GLUE) tests/glue tests/inputs tests/laws
+	  $(PYTEST_AIRFLOW) tests/airflow
+	  $(PYTEST_GLUE) -m "not long" tests/glue tests/inputs tests/laws
 	  $(PYTEST_GLUE) -m "not long" tests/faults/batch
 	  $(PYTEST_LOCAL) -m "not long" tests/faults/step_functions
 	} >"$$said" 2>&1 & spark=$$!
@@ -55,8 +56,7 @@ test: setup lint ## Every test of the lake, in its own environment (below 25 min
 	trap 'kill -- -$$spark 2>/dev/null || true; rm -f "$$said"' EXIT
 	$(PYTEST_LOCAL) $(LOCAL_TESTS) tests/mutants
 	PYTHONPATH=.:dags .venv/bin/python -m benchmarks --smoke
-	$(PYTEST_AIRFLOW) tests/airflow
-	$(PYTEST_LOCAL) tests/e2e
+	$(PYTEST_LOCAL) -m "not long" tests/e2e
 	$(PYTEST_LOCAL) -m "not long" tests/faults/scheduler
 	$(PYTEST_LOCAL) tests/equality
 	wait $$spark && cat "$$said" || { cat "$$said"; exit 1; }
@@ -73,13 +73,15 @@ test-deployment: setup ## What is deployed: templates, permissions, packages, wo
 test-mutants: setup ## Break one promise after the other in a copy, and see a test find it
 	@.venv/bin/python tests/mutants/mutants.py
 
-test-laws: setup ## A thousand schedules of deliveries against the reference model, other ones each time
+test-laws: setup ## A thousand schedules of deliveries against the reference model, other ones each time; the longest days by hand
 	@LAWS=long $(PYTEST_GLUE) -s tests/laws
+	$(PYTEST_GLUE) -m long tests/glue
 
 test-faults: setup ## Kill a process at every boundary of a batch, and a lake's parts; the worst days of S3
 	@$(PYTEST_GLUE) tests/faults/batch
 	$(PYTEST_LOCAL) tests/faults/scheduler
 	$(PYTEST_LOCAL) tests/faults/step_functions
+	$(PYTEST_LOCAL) -m long tests/e2e
 
 test-compose: setup ## Build the images, and run the lake of docker-compose.yaml (needs Docker; about eight minutes)
 	@$(PYTEST_LOCAL) -m "not long" tests/compose

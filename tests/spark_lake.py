@@ -70,6 +70,7 @@ def _wait_for(port: int, log: Path) -> None:
 def spark(s3_endpoint, tmp_path_factory):
     """One session as a Glue job has it, with as little of Spark's overhead as can be."""
     file = write_properties(tmp_path_factory.mktemp("spark"), s3_endpoint)
+    file.write_text(file.read_text().replace("-XX:TieredStopAtLevel=1 ", ""))  # it lives for many minutes
     os.environ["PYSPARK_SUBMIT_ARGS"] = f"--properties-file {file} pyspark-shell"
     os.environ["PYSPARK_PYTHON"] = sys.executable
     os.environ["SPARK_LOCAL_IP"] = "127.0.0.1"

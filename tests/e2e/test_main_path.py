@@ -235,6 +235,7 @@ def test_a_failing_job_keeps_the_files_tells_once_a_run_and_the_mended_one_compl
     _until(lambda: lake.messages_in_queue() == 0, "the queue to be empty")
 
 
+@pytest.mark.long
 def test_a_failing_check_names_itself_and_the_offending_keys(dirty_day):
     lake = dirty_day
     table = deltalake.DeltaTable(f"s3://{lake.bucket}/lakehouse-dwh/orders", storage_options=storage_options(lake.home))

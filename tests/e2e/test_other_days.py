@@ -78,6 +78,7 @@ def test_a_day_that_makes_no_sense_is_refused_before_airflow_is_asked(may):
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.long
 def test_a_smoke_test_goes_the_whole_way_and_leaves_tables_and_archive_as_they_were(may):
     tables = ("products", "orders", "order_items")
     counts = f"SELECT {', '.join(f'(SELECT count(*) FROM {name}) AS {name}' for name in tables)}"

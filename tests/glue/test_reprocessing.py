@@ -40,6 +40,7 @@ def the_last_entry(lake, name: str) -> dict[str, int]:
     return counts(max(entries, key=lambda row: row["finished_at"]))
 
 
+@pytest.mark.long
 def test_processing_everything_again_by_the_same_rules_changes_nothing(lake):
     lake.deliver("products", "2025-04-01.csv", products(product(1)))
     lake.deliver("orders", "2025-04-01.csv", orders(order(1), order(1, 5), order(2, "x")))
@@ -59,6 +60,7 @@ def test_processing_everything_again_by_the_same_rules_changes_nothing(lake):
     assert [row["id"] for row in lake.parked("order_items")] == [101]
 
 
+@pytest.mark.long
 def test_a_stricter_rule_withdraws_what_fails_now_and_the_next_newest_valid_version_takes_its_place(lake):
     lake.deliver("orders", "2025-04-01.csv", orders(order(1, 10), order(2, 20), order(3, 30)))
     lake.run()
@@ -112,6 +114,7 @@ def test_another_reading_of_a_value_updates_the_row_in_place_and_its_key_moves_i
     assert key.key != lake.contracts["orders"].key
 
 
+@pytest.mark.long
 def test_children_of_a_withdrawn_parent_go_back_to_the_parking_and_return_with_it(lake):
     lake.deliver("products", "2025-04-01.csv", products(product(1)))
     lake.deliver("orders", "2025-04-01.csv", orders(order(1, 10), order(2, 500)))

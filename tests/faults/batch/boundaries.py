@@ -41,12 +41,9 @@ JOB = {
 }
 
 SHORT = {
-    "after the rows of the stage, before its summary",
     "after the stage",
     "half-way through the rejects",
-    "after the table's new files, before their commit",
     "after the commit of the MERGE",
-    "half-way through the parking",
     "after the ledger, before the mark is taken away",
 }
 """Of the job's, those that every run of the suite tries: a process of Spark takes half a minute."""

@@ -116,12 +116,13 @@ def test_two_kills_wherever_they_fall_are_made_good(scene, kill, first, second):
     ("name", "first"),
     [
         ("after the commit of the MERGE", "the killed one"),
-        pytest.param("after the stage", "the other one", marks=pytest.mark.long),
-        pytest.param("after the mark that publishing has begun", "the killed one", marks=pytest.mark.long),
-        pytest.param("half-way through the rejects", "the killed one", marks=pytest.mark.long),
-        pytest.param("half-way through the parking", "the killed one", marks=pytest.mark.long),
+        ("after the stage", "the other one"),
+        ("after the mark that publishing has begun", "the killed one"),
+        ("half-way through the rejects", "the killed one"),
+        ("half-way through the parking", "the killed one"),
     ],
 )
+@pytest.mark.long
 def test_another_batch_may_run_before_the_killed_one_goes_on(scene, kill, name, first):
     """What has begun to be published is completed first, by whoever comes; what has not, waits its turn."""
     killed, planned = scene.again()

@@ -12,6 +12,7 @@ from ledgerlake import batch
 from ledgerlake.settings import Settings
 
 
+@pytest.mark.long
 @pytest.mark.slow
 def test_ten_thousand_objects_are_planned_whole_in_one_manifest_in_seconds(s3_endpoint, tmp_path):
     """More than ten pages of a listing."""

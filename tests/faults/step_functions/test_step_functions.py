@@ -26,6 +26,7 @@ def executions(lake, status: str | None = None) -> list[dict]:
     return lake.client("stepfunctions").list_executions(stateMachineArn=machine(lake), **asked)["executions"]
 
 
+@pytest.mark.long
 def test_an_execution_that_is_aborted_is_replaced_by_the_sweep_and_a_person_is_told(lake, rounds):
     before = deliver(lake, round_ := next(rounds))
     at_work(lake, "products", before)
@@ -36,7 +37,9 @@ def test_an_execution_that_is_aborted_is_replaced_by_the_sweep_and_a_person_is_t
     assert any("ABORTED" in letter["Message"] + letter["Subject"] for letter in told)
 
 
+@pytest.mark.long
 def test_the_local_aws_is_killed_and_started_again(lake, rounds):
+    """In `tests/faults/scheduler` every run of the suite sees the same with Airflow."""
     before = deliver(lake, round_ := next(rounds))
     at_work(lake, "orders", before)
     killed = processes.started(lake.home, "aws").process()
