@@ -51,6 +51,8 @@ def local(endpoint_url: str) -> dict[str, str]:
         "spark.hadoop.fs.s3a.connection.ssl.enabled": "false",
         "spark.sql.session.timeZone": "UTC",
         "spark.ui.enabled": "false",
+        "spark.sql.ui.explainMode": "simple",  # nobody sees the plans, but each is made into text
+        "spark.sql.maxPlanStringLength": "0",
         "spark.ui.showConsoleProgress": "false",
         "spark.databricks.delta.snapshotPartitions": "1",
         "spark.sql.shuffle.partitions": "2",
