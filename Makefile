@@ -43,25 +43,26 @@ lint: setup lint-workflows ## Style, types and the fences between the folders; t
 security: setup ## What roles may do, the rules of cdk-nag and checkov, secrets in the tree (below a minute)
 	@PYTHONPATH=.:dags .venv/bin/python -m infra.security
 
-test: setup lint ## Every test of the lake, in its own environment (about 40 minutes on 2 cores)
-	@said="$$(mktemp)"
-	set -m # the half that runs beside is a process group, so that it ends as a whole
+test: setup lint ## The tests of the lake, each in its own environment (below 25 minutes on 2 cores)
+	@said="$$(mktemp -d)"
+	set -m # what runs beside is a process group, so that it ends as a whole
 	{
-	  $(PYTEST_AIRFLOW) tests/airflow
-	  $(PYTEST_GLUE) -m "not long" tests/glue tests/inputs tests/laws
-	  $(PYTEST_GLUE) -m "not long" tests/faults/batch
+	  $(PYTEST_GLUE) -m "not long" tests/glue tests/inputs tests/laws tests/faults/batch
+	} >"$$said/spark" 2>&1 & spark=$$!
+	{
+	  $(PYTEST_LOCAL) -m "not long" tests/e2e
 	  $(PYTEST_LOCAL) -m "not long" tests/faults/step_functions
-	} >"$$said" 2>&1 & spark=$$!
+	} >"$$said/lakes" 2>&1 & lakes=$$!
 	set +m
-	trap 'kill -- -$$spark 2>/dev/null || true; rm -f "$$said"' EXIT
-	$(PYTEST_LOCAL) $(LOCAL_TESTS) tests/mutants
+	trap 'kill -- -$$spark -$$lakes 2>/dev/null || true; rm -rf "$$said"' EXIT
+	$(PYTEST_AIRFLOW) tests/airflow
+	$(PYTEST_LOCAL) -m "not long" $(LOCAL_TESTS) tests/mutants
 	PYTHONPATH=.:dags .venv/bin/python -m benchmarks --smoke
-	$(PYTEST_LOCAL) -m "not long" tests/e2e
-	$(PYTEST_LOCAL) -m "not long" tests/faults/scheduler
 	$(PYTEST_LOCAL) tests/equality
-	wait $$spark && cat "$$said" || { cat "$$said"; exit 1; }
+	wait $$lakes && cat "$$said/lakes" || { cat "$$said/lakes"; exit 1; }
+	wait $$spark && cat "$$said/spark" || { cat "$$said/spark"; exit 1; }
 
-bench: setup ## Measure everything side by side, into docs/performance.md (below 40 minutes); NAME=batch for one
+bench: setup ## Measure everything side by side, into docs/performance.md; NAME=batch for one
 	@PYTHONPATH=.:dags .venv/bin/python -m benchmarks $(NAME)
 
 bench-smoke: setup ## The benchmarks on little data: their results must agree
@@ -73,7 +74,7 @@ test-deployment: setup ## What is deployed: templates, permissions, packages, wo
 test-mutants: setup ## Break one promise after the other in a copy, and see a test find it
 	@.venv/bin/python tests/mutants/mutants.py
 
-test-laws: setup ## A thousand schedules of deliveries against the reference model, other ones each time; the longest days by hand
+test-laws: setup ## A thousand schedules against the reference model, other ones each time; the long days
 	@LAWS=long $(PYTEST_GLUE) -s tests/laws
 	$(PYTEST_GLUE) -m long tests/glue
 
@@ -86,7 +87,7 @@ test-faults: setup ## Kill a process at every boundary of a batch, and a lake's 
 test-compose: setup ## Build the images, and run the lake of docker-compose.yaml (needs Docker; about eight minutes)
 	@$(PYTEST_LOCAL) -m "not long" tests/compose
 
-test-fast: setup ## The quick tests of every environment (below 90 seconds)
+test-fast: setup ## The quick tests of every environment
 	@said="$$(mktemp)"
 	set -m
 	$(PYTEST_AIRFLOW) -q -m "not slow" tests/airflow >"$$said" 2>&1 & airflow=$$!
@@ -122,7 +123,6 @@ test-airflow: setup ## The DAGs and their operators, under MWAA's versions
 
 test-lake: setup ## Whole lakes, by both orchestrators, on good and bad days
 	@$(PYTEST_LOCAL) tests/e2e
-	$(PYTEST_LOCAL) -m "not long" tests/faults/scheduler
 	$(PYTEST_LOCAL) -m "not long" tests/faults/step_functions
 	$(PYTEST_LOCAL) tests/equality
 

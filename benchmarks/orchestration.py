@@ -19,10 +19,10 @@ from benchmarks.lab import ROOT, Lab
 from benchmarks.report import Goal, Result
 from infra.local.aws_clients import client_arguments
 from infra.local.home import Home
-from ledgerlake import batch, deliveries, places, settings
+from ledgerlake import batch, deliveries, places
 from ledgerlake.contracts import DATASETS
 from ledgerlake.places import Places
-from ledgerlake.settings import Settings
+from ledgerlake.settings import Settings, from_environment
 
 _COMMAND = ROOT / ".venv" / "bin" / "ledgerlake"
 _PATIENCE = 600
@@ -42,7 +42,7 @@ def run(lab: Lab) -> list[Result]:
         rows.append([orchestrator, *(f"{cell:.1f}" for cell in cells), f"{min(over):.1f}–{max(over):.1f}"])
         goals.append(Goal(f"{orchestrator}, seconds over the jobs", cells[-1], limit))
     header = ["", "landing to acknowledgement", "of that the jobs", "over the jobs", "spread"]
-    settle = settings.from_environment({"LEDGERLAKE_ENVIRONMENT": "local"}).settle_seconds
+    settle = from_environment({"LEDGERLAKE_ENVIRONMENT": "local"}).settle_seconds
     note = f"{settle:g} of the seconds over the jobs are `settle_seconds`: so long a lake waits for more files."
     return [Result(f"One day's files, in seconds, median of {times}", header, rows, goals, [note])]
 

@@ -1,11 +1,12 @@
 """Spark, Delta and an S3 that are real: one session, one local S3, a fresh bucket for each test.
 
-The fixtures are taken into the `conftest.py` of every folder whose tests run Spark.
+The fixtures are taken into `tests/conftest.py`, where Spark is installed.
 """
 
 from __future__ import annotations
 
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -26,10 +27,13 @@ from ledgerlake.deliveries import Delivery
 from ledgerlake.settings import Settings
 from ledgerlake_spark import objects
 from ledgerlake_spark.job import run
+from ledgerlake_spark.session import INTERPRETED
 from ledgerlake_spark.tables import LakeTable
 
 ROOT = Path(__file__).parents[1]
 MINISTACK = ROOT / ".venv" / "bin" / "ministack"
+COMPILED = {"spark.sql.codegen.wholeStage": "true", "spark.sql.codegen.factoryMode": "FALLBACK"}
+"""How Spark executes its plans unless it is told otherwise: the opposite of `INTERPRETED`."""
 
 
 @pytest.fixture(scope="session")
@@ -70,7 +74,9 @@ def _wait_for(port: int, log: Path) -> None:
 def spark(s3_endpoint, tmp_path_factory):
     """One session as a Glue job has it, with as little of Spark's overhead as can be."""
     file = write_properties(tmp_path_factory.mktemp("spark"), s3_endpoint)
-    file.write_text(file.read_text().replace("-XX:TieredStopAtLevel=1 ", ""))  # it lives for many minutes
+    text, changed = re.subn(r"-XX:TieredStopAtLevel=\d ", "", file.read_text())
+    assert changed, "a process that lives for many minutes is to have both compilers"
+    file.write_text(text)
     os.environ["PYSPARK_SUBMIT_ARGS"] = f"--properties-file {file} pyspark-shell"
     os.environ["PYSPARK_PYTHON"] = sys.executable
     os.environ["SPARK_LOCAL_IP"] = "127.0.0.1"
@@ -89,8 +95,14 @@ def write_properties(folder: Path, endpoint: str) -> Path:
 
     file = spark_properties.write(folder / "properties", endpoint)
     text = file.read_text().replace("spark.sql.shuffle.partitions=2", "spark.sql.shuffle.partitions=1")
-    file.write_text(text + "".join(f"{name}={value}\n" for name, value in _INTERPRETED.items()))
+    # To compile a query costs a second, and its rows here are few. (End to end the jobs run as on Glue.)
+    file.write_text(text + "".join(f"{name}={value}\n" for name, value in INTERPRETED.items()))
     return file
+
+
+def set_all(session, settings: dict[str, str]) -> None:
+    for name, value in settings.items():
+        session.conf.set(name, value)
 
 
 class Lake:
@@ -161,8 +173,6 @@ class Lake:
         return self.parquet(places.LEDGER)
 
 
-# To compile a query costs a second, and its rows here are few. (End to end the jobs run as on Glue.)
-_INTERPRETED = {"spark.sql.codegen.wholeStage": "false", "spark.sql.codegen.factoryMode": "NO_CODEGEN"}
 _TODAY = datetime.now(UTC).date()
 _ALWAYS = [("2025-03-01", "2025-05-31"), (f"{_TODAY - timedelta(days=1)}", f"{_TODAY}")]
 

@@ -10,7 +10,8 @@ import os
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,6 +21,7 @@ import boto3
 import psutil
 import pytest
 
+from infra.local import processes
 from infra.local.aws_clients import client_arguments
 from infra.local.deploy import OUTBOX
 from infra.local.home import Home
@@ -30,6 +32,8 @@ from ledgerlake.settings import Settings
 
 ROOT = Path(__file__).parents[1]
 COMMAND = ROOT / ".venv" / "bin" / "ledgerlake"
+PATIENCE = 600
+APRIL = ROOT.parent / "shared" / "data" / "april2025"
 
 
 @dataclass
@@ -95,6 +99,44 @@ class Lake:
         """Every process that was started for this home, or has it among its arguments."""
         named = [process for process in psutil.process_iter() if _names(process, str(self.home.folder))]
         return named + left_behind(self.home)
+
+
+def until(come: Callable[[], object], what: str) -> None:
+    deadline = time.monotonic() + PATIENCE
+    while not come():
+        assert time.monotonic() < deadline, f"{what} did not come in {PATIENCE} seconds"
+        time.sleep(0.2)
+
+
+def at_work(lake: Lake, dataset: str, before: set[str]) -> None:
+    """Return when the dataset's job is in the middle of its work: its rows are being staged.
+
+    Args:
+        before: what lay in the staging area before.
+    """
+    until(lambda: [key for key in lake.keys("staging/") if f"/{dataset}/" in key and key not in before], dataset)
+
+
+def at_rest(lake: Lake) -> None:
+    """Return when nothing waits in `raw/` and no batch is open, however many runs that takes."""
+    until(lambda: lake.keys(places.RAW) == lake.keys(places.OPEN_BATCHES) == [], "an empty raw/ without open batches")
+
+
+def kill_scheduler(lake: Lake) -> None:
+    """Airflow's scheduler with its workers, at once."""
+    session = processes.started(lake.home, "scheduler").pid
+    mine = [each for each in processes.left_behind(lake.home) if os.getsid(each.pid) == session]
+    for each in mine:
+        each.kill()
+    psutil.wait_procs(mine, timeout=10)
+    assert not processes.running(lake.home, "scheduler")
+
+
+def kill_aws(lake: Lake) -> None:
+    """The local AWS, with whatever it was about to do."""
+    killed = processes.started(lake.home, "aws").process()
+    killed.kill()
+    killed.wait()
 
 
 def job_processes(lake: Lake, job: str) -> list[psutil.Process]:

@@ -14,6 +14,9 @@ FEW = 4 << 20
 _ZIPPED = 8
 """How many bytes of text are in one of a zipped file, roughly."""
 
+INTERPRETED = {"spark.sql.codegen.wholeStage": "false", "spark.sql.codegen.factoryMode": "NO_CODEGEN"}
+"""How a session interprets its plans instead of making Java code of them."""
+
 _SETTINGS = {
     # Days before 1582-10-15: written and read as they are. Spark's default refuses the whole batch,
     # because versions before 3.0 counted those days in another calendar. No such version wrote here.
@@ -61,5 +64,5 @@ def expect(spark: SparkSession, deliveries: Iterable[Delivery], *, large_tables:
     """
     text = sum(each.size * (_ZIPPED if each.key.lower().endswith(".gz") else 1) for each in deliveries)
     if text < FEW and not large_tables:
-        spark.conf.set("spark.sql.codegen.wholeStage", "false")
-        spark.conf.set("spark.sql.codegen.factoryMode", "NO_CODEGEN")
+        for name, value in INTERPRETED.items():
+            spark.conf.set(name, value)

@@ -3,22 +3,16 @@
 from __future__ import annotations
 
 import json
-import time
-from collections.abc import Callable
-from pathlib import Path
 
 import deltalake
 import pyarrow.compute as pc
 import pytest
+from shop import ORDERS
+from whole_lake import APRIL, until
 
 from infra.local.aws_clients import storage_options
 from ledgerlake import places
 from ledgerlake.contracts import DATASETS
-
-ROOT = Path(__file__).parents[2]
-APRIL = ROOT.parent / "shared" / "data" / "april2025"
-ORDERS = "order_num,order_id,user_id,order_timestamp,total_amount,date\n"
-ITEMS = "id,order_id,user_id,days_since_prior_order,product_id,add_to_cart_order,reordered,order_timestamp,date\n"
 
 
 def count(lake, sql: str) -> int:
@@ -35,18 +29,6 @@ def fates(lake, source_file: str) -> dict[str, int]:
 
 def subjects(lake) -> list[str]:
     return [letter["Subject"] for letter in lake.notifications()]
-
-
-@pytest.fixture(scope="session")
-def april(lake):
-    """The month is delivered and waited for."""
-    if not APRIL.exists():
-        pytest.skip("the deliveries of April 2025 are not beside the repository")
-    lake.do("deliver", "products", APRIL / "products.csv")
-    lake.do("deliver", "orders", *sorted((APRIL / "orders").glob("*.csv")))
-    lake.do("deliver", "order_items", *sorted((APRIL / "order_items").glob("*.csv")))
-    lake.do("wait", "--timeout", "500")
-    return lake
 
 
 def test_april_is_in_the_tables_to_the_cent(april):
@@ -117,39 +99,6 @@ def test_each_batch_of_april_has_a_record_of_what_it_cost_and_its_letter_says_so
     assert sum(record["crawls"] for record in records.values()) >= 1
 
 
-@pytest.fixture(scope="session")
-def dirty_day(april):
-    """The day after April's fifteenth, with everything that can be wrong with a row."""
-    day = "2025-04-16"
-    at = f"{day}T08:00:00"
-    april.deliver(
-        "orders",
-        f"{day}.csv",
-        ORDERS + f"1,90001,5,{at},10,{day}\n"  # superseded by row 7
-        f"1,,5,{at},10,{day}\n"  # a null key
-        f"1,90003,5,{at},ten,{day}\n"  # text in a number
-        f"1,90004,5,2025-02-30T25:61:00,10,{day}\n"  # an impossible timestamp
-        f"1,90005,5,{at},-5,{day}\n"  # a negative total
-        f"1,90001,5,{at},10,{day}\n"  # a duplicate
-        f"1,90001,5,{at},12,{day}\n"  # the newest version
-        f"1,90006,5,{at},10\n"  # too short
-        f"1,90007,5,{at},10,{day},x\n"  # too long
-        f"90,10000,1990,{at},1,{day}\n"  # corrects an order of the first, and its date
-        f"1,90002,5,{at},6,{day}\n",  # superseded by the other file
-    )
-    april.deliver("orders", f"{day}-b.csv", ORDERS + f"1,90002,5,{at},7,{day}\n")
-    april.deliver(
-        "order_items",
-        f"{day}.csv",
-        ITEMS + f"900001,90001,5,3,1,1,0,{at},{day}\n"
-        f"900002,99999,5,3,1,1,0,{at},{day}\n"  # its order has not come
-        f"900003,90001,5,3,999999,1,0,{at},{day}\n"  # its product has not come
-        f",90001,5,3,1,-1,maybe,{at},{day}\n",
-    )
-    april.do("wait", "--timeout", "400")
-    return april
-
-
 def test_a_dirty_day_ends_as_a_hand_count_says(dirty_day):
     assert fates(dirty_day, "raw/orders/2025-04-16.csv") == {
         "rows_read": 11,
@@ -197,6 +146,7 @@ def test_rejects_carry_every_reason_and_the_original_text(dirty_day):
     )
 
 
+@pytest.mark.long
 def test_an_orphan_is_released_by_itself_when_its_order_arrives(dirty_day):
     parked = "SELECT id, array_join(missing, ',') AS missing FROM parked_order_items ORDER BY id"
     assert dirty_day.query(parked) == [
@@ -232,7 +182,7 @@ def test_a_failing_job_keeps_the_files_tells_once_a_run_and_the_mended_one_compl
     _wait_until_mended(lake)
     assert count(lake, "SELECT count(*) AS n FROM products WHERE product_id = 2000") == 1
     assert lake.keys(places.RAW) == []
-    _until(lambda: lake.messages_in_queue() == 0, "the queue to be empty")
+    until(lambda: lake.messages_in_queue() == 0, "the queue to be empty")
 
 
 @pytest.mark.long
@@ -269,10 +219,3 @@ def _wait_until_mended(lake) -> None:
         if lake.say("wait", "--timeout", "300").returncode == 0:
             return
     raise AssertionError("no run completed after the cause was mended")
-
-
-def _until(condition: Callable[[], bool], what: str, seconds: int = 60) -> None:
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, f"waited {seconds} s in vain for {what}"
-        time.sleep(1)

@@ -6,15 +6,11 @@ the next round; and rejects.
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
-
 from shop import item, items, order, orders, product, products
+from whole_lake import at_rest
 
 from ledgerlake import places
 from ledgerlake.contracts import DATASETS
-
-PATIENCE = 600
 
 
 def deliver(lake, round_: int) -> set[str]:
@@ -62,21 +58,9 @@ def found(lake) -> dict[str, list[tuple]]:
     }
 
 
-def until(come: Callable[[], object], what: str) -> None:
-    deadline = time.monotonic() + PATIENCE
-    while not come():
-        assert time.monotonic() < deadline, f"{what} did not come in {PATIENCE} seconds"
-        time.sleep(0.2)
-
-
-def at_work(lake, dataset: str, before: set[str]) -> None:
-    """Return when the dataset's job is in the middle of its work: its rows are being staged."""
-    until(lambda: [key for key in lake.keys("staging/") if f"/{dataset}/" in key and key not in before], dataset)
-
-
 def check(lake, rounds: int) -> None:
     """Nothing waits any more, nothing is lost, nothing is doubled."""
-    until(lambda: lake.keys(places.RAW) == lake.keys(places.OPEN_BATCHES) == [], "an empty raw/ without open batches")
+    at_rest(lake)
     assert found(lake) == expected(rounds)
     entries = lake.query(
         "SELECT source_file, sum(rows_read) AS rows_read, sum(rejected) AS rejected FROM ledger GROUP BY 1"

@@ -86,6 +86,7 @@ def test_a_stricter_rule_withdraws_what_fails_now_and_the_next_newest_valid_vers
     assert counts(again) == {"rows_read": 4, "unchanged": 1, "rejected": 3}
 
 
+@pytest.mark.long
 def test_a_laxer_rule_brings_in_what_was_rejected_and_never_touches_a_newer_version(lake):
     lake.deliver("orders", "2025-04-01.csv", orders(order(1, -1), order(2, -2), order(3, 3)))
     lake.run()
@@ -98,6 +99,7 @@ def test_a_laxer_rule_brings_in_what_was_rejected_and_never_touches_a_newer_vers
     assert lake.rejected("orders") == []
 
 
+@pytest.mark.long
 def test_another_reading_of_a_value_updates_the_row_in_place_and_its_key_moves_it(lake):
     lake.deliver("orders", "2025-04-01.csv", orders('7,1,500,2025-04-01T08:00:00,"1,5",2025-04-01', order(2, 2)))
     lake.run()
@@ -140,6 +142,7 @@ def test_children_of_a_withdrawn_parent_go_back_to_the_parking_and_return_with_i
     assert lake.parked("order_items") == []
 
 
+@pytest.mark.long
 def test_a_file_that_cannot_be_read_by_todays_contract_withdraws_all_its_rows(lake):
     lake.deliver("orders", "2025-04-01.csv", orders(order(1), order(2)))
     lake.run()

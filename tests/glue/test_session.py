@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from spark_lake import COMPILED, set_all
 
 from ledgerlake.deliveries import Delivery
 from ledgerlake_spark import pruning
-from ledgerlake_spark.session import FEW, expect
+from ledgerlake_spark.session import FEW, INTERPRETED, expect
 
 DELIVERY = Delivery("2025-04-01T00:00:00.000000Z", "raw/orders/a.csv", "1", "orders", FEW - 1, "")
 ZIPPED = replace(DELIVERY, key="raw/orders/a.CSV.gz", size=FEW // 4)
@@ -18,26 +19,24 @@ ZIPPED = replace(DELIVERY, key="raw/orders/a.CSV.gz", size=FEW // 4)
 def compiled(spark):
     """A new session that compiles its plans, as Spark does unless it is told otherwise."""
     session = spark.newSession()
-    session.conf.set("spark.sql.codegen.wholeStage", "true")
-    session.conf.set("spark.sql.codegen.factoryMode", "FALLBACK")
+    set_all(session, COMPILED)
     return session
 
 
 @pytest.mark.parametrize(
-    ("deliveries", "large_tables", "is_compiled"),
+    ("deliveries", "large_tables", "settings"),
     [
-        ([DELIVERY], False, "false"),
-        ([], False, "false"),
-        ([DELIVERY, replace(DELIVERY, size=1)], False, "true"),
-        ([ZIPPED], False, "true"),
-        ([DELIVERY], True, "true"),
+        ([DELIVERY], False, INTERPRETED),
+        ([], False, INTERPRETED),
+        ([DELIVERY, replace(DELIVERY, size=1)], False, COMPILED),
+        ([ZIPPED], False, COMPILED),
+        ([DELIVERY], True, COMPILED),
     ],
     ids=["few rows", "none", "many", "many in a zipped file", "few into a large table"],
 )
-def test_plans_for_few_rows_are_not_compiled(compiled, deliveries, large_tables, is_compiled):
+def test_plans_for_few_rows_are_not_compiled(compiled, deliveries, large_tables, settings):
     expect(compiled, deliveries, large_tables=large_tables)
-    assert compiled.conf.get("spark.sql.codegen.wholeStage") == is_compiled
-    assert compiled.conf.get("spark.sql.codegen.factoryMode") == ("FALLBACK" if is_compiled == "true" else "NO_CODEGEN")
+    assert {name: compiled.conf.get(name) for name in settings} == settings
 
 
 def test_a_job_looks_at_its_batch_and_its_tables(lake, monkeypatch):

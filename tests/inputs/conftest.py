@@ -6,27 +6,22 @@ that both ways are seen to mean the same.
 
 from __future__ import annotations
 
-import sys
 from contextlib import contextmanager
-from pathlib import Path
 
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parents[1]))
 from inputs import cases, outcome
 from shop import order, orders, product, products
-from spark_lake import Lake, s3_endpoint, spark  # noqa: F401
+from spark_lake import COMPILED, Lake, set_all
 
 from ledgerlake.settings import Settings
 from ledgerlake_spark import session
 
 PARENTS = {"orders": orders(order(1), order(2)), "products": products(product(1), product(2))}
 """Of the items in the cases."""
-COMPILED = {"spark.sql.codegen.wholeStage": "true", "spark.sql.codegen.factoryMode": "FALLBACK"}
 
 
 @pytest.fixture(scope="session")
-def lakes(spark):  # noqa: F811
+def lakes(spark):
     """By contract, the lake into which its cases were delivered, and the jobs' answers by dataset."""
     found = {}
     with _compiled(spark):
@@ -39,16 +34,16 @@ def lakes(spark):  # noqa: F811
 
 
 @contextmanager
-def _compiled(spark):  # noqa: F811
+def _compiled(spark):
     before = {name: spark.conf.get(name) for name in COMPILED}
-    for name, value in COMPILED.items():
-        spark.conf.set(name, value)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(session, "FEW", 0)
-        yield
-    assert {name: spark.conf.get(name) for name in COMPILED} == COMPILED, "the jobs have left it so"
-    for name, value in before.items():
-        spark.conf.set(name, value)
+    set_all(spark, COMPILED)
+    try:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(session, "FEW", 0)
+            yield
+        assert {name: spark.conf.get(name) for name in COMPILED} == COMPILED, "the jobs have left it so"
+    finally:
+        set_all(spark, before)
 
 
 def _run(lake, datasets, mine):

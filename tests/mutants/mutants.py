@@ -35,6 +35,7 @@ class Mutant:
         tests: arguments of pytest.
         runs_on: the environment of the tests.
         minutes: for which they may run.
+        quick: whether every run of the suite tries it.
     """
 
     name: str
@@ -44,6 +45,7 @@ class Mutant:
     tests: tuple[str, ...]
     runs_on: str = "local"
     minutes: int = 15
+    quick: bool = True
 
 
 EQUALITY = ("tests/equality", "-k", "same")
@@ -116,6 +118,7 @@ MUTANTS = (
         """s3.get_paginator("list_object_versions").paginate(Bucket=bucket, Prefix=places.RAW)""",
         "[s3.list_object_versions(Bucket=bucket, Prefix=places.RAW)]",
         ("tests/unit/kernel/test_deliveries.py",),
+        quick=False,
     ),
     Mutant(
         "a delivery that was overwritten while it waited is forgotten",
@@ -123,6 +126,7 @@ MUTANTS = (
         "            deliveries += _arrivals(dataset, versions)",
         "            deliveries += _arrivals(dataset, versions[:1])",
         ("tests/unit/kernel/test_deliveries.py",),
+        quick=False,
     ),
     Mutant(
         "a lease that is held is taken",
@@ -172,6 +176,7 @@ MUTANTS = (
         'f"WHERE a.held <> b.said"',
         'f"WHERE a.held < b.said"',
         ("tests/unit/kernel/test_checks.py",),
+        quick=False,
     ),
     Mutant(
         "a row that fails by today's rules stays in the table",
@@ -219,6 +224,7 @@ MUTANTS = (
         '"Default": "LookAgain"',
         '"Default": "Done"',
         ("tests/step_functions/test_good_days.py",),
+        quick=False,
     ),
     Mutant(
         "a check that finds rows does not fail an execution",
@@ -233,6 +239,7 @@ MUTANTS = (
         '"DelaySeconds": "{% $report.again_in_seconds %}"',
         '"DelaySeconds": 0',
         ("tests/step_functions/test_bad_days.py",),
+        quick=False,
     ),
     Mutant(
         "Step Functions leave out the archive",
@@ -260,7 +267,9 @@ MUTANTS = (
     ),
 )
 
-QUICK = tuple(mutant for mutant in MUTANTS if mutant.runs_on == "local" and mutant.minutes <= 15)
+QUICK = tuple(
+    mutant for mutant in MUTANTS if mutant.runs_on == "local" and mutant.quick and mutant.tests is not EQUALITY
+)
 
 
 def copy_of_the_tree(folder: Path) -> None:

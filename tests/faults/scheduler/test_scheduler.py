@@ -1,6 +1,7 @@
 """Parts of a running lake are killed while a batch is on its way; it ends in the right tables without other help.
 
-The tests tell one story, in order: each delivers, kills a part in the middle, and looks at everything since.
+The tests tell one story, in order: each delivers, kills a part in the middle, and looks at everything since. In every
+run of the suite the same parts die in `tests/e2e`, and a job in `tests/equality`.
 """
 
 from __future__ import annotations
@@ -8,20 +9,16 @@ from __future__ import annotations
 import os
 import signal
 
-import psutil
 import pytest
-from story import at_work, check, deliver
-from whole_lake import job_processes
+from story import check, deliver
+from whole_lake import at_work, job_processes, kill_aws, kill_scheduler
 
-from infra.local import processes
 from ledgerlake.contracts import DATASETS
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
+pytestmark = [pytest.mark.slow, pytest.mark.long, pytest.mark.timeout(1800)]
 
 
-@pytest.mark.long
 def test_a_glue_job_that_is_killed_is_run_again(lake, rounds):
-    """Also in `tests/equality`, with all that it does to tables, ledger and letters."""
     before = deliver(lake, round_ := next(rounds))
     at_work(lake, "orders", before)
     (job,) = job_processes(lake, DATASETS["orders"].job)
@@ -32,12 +29,7 @@ def test_a_glue_job_that_is_killed_is_run_again(lake, rounds):
 def test_the_scheduler_and_its_workers_are_killed_and_started_again(lake, rounds):
     before = deliver(lake, round_ := next(rounds))
     at_work(lake, "products", before)
-    session = processes.started(lake.home, "scheduler").pid
-    mine = [each for each in processes.left_behind(lake.home) if os.getsid(each.pid) == session]
-    for each in mine:
-        each.kill()
-    psutil.wait_procs(mine, timeout=10)
-    assert not processes.running(lake.home, "scheduler")
+    kill_scheduler(lake)
     lake.do("up")
     check(lake, round_)
 
@@ -45,8 +37,6 @@ def test_the_scheduler_and_its_workers_are_killed_and_started_again(lake, rounds
 def test_the_local_aws_is_killed_and_started_again(lake, rounds):
     before = deliver(lake, round_ := next(rounds))
     at_work(lake, "orders", before)
-    killed = processes.started(lake.home, "aws").process()
-    killed.kill()
-    killed.wait()
+    kill_aws(lake)
     lake.do("up")
     check(lake, round_)

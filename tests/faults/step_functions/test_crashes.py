@@ -1,26 +1,24 @@
 """Whatever process of an execution dies, and when, the machine and the sweep bring the batch to its end.
 
 The jobs' exact boundaries, request by request, are those of `tests/faults/batch`; here they die under the state
-machine as soon as somebody can see what they wrote, and so do its Lambdas.
+machine as soon as somebody can see what they wrote, and so do its Lambdas. (In every run of the suite a job dies in
+`tests/equality`, and a Lambda in the middle of its archive in `test_step_functions.py`.)
 """
 
 from __future__ import annotations
 
 import os
 import signal
-import time
-from pathlib import Path
 
-import psutil
 import pytest
-from story import PATIENCE, check, deliver
+from killing import kill_function, new_key
+from story import check, deliver
 from whole_lake import Lake, job_processes
 
-from infra.local.processes import left_behind
 from ledgerlake import places
 from ledgerlake.contracts import DATASETS
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
+pytestmark = [pytest.mark.slow, pytest.mark.long, pytest.mark.timeout(1800)]
 
 ITEMS = DATASETS["order_items"]
 JOB = {
@@ -36,20 +34,12 @@ FUNCTIONS = {
     "after the plan": (places.CHECK_FUNCTION, places.OPEN_BATCHES),
     "half-way through the archive": (places.ARCHIVE_FUNCTION, places.ARCHIVED),
 }
-SHORT = {"half-way through the archive"}
-"""A job dies under both orchestrators in `tests/equality`."""
 
 
-def _moments(named: dict[str, tuple[str, str]]) -> list:
-    return [
-        pytest.param(*what, id=name, marks=[] if name in SHORT else pytest.mark.long) for name, what in named.items()
-    ]
-
-
-@pytest.mark.parametrize(("prefix", "part"), _moments(JOB))
+@pytest.mark.parametrize(("prefix", "part"), JOB.values(), ids=JOB)
 def test_a_job_that_is_killed_is_run_again(lake, rounds, prefix, part):
     round_, before = _begin(lake, rounds, prefix)
-    _wait_for_a_new_key(lake, before, prefix, part)
+    new_key(lake, prefix, before, part)
     jobs = job_processes(lake, ITEMS.job)
     assert jobs, f"{ITEMS.job} was not at work any more"
     for job in jobs:
@@ -57,14 +47,11 @@ def test_a_job_that_is_killed_is_run_again(lake, rounds, prefix, part):
     check(lake, round_)
 
 
-@pytest.mark.parametrize(("function", "prefix"), _moments(FUNCTIONS))
+@pytest.mark.parametrize(("function", "prefix"), FUNCTIONS.values(), ids=FUNCTIONS)
 def test_a_lambda_that_is_killed_is_called_again(lake, rounds, function, prefix):
     round_, before = _begin(lake, rounds, prefix)
-    _wait_for_a_new_key(lake, before, prefix, "")
-    workers = [each for each in left_behind(lake.home) if _runs(each, function)]
-    assert workers, f"no process runs {function}"
-    for worker in workers:
-        worker.kill()
+    new_key(lake, prefix, before)
+    kill_function(lake, function)
     check(lake, round_)
 
 
@@ -72,18 +59,3 @@ def _begin(lake: Lake, rounds, prefix: str) -> tuple[int, set[str]]:
     round_, before = next(rounds), set(lake.keys(prefix))
     deliver(lake, round_)
     return round_, before
-
-
-def _wait_for_a_new_key(lake: Lake, before: set[str], prefix: str, part: str) -> None:
-    """Looks as often as it can: the process is to die before it writes much more."""
-    deadline = time.monotonic() + PATIENCE
-    while not any(part in key for key in lake.keys(prefix) if key not in before):
-        assert time.monotonic() < deadline, f"nothing new came below {prefix}"
-
-
-def _runs(process: psutil.Process, function: str) -> bool:
-    """A Lambda's worker works in the folder of its unpacked zip."""
-    try:
-        return (Path(process.cwd()) / "handler.py").read_text().startswith(f'"""{function}:')
-    except (psutil.Error, OSError):
-        return False
