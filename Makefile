@@ -43,18 +43,18 @@ lint: setup lint-workflows ## Style, types and the fences between the folders; t
 security: setup ## What roles may do, the rules of cdk-nag and checkov, secrets in the tree (below a minute)
 	@PYTHONPATH=.:dags .venv/bin/python -m infra.security
 
-test: setup lint ## The tests of the lake, each in its own environment (below 25 minutes on 2 cores)
+test: setup ## The tests of the lake, each in its own environment (below 25 minutes on 2 cores)
 	@said="$$(mktemp -d)"
 	set -m # what runs beside is a process group, so that it ends as a whole
-	{
-	  $(PYTEST_GLUE) -m "not long" tests/glue tests/inputs tests/laws tests/faults/batch
-	} >"$$said/spark" 2>&1 & spark=$$!
+	$(PYTEST_GLUE) -m "not long" tests/glue tests/inputs tests/laws >"$$said/spark" 2>&1 & spark=$$!
 	{
 	  $(PYTEST_LOCAL) -m "not long" tests/e2e
 	  $(PYTEST_LOCAL) -m "not long" tests/faults/step_functions
+	  $(PYTEST_GLUE) -m "not long" tests/faults/batch
 	} >"$$said/lakes" 2>&1 & lakes=$$!
 	set +m
 	trap 'kill -- -$$spark -$$lakes 2>/dev/null || true; rm -rf "$$said"' EXIT
+	$(MAKE) lint
 	$(PYTEST_AIRFLOW) tests/airflow
 	$(PYTEST_LOCAL) -m "not long" $(LOCAL_TESTS) tests/mutants
 	PYTHONPATH=.:dags .venv/bin/python -m benchmarks --smoke
@@ -97,7 +97,7 @@ test-fast: setup ## The quick tests of every environment
 	$(PYTEST_GLUE) -q -m "not slow" tests/glue tests/inputs
 	wait $$airflow && cat "$$said" || { cat "$$said"; exit 1; }
 
-# What GitHub Actions run, each on a machine of its own (docs/ci-cd.md); together they are `make test test-deployment`.
+# What GitHub Actions run, each on a machine of its own (docs/ci-cd.md): `make test test-deployment`, and longer days.
 .PHONY: lint-workflows setup-trino synth-diff test-unit test-glue test-airflow test-lake test-athena deploy smoke-test release-files
 BASE ?= origin/main
 ENV ?= dev

@@ -6,7 +6,6 @@ The fixtures are taken into `tests/conftest.py`, where Spark is installed.
 from __future__ import annotations
 
 import os
-import re
 import socket
 import subprocess
 import sys
@@ -74,9 +73,6 @@ def _wait_for(port: int, log: Path) -> None:
 def spark(s3_endpoint, tmp_path_factory):
     """One session as a Glue job has it, with as little of Spark's overhead as can be."""
     file = write_properties(tmp_path_factory.mktemp("spark"), s3_endpoint)
-    text, changed = re.subn(r"-XX:TieredStopAtLevel=\d ", "", file.read_text())
-    assert changed, "a process that lives for many minutes is to have both compilers"
-    file.write_text(text)
     os.environ["PYSPARK_SUBMIT_ARGS"] = f"--properties-file {file} pyspark-shell"
     os.environ["PYSPARK_PYTHON"] = sys.executable
     os.environ["SPARK_LOCAL_IP"] = "127.0.0.1"

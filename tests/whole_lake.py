@@ -12,8 +12,9 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass, field
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,8 @@ import boto3
 import psutil
 import pytest
 
+from cli.athena import ask
+from cli.showing import Format, show
 from infra.local import processes
 from infra.local.aws_clients import client_arguments
 from infra.local.deploy import OUTBOX
@@ -44,8 +47,12 @@ class Lake:
     letters: list[dict[str, str]] = field(default_factory=list)
 
     @property
+    def places(self) -> Places:
+        return Places.of(Settings(), self.home.endpoint_url)
+
+    @property
     def bucket(self) -> str:
-        return Places.of(Settings()).bucket
+        return self.places.bucket
 
     def client(self, service: str) -> Any:
         return boto3.client(service, **client_arguments(self.home))
@@ -72,7 +79,10 @@ class Lake:
             self.do("deliver", dataset, file)
 
     def query(self, sql: str) -> list[dict[str, Any]]:
-        return json.loads(self.do("query", sql, "--format", "json"))
+        """What `ledgerlake query … --format json` prints, without a process for each question."""
+        with redirect_stdout(StringIO()) as printed:
+            show(ask(self, sql), Format.JSON)
+        return json.loads(printed.getvalue())
 
     def keys(self, prefix: str) -> list[str]:
         pages = self.client("s3").get_paginator("list_objects_v2").paginate(Bucket=self.bucket, Prefix=prefix)

@@ -160,6 +160,7 @@ def test_an_orphan_is_released_by_itself_when_its_order_arrives(dirty_day):
     assert fates(dirty_day, "raw/order_items/2025-04-16.csv")["released"] == 1
 
 
+@pytest.mark.long
 def test_a_failing_job_keeps_the_files_tells_once_a_run_and_the_mended_one_completes(dirty_day):
     lake, s3 = dirty_day, dirty_day.client("s3")
     artifacts, script = _script_of_products(lake)

@@ -7,6 +7,7 @@ import subprocess
 import sys
 
 _WORKER = """
+import os
 import sys
 from ledgerlake_spark import without_pandas
 without_pandas.refuse()
@@ -25,7 +26,8 @@ assert "pandas" not in sys.modules
 try:
     import pandas
 except ModuleNotFoundError as error:
-    print(error)
+    print(error, flush=True)
+os._exit(0)  # as Spark's workers end, whatever threads Arrow still has
 """
 
 _PLAN = """
