@@ -137,12 +137,14 @@ def wait_until(home: Home, name: str, ready: Callable[[], bool], *, seconds: flo
         NotReady: the process ended, or the time is over; with the end of its log.
     """
     deadline = time.monotonic() + seconds
+    alive = running(home, name)
     while not ready():
-        if not running(home, name):
+        if not alive:  # as it was before the question: what it does last is then done
             raise not_ready(home, name, f"{name} ended while it started")
         if time.monotonic() > deadline:
             raise not_ready(home, name, f"{name} was not ready after {seconds:g} seconds")
         time.sleep(between)
+        alive = running(home, name)
 
 
 def not_ready(home: Home, name: str, seen: str) -> NotReady:

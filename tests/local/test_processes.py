@@ -71,6 +71,20 @@ def test_a_process_that_ends_while_it_starts_is_told_with_its_last_words(home):
         processes.wait_until(home, "part", lambda: False, seconds=20)
 
 
+def test_a_process_whose_last_act_is_what_was_waited_for_has_not_failed(home, tmp_path):
+    go, done = tmp_path / "go", tmp_path / "done"
+    script = f'while [ ! -e "{go}" ]; do sleep 0.02; done; touch "{done}"'
+    started = psutil.Process(processes.start(home, "part", ["bash", "-c", script], {}).pid)
+
+    def ready():
+        seen = done.exists()
+        go.touch()
+        psutil.wait_procs([started], timeout=5)  # it ends between the look for its work and the look for itself
+        return seen
+
+    processes.wait_until(home, "part", ready, seconds=20)
+
+
 def test_ports_are_kept(home):
     assert home.port("aws") == Home(home.folder).port("aws")
     assert home.port("aws") != home.port("airflow")
