@@ -78,7 +78,8 @@ environment() { # environment FOLDER PYTHON REQUIREMENTS [ANOTHER FILE IT DEPEND
     python="$(find_python "$version")"
     "$uv" venv --quiet --clear --python "$python" "$folder"
   fi
-  "$uv" pip sync --quiet --python "$folder/bin/python" "$requirements"
+  # Compiled here, once: where PYTHONDONTWRITEBYTECODE is set each process would do it anew, which costs seconds.
+  "$uv" pip sync --quiet --compile-bytecode --python "$folder/bin/python" "$requirements"
   if [ "$folder" = .venv ]; then
     "$uv" pip install --quiet --python "$folder/bin/python" --no-deps --editable .
   fi
