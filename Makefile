@@ -43,7 +43,7 @@ lint: setup lint-workflows ## Style, types and the fences between the folders; t
 security: setup ## What roles may do, the rules of cdk-nag and checkov, secrets in the tree (below a minute)
 	@PYTHONPATH=.:dags .venv/bin/python -m infra.security
 
-test: setup ## The tests of the lake, each in its own environment (below 30 minutes on 2 cores)
+test: setup ## The tests of the lake, each in its own environment (26 minutes on 2 cores)
 	@said="$$(mktemp)"
 	set -m # the half that runs beside is a process group, so that it ends as a whole
 	{
@@ -55,7 +55,7 @@ test: setup ## The tests of the lake, each in its own environment (below 30 minu
 	trap 'kill -- -$$spark 2>/dev/null || true; rm -f "$$said"' EXIT
 	$(MAKE) lint
 	$(PYTEST_AIRFLOW) tests/airflow
-	$(PYTEST_LOCAL) -m "not long" $(LOCAL_TESTS) tests/mutants
+	$(PYTEST_LOCAL) $(LOCAL_TESTS) tests/mutants
 	PYTHONPATH=.:dags .venv/bin/python -m benchmarks --smoke
 	$(PYTEST_LOCAL) -m "not long" tests/e2e
 	$(PYTEST_LOCAL) tests/equality

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
 import subprocess
 import tempfile
 import time
@@ -30,12 +31,14 @@ from infra.local.deploy import OUTBOX
 from infra.local.home import Home
 from infra.local.processes import left_behind
 from ledgerlake import places
+from ledgerlake.contracts import DATASETS
 from ledgerlake.places import Places
 from ledgerlake.settings import Settings
 
 ROOT = Path(__file__).parents[1]
 COMMAND = ROOT / ".venv" / "bin" / "ledgerlake"
 PATIENCE = 600
+"""Seconds that a test waits for what a lake does by itself."""
 APRIL = ROOT.parent / "shared" / "data" / "april2025"
 
 
@@ -147,6 +150,14 @@ def kill_aws(lake: Lake) -> None:
     killed = processes.started(lake.home, "aws").process()
     killed.kill()
     killed.wait()
+
+
+def kill_job(lake: Lake, dataset: str) -> None:
+    """The run of the dataset's job, with its JVM."""
+    jobs = job_processes(lake, DATASETS[dataset].job)
+    assert jobs, f"the job of {dataset} was not at work any more"
+    for job in jobs:
+        os.killpg(job.pid, signal.SIGKILL)
 
 
 def job_processes(lake: Lake, job: str) -> list[psutil.Process]:

@@ -1,11 +1,6 @@
 """The lake of the end-to-end tests, and the days that they all know."""
 
-import sys
-from pathlib import Path
-
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parents[1]))
 from shop import ITEMS, ORDERS
 from whole_lake import APRIL, at_rest, at_work, kill_aws, whole_lake  # noqa: F401
 

@@ -7,10 +7,7 @@ from shop import ORDERS
 from whole_lake import at_rest, at_work, kill_scheduler
 
 DAY = "2025-04-16"
-HELD = (
-    "SELECT {key} AS id, _batch_id, _source_file, _source_row FROM {table} "
-    "WHERE date = DATE '2025-04-16' AND _source_file <> 'raw/orders/live.csv' ORDER BY 1"
-)
+HELD = "SELECT {key} AS id, _batch_id, _source_file, _source_row FROM {table} WHERE date = DATE '2025-04-16' ORDER BY 1"
 
 
 def held(lake) -> list[list[dict]]:

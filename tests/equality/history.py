@@ -6,19 +6,15 @@ Every act delivers, waits until the lake has come to rest, and answers with what
 from __future__ import annotations
 
 import gzip
-import os
-import signal
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from shop import item, items, order, orders, product, products
-from whole_lake import Lake, job_processes, until
+from whole_lake import PATIENCE, Lake, at_work, kill_job
 
 from ledgerlake import places
-from ledgerlake.contracts import DATASETS
 
-_PATIENCE = 600
 _CLOSED = 5
 _LOOKED = 30
 """Seconds after which both have looked at what had come before; one without a gate is at work then."""
@@ -39,7 +35,7 @@ def closed_gate(lake: Lake) -> int:
     _deliver(lake, {"orders/2025-04-01.csv": orders(order(10), order(11), order(12, "ten"), order(13))})
     said = _rest(lake, _CLOSED)
     time.sleep(_LOOKED)
-    return said if said == RESTLESS else lake.say("wait", "--timeout", str(_PATIENCE)).returncode
+    return said if said == RESTLESS else lake.say("wait", "--timeout", str(PATIENCE)).returncode
 
 
 def first_day(lake: Lake) -> int:
@@ -62,7 +58,7 @@ def second_day(lake: Lake) -> int:
     An order and a product move to other partitions, parents arrive, and a file is overwritten while it waits. Other
     files are compressed, empty, with a wrong header, under names that are hard to write, and outside every folder.
     """
-    before = set(_staged(lake))
+    before = set(lake.keys("staging/"))
     _deliver(
         lake,
         {
@@ -86,9 +82,8 @@ def second_day(lake: Lake) -> int:
             "readme.txt": "nothing of ours",
         },
     )
-    until(lambda: set(_staged(lake)) - before, "the stage of the orders")
-    for job in job_processes(lake, DATASETS["orders"].job):
-        os.killpg(job.pid, signal.SIGKILL)
+    at_work(lake, "orders", before)
+    kill_job(lake, "orders")
     return _rest(lake)
 
 
@@ -115,15 +110,11 @@ def _deliver(lake: Lake, files: dict[str, str | bytes]) -> None:
 
 def _rest(lake: Lake, code: int = 0) -> int:
     """`ledgerlake wait`, until it says that; a run that fails meanwhile is mended by the next one."""
-    deadline = time.monotonic() + _PATIENCE
+    deadline = time.monotonic() + PATIENCE
     time.sleep(1)
-    while (said := lake.say("wait", "--timeout", str(_PATIENCE), timeout=_PATIENCE + 60).returncode) != code:
+    while (said := lake.say("wait", "--timeout", str(PATIENCE), timeout=PATIENCE + 60).returncode) != code:
         if time.monotonic() > deadline:
             print(f"the lake did not come to rest: `ledgerlake wait` said {said}")
             return RESTLESS
         time.sleep(2)
     return said
-
-
-def _staged(lake: Lake) -> list[str]:
-    return [key for key in lake.keys("staging/") if "/orders/" in key]

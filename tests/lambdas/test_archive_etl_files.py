@@ -234,7 +234,6 @@ def test_a_foreign_object_that_appears_while_copying_is_not_taken_for_the_copy(s
 
 
 @pytest.mark.slow
-@pytest.mark.long
 def test_more_than_a_thousand_deliveries(s3, archive_etl_files):
     for number in range(1_005):
         deliver(s3, f"raw/orders/{number:04}.csv", str(number).encode())

@@ -13,7 +13,7 @@ from laws.schedules import ROUNDS, Schedule, rules_of, schedules
 pytestmark = pytest.mark.timeout(3600)
 LONG = os.environ.get("LAWS") == "long"
 EXAMPLES = settings(
-    max_examples=20000 if LONG else 500,
+    max_examples=20000 if LONG else 1500,
     derandomize=not LONG,
     deadline=None,
     database=None,

@@ -131,7 +131,6 @@ def test_the_jvm_of_a_run_that_failed_is_not_used_again(client, run, aws_home):
     assert spark_run(client, run, aws_home)[0] != failed[0]
 
 
-@pytest.mark.long
 def test_a_jvm_that_does_not_start_fails_its_run_with_the_reason_and_holds_up_no_other(client, run, aws_home):
     wrong = {"--datalake-formats": "delta", "--conf": "spark.submit.deployMode=cluster"}
     job, run_id = run(JVM.format(then="pass"), DefaultArguments=wrong)
@@ -152,7 +151,6 @@ def test_stopping_a_spark_run_ends_its_jvm(client, run, aws_home):
     assert not is_alive(int(warm))
 
 
-@pytest.mark.long
 def test_spark_runs_beyond_what_the_machine_can_warm_take_turns(client, run, aws_home):
     glue, beyond = client("glue"), spark_gateway.MOST + 1
     job, first = run(JVM.format(then="pass"), **SPARK, ExecutionProperty={"MaxConcurrentRuns": beyond})
@@ -163,7 +161,6 @@ def test_spark_runs_beyond_what_the_machine_can_warm_take_turns(client, run, aws
     assert 1 <= len(jvms) <= spark_gateway.MOST
 
 
-@pytest.mark.long
 def test_python_workers_find_what_was_shipped_also_in_a_jvm_that_served_another_run(client, run):
     for answer in (42, 43):
         wheel = BytesIO()

@@ -129,7 +129,6 @@ def test_a_killed_lake_comes_up_again_with_its_data_and_its_notifications(up):
     assert comes(home, places.QUEUE, "raw/orders/b.csv")
 
 
-@pytest.mark.long
 def test_two_lakes_side_by_side_do_not_touch_one_another(up):
     one, other = up("one"), up("other")
     assert one.endpoint_url != other.endpoint_url
@@ -140,7 +139,6 @@ def test_two_lakes_side_by_side_do_not_touch_one_another(up):
     assert lake.status(other)["aws"] == "running"
 
 
-@pytest.mark.long
 def test_a_fresh_start_forgets_the_data_and_keeps_the_address(up):
     home = up("lake")
     client(home, "s3").put_object(Bucket=bucket(home), Key="archived/old", Body=b"data")

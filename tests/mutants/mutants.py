@@ -35,7 +35,6 @@ class Mutant:
         tests: arguments of pytest.
         runs_on: the environment of the tests.
         minutes: for which they may run.
-        quick: whether every run of the suite tries it.
     """
 
     name: str
@@ -45,7 +44,6 @@ class Mutant:
     tests: tuple[str, ...]
     runs_on: str = "local"
     minutes: int = 15
-    quick: bool = True
 
 
 EQUALITY = ("tests/equality", "-k", "same")
@@ -118,7 +116,6 @@ MUTANTS = (
         """s3.get_paginator("list_object_versions").paginate(Bucket=bucket, Prefix=places.RAW)""",
         "[s3.list_object_versions(Bucket=bucket, Prefix=places.RAW)]",
         ("tests/unit/kernel/test_deliveries.py",),
-        quick=False,
     ),
     Mutant(
         "a delivery that was overwritten while it waited is forgotten",
@@ -126,7 +123,6 @@ MUTANTS = (
         "            deliveries += _arrivals(dataset, versions)",
         "            deliveries += _arrivals(dataset, versions[:1])",
         ("tests/unit/kernel/test_deliveries.py",),
-        quick=False,
     ),
     Mutant(
         "a lease that is held is taken",
@@ -176,7 +172,6 @@ MUTANTS = (
         'f"WHERE a.held <> b.said"',
         'f"WHERE a.held < b.said"',
         ("tests/unit/kernel/test_checks.py",),
-        quick=False,
     ),
     Mutant(
         "a row that fails by today's rules stays in the table",
@@ -224,7 +219,6 @@ MUTANTS = (
         '"Default": "LookAgain"',
         '"Default": "Done"',
         ("tests/step_functions/test_good_days.py",),
-        quick=False,
     ),
     Mutant(
         "a check that finds rows does not fail an execution",
@@ -239,7 +233,6 @@ MUTANTS = (
         '"DelaySeconds": "{% $report.again_in_seconds %}"',
         '"DelaySeconds": 0',
         ("tests/step_functions/test_bad_days.py",),
-        quick=False,
     ),
     Mutant(
         "Step Functions leave out the archive",
@@ -267,9 +260,7 @@ MUTANTS = (
     ),
 )
 
-QUICK = tuple(
-    mutant for mutant in MUTANTS if mutant.runs_on == "local" and mutant.quick and mutant.tests is not EQUALITY
-)
+QUICK = tuple(mutant for mutant in MUTANTS if mutant.runs_on == "local" and mutant.minutes <= 15)
 
 
 def copy_of_the_tree(folder: Path) -> None:

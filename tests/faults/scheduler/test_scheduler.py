@@ -6,14 +6,9 @@ run of the suite the same parts die in `tests/e2e`, and a job in `tests/equality
 
 from __future__ import annotations
 
-import os
-import signal
-
 import pytest
 from story import check, deliver
-from whole_lake import at_work, job_processes, kill_aws, kill_scheduler
-
-from ledgerlake.contracts import DATASETS
+from whole_lake import at_work, kill_aws, kill_job, kill_scheduler
 
 pytestmark = [pytest.mark.slow, pytest.mark.long, pytest.mark.timeout(1800)]
 
@@ -21,8 +16,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.long, pytest.mark.timeout(1800)]
 def test_a_glue_job_that_is_killed_is_run_again(lake, rounds):
     before = deliver(lake, round_ := next(rounds))
     at_work(lake, "orders", before)
-    (job,) = job_processes(lake, DATASETS["orders"].job)
-    os.killpg(job.pid, signal.SIGKILL)
+    kill_job(lake, "orders")
     check(lake, round_)
 
 

@@ -2,25 +2,20 @@
 
 The jobs' exact boundaries, request by request, are those of `tests/faults/batch`; here they die under the state
 machine as soon as somebody can see what they wrote, and so do its Lambdas. (In every run of the suite a job dies in
-`tests/equality`, and a Lambda in the middle of its archive in `test_step_functions.py`.)
+`tests/equality`, and the Lambda that archives in `test_step_functions.py`.)
 """
 
 from __future__ import annotations
 
-import os
-import signal
-
 import pytest
 from killing import kill_function, new_key
 from story import check, deliver
-from whole_lake import Lake, job_processes
+from whole_lake import Lake, kill_job
 
 from ledgerlake import places
-from ledgerlake.contracts import DATASETS
 
 pytestmark = [pytest.mark.slow, pytest.mark.long, pytest.mark.timeout(1800)]
 
-ITEMS = DATASETS["order_items"]
 JOB = {
     "while the rows are staged": ("staging/", "/order_items/"),
     "after the stage": ("staging/", "/order_items.json"),
@@ -40,10 +35,7 @@ FUNCTIONS = {
 def test_a_job_that_is_killed_is_run_again(lake, rounds, prefix, part):
     round_, before = _begin(lake, rounds, prefix)
     new_key(lake, prefix, before, part)
-    jobs = job_processes(lake, ITEMS.job)
-    assert jobs, f"{ITEMS.job} was not at work any more"
-    for job in jobs:
-        os.killpg(job.pid, signal.SIGKILL)
+    kill_job(lake, "order_items")
     check(lake, round_)
 
 

@@ -51,7 +51,7 @@ def test_files_that_come_one_by_one_during_executions_are_all_archived_in_a_boun
     """An execution is started for a batch that is open, and every batch holds a delivery that no other holds.
 
     So there are at most as many executions as files, and far fewer when files come faster than they are loaded. The
-    Lambda that archives is killed in the middle of the first of them, and called again.
+    Lambda that archives is killed as soon as its first file is seen.
     """
     if not APRIL.exists():
         pytest.skip("the deliveries of April 2025 are not beside the repository")
