@@ -78,8 +78,11 @@ environment() { # environment FOLDER PYTHON REQUIREMENTS [ANOTHER FILE IT DEPEND
     python="$(find_python "$version")"
     "$uv" venv --quiet --clear --python "$python" "$folder"
   fi
-  # Compiled here, once: where PYTHONDONTWRITEBYTECODE is set each process would do it anew, which costs seconds.
-  "$uv" pip sync --quiet --compile-bytecode --python "$folder/bin/python" "$requirements"
+  "$uv" pip sync --quiet --python "$folder/bin/python" "$requirements"
+  # Compiled here, once: where PYTHONDONTWRITEBYTECODE is set each process would do it anew, which costs seconds. The
+  # packages left out are very large, and little of them is ever imported.
+  "$folder/bin/python" -m compileall -q -j 0 -x '/(aws_cdk|sympy|networkx)/' "$folder/lib" ||
+    say "(some of its files do not compile; those that are imported will tell)"
   if [ "$folder" = .venv ]; then
     "$uv" pip install --quiet --python "$folder/bin/python" --no-deps --editable .
   fi
