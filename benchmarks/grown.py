@@ -1,6 +1,8 @@
 """Makes tables of so many days, as if they had been loaded day by day.
 
-python -m benchmarks.grown BUCKET DAYS ROWS_A_DAY COMMITS
+python -m benchmarks.grown BUCKET DAYS ROWS_A_DAY [rows]
+
+With `rows` the table of order items is left empty, and its rows are put under `rows/` for `benchmarks.commits`.
 """
 
 from __future__ import annotations
@@ -25,7 +27,7 @@ _LINEAGE = (
 )
 
 
-def main(bucket: str, days: str, rows: str, commits: str) -> dict[str, Any]:
+def main(bucket: str, days: str, rows: str, apart: str = "") -> dict[str, Any]:
     """The day that is always there and others backwards from the last; orders are there for every day of April."""
     spark = SparkSession.builder.appName("grown").getOrCreate()
     prepare(spark)
@@ -36,25 +38,22 @@ def main(bucket: str, days: str, rows: str, commits: str) -> dict[str, Any]:
             wanted.append(day)
         day -= timedelta(days=1)
     april = [_LAST + timedelta(days=1 - number) for number in range(31)]
-    append(spark, bucket, "products", _products(spark), 1)
-    append(spark, bucket, "orders", _orders(spark, sorted({*wanted, *april}), int(rows)), 1)
-    append(spark, bucket, "order_items", _items(spark, sorted(wanted), int(rows)), int(commits))
+    append(spark, bucket, "products", _products(spark))
+    append(spark, bucket, "orders", _orders(spark, sorted({*wanted, *april}), int(rows)))
+    items = _items(spark, sorted(wanted), int(rows))
+    append(spark, bucket, "order_items", items.limit(0) if apart else items)
+    if apart:
+        items.coalesce(1).write.parquet(f"s3://{bucket}/{apart}/")
     spark.stop()
     return {"seconds": {}}
 
 
-def append(spark: SparkSession, bucket: str, name: str, rows: DataFrame, commits: int) -> None:
-    """Add the rows in so many commits of equal size."""
+def append(spark: SparkSession, bucket: str, name: str, rows: DataFrame) -> None:
+    """Add the rows in one commit."""
     table = LakeTable(spark, DATASETS[name], f"s3://{bucket}/{places.table_prefix(name)}")
     table.prepare()
     together = rows.repartition(*DATASETS[name].partition_by).sortWithinPartitions(*DATASETS[name].key)
-    if commits == 1:
-        together.write.format("delta").mode("append").save(table.path)
-        return
-    kept = together.coalesce(1).cache()
-    for number in range(commits):
-        part = kept.where(f"_source_row % {commits} = {number}")
-        part.write.format("delta").mode("append").save(table.path)
+    together.write.format("delta").mode("append").save(table.path)
 
 
 def _numbers(spark: SparkSession, days: list[date], each: int) -> None:

@@ -47,7 +47,9 @@ def _days(lab: Lab, rows: int) -> dict[str, Path]:
 def _grown(lab: Lab, days: int, rows: int, commits: int = 1) -> Lake:
     lab.say(f"a table of {days} days, {rows:,} rows each, {commits:,} commits …")
     lake = Lake(lab, f"grown-{days}-{commits}-{len(lab.s3.list_buckets()['Buckets'])}")
-    lab.spark("grown", lake.bucket, str(days), str(rows), str(commits))
+    lab.spark("grown", lake.bucket, str(days), str(rows), *(["rows"] if commits > 1 else []))
+    if commits > 1:
+        lab.python("commits", lake.bucket, str(commits))
     return lake
 
 

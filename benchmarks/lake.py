@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -60,13 +61,16 @@ class Lake:
 
     def copy_tables(self, other: Lake, *datasets: str) -> None:
         """Take over the tables of another lake, as they are."""
+
+        def copy(key: str) -> None:
+            self.s3.copy_object(CopySource={"Bucket": other.bucket, "Key": key}, Bucket=self.bucket, Key=key)
+
         for dataset in datasets:
             pages = self.s3.get_paginator("list_objects_v2").paginate(
                 Bucket=other.bucket, Prefix=places.table_prefix(dataset)
             )
-            for entry in (entry for page in pages for entry in page.get("Contents", [])):
-                source = {"Bucket": other.bucket, "Key": entry["Key"]}
-                self.s3.copy_object(CopySource=source, Bucket=self.bucket, Key=entry["Key"])
+            with ThreadPoolExecutor(12) as pool:
+                list(pool.map(copy, [entry["Key"] for page in pages for entry in page.get("Contents", [])]))
 
     def checksum(self, prefix: str, columns: str = COLUMNS) -> tuple[Any, ...]:
         """Rows, sums and a checksum over `columns` of a Delta table of order items."""
