@@ -73,11 +73,9 @@ environment() { # environment FOLDER PYTHON REQUIREMENTS [ANOTHER FILE IT DEPEND
   say "$folder from $requirements"
   uv="${uv:-$(find_uv)}"
   rm -f "$folder/.stamp"
-  if [ "$("$folder/bin/python" -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null)" != "$version" ]; then
-    local python
-    python="$(find_python "$version")"
-    "$uv" venv --quiet --clear --python "$python" "$folder"
-  fi
+  local python # made anew, never mended: what another set of packages has left would stay
+  python="$(find_python "$version")"
+  "$uv" venv --quiet --clear --python "$python" "$folder"
   "$uv" pip sync --quiet --python "$folder/bin/python" "$requirements"
   # Compiled here, once: where PYTHONDONTWRITEBYTECODE is set each process would do it anew, which costs seconds. The
   # packages left out are very large, and little of them is ever imported.

@@ -14,6 +14,7 @@ from ledgerlake.errors import LedgerlakeError
 
 ROOT = Path(__file__).parents[2]
 TOOLS = ROOT / ".venv-security" / "bin"
+"""Of checkov, which brings another edition of detect-secrets: both are one module, so ours lives beside cfn-lint."""
 _NO_SOURCE = ("requirements/", "docs/pictures/")
 """Below these, hashes and pictures look like secrets; they are made by tools."""
 
@@ -43,7 +44,7 @@ def secrets(root: Path, files: Sequence[str]) -> list[tuple[str, str]]:
     looked_at = [name for name in files if not name.startswith(_NO_SOURCE)]
     if not looked_at:
         raise ScanFailed("there is no file to search for secrets", expected=f"the files of {root}")
-    done = _run([TOOLS / "detect-secrets", "scan", "--no-verify", *_QUIET, *looked_at], cwd=root)
+    done = _run([beside("detect-secrets"), "scan", "--no-verify", *_QUIET, *looked_at], cwd=root)
     results: dict[str, list[dict[str, Any]]] = json.loads(done)["results"]
     return [(each["type"], f"{name}:{each['line_number']}") for name, found in results.items() for each in found]
 
