@@ -53,7 +53,7 @@ test: setup ## The tests of the lake, each in its own environment (26 minutes on
 	} >"$$said" 2>&1 & spark=$$!
 	set +m
 	trap 'kill -- -$$spark 2>/dev/null || true; rm -f "$$said"' EXIT
-	$(MAKE) lint
+	make lint
 	$(PYTEST_AIRFLOW) tests/airflow
 	$(PYTEST_LOCAL) $(LOCAL_TESTS) tests/mutants
 	PYTHONPATH=.:dags .venv/bin/python -m benchmarks --smoke

@@ -49,7 +49,9 @@ def targets(jobs) -> set[str]:
 
 def made(*names: str) -> str:
     """What `make` would run for these targets."""
-    rules = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    makefile = (ROOT / "Makefile").read_text()
+    assert "$(MAKE)" not in makefile, "a recipe that names it is run even by make -n"
+    rules = set(re.findall(r"^([a-z-]+):", makefile, re.MULTILINE))
     named = {name for name in names if "=" not in name}
     assert named - rules == set(), "the Makefile has no such target"
     done = subprocess.run(["make", "-n", *names], cwd=ROOT, capture_output=True, text=True)

@@ -12,7 +12,7 @@ from pictures import picture
 from shop import item, items, order, orders, product, products
 from spark_lake import Lake, later
 from templates import copy_of, prepared
-from victims import Boundary, kill_at, start, wait
+from victims import Boundary, NeverReached, kill_at, start, wait
 
 from ledgerlake import batch
 from ledgerlake.archive import archive
@@ -191,7 +191,10 @@ def test_the_job_of_a_first_batch_that_is_killed_is_completed_by_the_next_try(sp
 @pytest.mark.long
 @pytest.mark.timeout(3600)
 def test_whatever_the_job_writes_it_may_be_killed_before_it(scene, s3_endpoint, tmp_path, kill):
-    """Every request that changes something outside the stage, and every tenth inside."""
+    """Every request that changes something outside the stage, and every tenth inside.
+
+    Spark does not always clean up by as many requests; a try that has ended by itself was then the undisturbed run.
+    """
     lake, planned = scene.again()
     with Between(s3_endpoint) as gate:
         assert "rows_read" in wait(
@@ -204,9 +207,16 @@ def test_whatever_the_job_writes_it_may_be_killed_before_it(scene, s3_endpoint, 
         ]
     for number in writes:
         lake, planned = scene.again()
-        kill(lake, _NthChange("order_items", "before", "", number), planned.batch_id)
+        try:
+            kill(lake, _NthChange("order_items", "before", "", number), planned.batch_id)
+        except NeverReached as ended:
+            if not writes[-1] - _FEWER <= sum(map(_changes, ended.requests)) < number:
+                raise
         finish(lake, planned)
         assert picture(lake) == scene.undisturbed, f"killed before change {number}"
+
+
+_FEWER = 3
 
 
 def _changes(request: Request) -> bool:

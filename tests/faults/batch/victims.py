@@ -84,17 +84,33 @@ class Boundary:
         return fate
 
 
+class NeverReached(AssertionError):
+    """The process ended without a request at the boundary.
+
+    Args:
+        requests: those that it made.
+    """
+
+    def __init__(self, boundary: Boundary, requests: list[Request], said: str) -> None:
+        super().__init__(f"{boundary} was never reached:\n{chr(10).join(map(str, requests))}\n{said}")
+        self.requests = requests
+
+
 def kill_at(boundary: Boundary, upstream: str, bucket: str, batch_id: str, folder: Path) -> list[Request]:
     """Run the step in a process of its own, and kill it and its children at the boundary.
 
     Returns:
         The requests that it could make.
+
+    Raises:
+        NeverReached: it ended before.
     """
     with Between(upstream, boundary.decide()) as gate:
         process = start(boundary.step, gate.endpoint, bucket, batch_id, folder)
         gate.kill = lambda: os.killpg(process.pid, signal.SIGKILL)
         said = wait(process, folder)
-        assert gate.closed, f"{boundary} was never reached:\n{chr(10).join(map(str, gate.requests))}\n{said}"
+        if not gate.closed:
+            raise NeverReached(boundary, gate.requests, said)
         assert process.returncode == -signal.SIGKILL, said
         return gate.requests
 
