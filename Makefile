@@ -43,7 +43,7 @@ lint: setup lint-workflows ## Style, types and the fences between the folders; t
 security: setup ## What roles may do, the rules of cdk-nag and checkov, secrets in the tree (below a minute)
 	@PYTHONPATH=.:dags .venv/bin/python -m infra.security
 
-test: setup ## The tests of the lake, each in its own environment (26 minutes on 2 cores)
+test: setup ## The tests of the lake, each in its own environment (24 minutes on 2 cores)
 	@said="$$(mktemp)"
 	set -m # the half that runs beside is a process group, so that it ends as a whole
 	{
@@ -122,6 +122,7 @@ test-airflow: setup ## The DAGs and their operators, under MWAA's versions
 
 test-lake: setup ## Whole lakes, by both orchestrators, on good and bad days
 	@$(PYTEST_LOCAL) tests/e2e
+	$(PYTEST_LOCAL) tests/faults/scheduler
 	$(PYTEST_LOCAL) -m "not long" tests/faults/step_functions
 	$(PYTEST_LOCAL) tests/equality
 
