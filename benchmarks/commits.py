@@ -18,17 +18,16 @@ from pyarrow import parquet as pq
 
 from ledgerlake import places
 
+_OPTIONS = {"AWS_ALLOW_HTTP": "true", "AWS_CONDITIONAL_PUT": "etag"}
 _LIKE_SPARK = {"delta.checkpointInterval": "10"}
 """Spark's default; that of delta-rs is 100."""
 
 
 def main(bucket: str, commits: str) -> dict[str, Any]:
     """Each commit names its batch in a transaction, as those of the jobs do."""
-    endpoint = os.environ["AWS_ENDPOINT_URL"]
-    options = {"AWS_ENDPOINT_URL": endpoint, "AWS_ALLOW_HTTP": "true", "AWS_CONDITIONAL_PUT": "etag"}
-    store = fs.S3FileSystem(endpoint_override=endpoint)
+    store = fs.S3FileSystem(endpoint_override=os.environ["AWS_ENDPOINT_URL"])
     rows = pq.read_table(f"{bucket}/rows", filesystem=store)
-    table = DeltaTable(f"s3://{bucket}/{places.table_prefix('order_items')}".rstrip("/"), storage_options=options)
+    table = DeltaTable(f"s3://{bucket}/{places.table_prefix('order_items')}".rstrip("/"), storage_options=_OPTIONS)
     table.alter.set_table_properties(_LIKE_SPARK)
     each = -(-rows.num_rows // int(commits))
     for number in range(int(commits)):

@@ -107,7 +107,7 @@ def test_a_dirty_day_ends_as_a_hand_count_says(dirty_day):
         "superseded": 3,
         "rejected": 6,
     }
-    assert fates(dirty_day, "raw/orders/2025-04-16-b.csv") == {"rows_read": 1, "inserted": 1}
+    assert fates(dirty_day, "raw/orders/2025-04-16b.csv") == {"rows_read": 1, "inserted": 1}
     assert fates(dirty_day, "raw/order_items/2025-04-16.csv") == {
         "rows_read": 4,
         "inserted": 1,

@@ -45,7 +45,7 @@ def test_a_day_processed_again_beside_a_live_run_changes_nothing_that_is_not_new
     assert new == {
         "raw/orders/live.csv": {"rows_read": 1, "inserted": 1},
         f"raw/orders/{DAY}.csv": {"rows_read": 11, "unchanged": 2, "superseded": 3, "rejected": 6},
-        f"raw/orders/{DAY}-b.csv": {"rows_read": 1, "unchanged": 1},
+        f"raw/orders/{DAY}b.csv": {"rows_read": 1, "unchanged": 1},
         f"raw/order_items/{DAY}.csv": {"rows_read": 4, "unchanged": 3 - parked, "parked": parked, "rejected": 1},
     }
     assert len(batches(lake) - known) == 2

@@ -13,8 +13,6 @@ from dataclasses import dataclass
 from shop import item, items, order, orders, product, products
 from whole_lake import PATIENCE, Lake, at_work, kill_job
 
-from ledgerlake import places
-
 _CLOSED = 5
 _LOOKED = 30
 """Seconds after which both have looked at what had come before; one without a gate is at work then."""
@@ -32,7 +30,7 @@ class Told:
 
 def closed_gate(lake: Lake) -> int:
     """Orders alone: nothing can be loaded yet, also when everybody has looked, and nobody is woken for nothing."""
-    _deliver(lake, {"orders/2025-04-01.csv": orders(order(10), order(11), order(12, "ten"), order(13))})
+    lake.put({"orders/2025-04-01.csv": orders(order(10), order(11), order(12, "ten"), order(13))})
     said = _rest(lake, _CLOSED)
     time.sleep(_LOOKED)
     return said if said == RESTLESS else lake.say("wait", "--timeout", str(PATIENCE)).returncode
@@ -40,8 +38,7 @@ def closed_gate(lake: Lake) -> int:
 
 def first_day(lake: Lake) -> int:
     """The rest of the day, with dirt, duplicates, and items whose order or product comes later."""
-    _deliver(
-        lake,
+    lake.put(
         {
             "order_items/2025-04-01.csv": items(
                 item(100, 10), item(100, 11), item(101, 20), item(102, 10, 3), item(103, 13), item(103, 13), "x,,,,,,,,"
@@ -59,8 +56,7 @@ def second_day(lake: Lake) -> int:
     files are compressed, empty, with a wrong header, under names that are hard to write, and outside every folder.
     """
     before = set(lake.keys("staging/"))
-    _deliver(
-        lake,
+    lake.put(
         {
             "order_items/2025-04-02.csv": items(item(110, 10), item(103, 13), item(111, 30)),
             "orders/2025-04-02.csv": orders(order(10, 12.5, "2025-04-02"), order(20), order(11, -1)),
@@ -68,10 +64,9 @@ def second_day(lake: Lake) -> int:
         },
     )
     for total in (40, 41):
-        _deliver(lake, {"orders/again.csv": orders(order(40, total))})
+        lake.put({"orders/again.csv": orders(order(40, total))})
     whole = items(item(130, 50), item(131, 40), item(132, 99)).encode()
-    _deliver(
-        lake,
+    lake.put(
         {
             "order_items/2025-04-02-b.csv.gz": gzip.compress(whole, mtime=0),
             "orders/2025-04-02 é+ &.csv": orders(order(50)),
@@ -98,14 +93,6 @@ def play(lake: Lake) -> list[int]:
 
 
 ACTS: tuple[Callable[[Lake], int], ...] = (closed_gate, first_day, second_day)
-
-
-def _deliver(lake: Lake, files: dict[str, str | bytes]) -> None:
-    """In the order of their keys, which is that of versions of one second too."""
-    s3 = lake.client("s3")
-    for name in sorted(files):
-        body = files[name]
-        s3.put_object(Bucket=lake.bucket, Key=places.RAW + name, Body=body.encode() if isinstance(body, str) else body)
 
 
 def _rest(lake: Lake, code: int = 0) -> int:

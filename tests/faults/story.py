@@ -28,8 +28,7 @@ def deliver(lake, round_: int) -> set[str]:
             item(first, first + 1, round_), item(first + 1, first + 12, round_), "x,,,,,,,,"
         ),
     }
-    for name, body in bodies.items():
-        lake.client("s3").put_object(Bucket=lake.bucket, Key=places.RAW + name, Body=body.encode())
+    lake.put(bodies)
     return before
 
 

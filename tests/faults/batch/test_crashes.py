@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
-from between import Between, Request
+from between import Request
 from boundaries import ARCHIVING, FIRST_BATCH, JOB, PLANNING, SHORT
 from pictures import picture
 from shop import item, items, order, orders, product, products
 from spark_lake import Lake, later
 from templates import copy_of, prepared
-from victims import Boundary, NeverReached, kill_at, start, wait
+from victims import Boundary, NeverReached, kill_at
 
 from ledgerlake import batch
 from ledgerlake.archive import archive
@@ -190,42 +190,39 @@ def test_the_job_of_a_first_batch_that_is_killed_is_completed_by_the_next_try(sp
 
 @pytest.mark.long
 @pytest.mark.timeout(3600)
-def test_whatever_the_job_writes_it_may_be_killed_before_it(scene, s3_endpoint, tmp_path, kill):
-    """Every request that changes something outside the stage, and every tenth inside.
-
-    Spark does not always clean up by as many requests; a try that has ended by itself was then the undisturbed run.
-    """
-    lake, planned = scene.again()
-    with Between(s3_endpoint) as gate:
-        assert "rows_read" in wait(
-            start("order_items", gate.endpoint, lake.bucket, planned.batch_id, tmp_path), tmp_path
-        )
-        writes = [
-            number
-            for number, request in enumerate(filter(_changes, gate.requests), 1)
-            if not str(request).startswith(("PUT staging", "COPY staging", "POST")) or number % 10 == 0
-        ]
-    for number in writes:
+@pytest.mark.parametrize(("inside", "step"), [(False, 1), (True, 10)], ids=["every change", "every tenth of the stage"])
+def test_whatever_the_job_writes_it_may_be_killed_before_it(scene, kill, inside, step):
+    """Before the first change, the second, …, until a try ends by itself because it makes no more of them."""
+    number, killed = step, True
+    while killed:
         lake, planned = scene.again()
-        try:
-            kill(lake, _NthChange("order_items", "before", "", number), planned.batch_id)
-        except NeverReached as ended:
-            if not writes[-1] - _FEWER <= sum(map(_changes, ended.requests)) < number:
-                raise
+        killed = _is_killed(kill, lake, _NthChange("order_items", "before", "", number, inside=inside), planned)
         finish(lake, planned)
         assert picture(lake) == scene.undisturbed, f"killed before change {number}"
+        number += step
+    assert number > 3 * step, "there was hardly a change to be killed before"
 
 
-_FEWER = 3
+def _is_killed(kill, lake, boundary, planned) -> bool:
+    try:
+        kill(lake, boundary, planned.batch_id)
+    except NeverReached as ended:
+        if "rows_read" not in ended.said:
+            raise
+        return False
+    return True
 
 
-def _changes(request: Request) -> bool:
-    return request.method not in ("GET", "HEAD")
-
-
+@dataclass(frozen=True)
 class _NthChange(Boundary):
+    """The n-th request that changes something, inside of the stage or outside."""
+
+    inside: bool = False
+
     def matches(self, request: Request) -> bool:
-        return _changes(request)
+        if request.method in ("GET", "HEAD"):
+            return False
+        return str(request).startswith(("PUT staging", "COPY staging", "POST")) == self.inside
 
 
 @pytest.fixture(scope="module")

@@ -88,12 +88,12 @@ class NeverReached(AssertionError):
     """The process ended without a request at the boundary.
 
     Args:
-        requests: those that it made.
+        said: what it printed.
     """
 
     def __init__(self, boundary: Boundary, requests: list[Request], said: str) -> None:
         super().__init__(f"{boundary} was never reached:\n{chr(10).join(map(str, requests))}\n{said}")
-        self.requests = requests
+        self.said = said
 
 
 def kill_at(boundary: Boundary, upstream: str, bucket: str, batch_id: str, folder: Path) -> list[Request]:
