@@ -26,7 +26,7 @@ def test_a_day_processed_again_beside_a_live_run_changes_nothing_that_is_not_new
     before, known, staged = held(lake), batches(lake), set(lake.keys("staging/"))
     parked = len(lake.query("SELECT id FROM parked_order_items"))
     assert parked in (1, 2)
-    lake.deliver("orders", "live.csv", ORDERS + "1,700004,5,2025-04-30T08:00:00,10,2025-04-30\n")
+    lake.deliver("orders", "2025-04-30.csv", ORDERS + "1,700004,5,2025-04-30T08:00:00,10,2025-04-30\n")
     lake.do("backfill", "--from", DAY, "--to", DAY, "--no-wait")
     at_work(lake, "orders", staged)
     kill_scheduler(lake)
@@ -43,7 +43,7 @@ def test_a_day_processed_again_beside_a_live_run_changes_nothing_that_is_not_new
         if row["batch_id"] not in known
     }
     assert new == {
-        "raw/orders/live.csv": {"rows_read": 1, "inserted": 1},
+        "raw/orders/2025-04-30.csv": {"rows_read": 1, "inserted": 1},
         f"raw/orders/{DAY}.csv": {"rows_read": 11, "unchanged": 2, "superseded": 3, "rejected": 6},
         f"raw/orders/{DAY}b.csv": {"rows_read": 1, "unchanged": 1},
         f"raw/order_items/{DAY}.csv": {"rows_read": 4, "unchanged": 3 - parked, "parked": parked, "rejected": 1},
