@@ -68,12 +68,12 @@ class Settings:
 
 _DEFAULTS: dict[str, dict[str, object]] = {
     "local": {
-        "settle_seconds": 4.0,
+        "settle_seconds": 3.0,
         "max_wait_seconds": 120.0,
         "visibility_seconds": 900,
         "retry_visibility_seconds": 15,
         "sensor_timeout_seconds": 300,
-        "poll_seconds": 1.0,
+        "poll_seconds": 0.3,
         "lease_seconds": 900,
         "task_retries": 2,
         "retry_delay_seconds": 5,

@@ -13,7 +13,7 @@ from airflow.sdk.exceptions import AirflowException, AirflowFailException
 from ledgerlake import failures, places
 from ledgerlake.checks import LIMIT, Check
 from ledgerlake.settings import Settings
-from ledgerlake_airflow.aws import CONNECTION
+from ledgerlake_airflow.aws import CONNECTION, pause_of
 from ledgerlake_airflow.turns import take_turn
 
 QUERY_SECONDS = 600
@@ -80,9 +80,9 @@ def result_rows(hook: AthenaHook, query_id: str | None, limit: int | None = None
     return [dict(zip(map(str, names), row, strict=True)) for row in values]
 
 
-def _pause(settings: Settings) -> int:
-    return max(1, min(5, round(settings.poll_seconds)))
+def _pause(settings: Settings) -> float:
+    return min(5, pause_of(settings))
 
 
 def _attempts(settings: Settings) -> int:
-    return QUERY_SECONDS // _pause(settings)
+    return int(QUERY_SECONDS / _pause(settings))

@@ -9,9 +9,11 @@ from airflow.providers.amazon.aws.hooks.base_aws import AwsBaseHook
 
 from ledgerlake import metrics, settings
 from ledgerlake.places import Places
+from ledgerlake.settings import Settings
 from ledgerlake.storage import client_config
 
 CONNECTION = "aws_default"
+_SHORTEST_PAUSE = 0.2
 
 
 @cache
@@ -24,6 +26,11 @@ def client(service: str) -> Any:
 def quick(service: str) -> Any:
     """The process's client that gives up soon, for what the run does not wait for."""
     return AwsBaseHook(aws_conn_id=CONNECTION, client_type=service, config=metrics.client_config()).get_conn()
+
+
+def pause_of(settings: Settings) -> float:
+    """Seconds between two looks of an operator. The provider's hints ask for whole ones; it takes any."""
+    return max(_SHORTEST_PAUSE, settings.poll_seconds)
 
 
 def cloudwatch() -> Any:

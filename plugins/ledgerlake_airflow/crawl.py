@@ -11,6 +11,7 @@ from airflow.sdk.exceptions import AirflowSkipException
 from ledgerlake import places
 from ledgerlake.catalogue import differences
 from ledgerlake.settings import Settings
+from ledgerlake_airflow.aws import pause_of
 
 
 class CrawlWhenChanged(GlueCrawlerRunOperator):
@@ -23,7 +24,7 @@ class CrawlWhenChanged(GlueCrawlerRunOperator):
     def __init__(self, *, settings: Settings, **kwargs: Any) -> None:
         super().__init__(
             crawler_name=places.CRAWLER,
-            poll_interval=max(1, round(settings.poll_seconds)),
+            poll_interval=pause_of(settings),
             deferrable=False,
             fail_on_already_running=False,
             **kwargs,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from math import ceil
 from typing import Any
 
 from airflow.providers.amazon.aws.operators.glue import GlueJobOperator
@@ -16,6 +17,7 @@ from ledgerlake.contracts import Dataset
 from ledgerlake.errors import QualityError
 from ledgerlake.settings import Settings
 from ledgerlake_airflow import PLAN
+from ledgerlake_airflow.aws import pause_of
 from ledgerlake_airflow.failure import trigger_error
 from ledgerlake_airflow.turns import take_turn, wait
 
@@ -44,14 +46,14 @@ class DatasetJob(GlueJobOperator):
     """
 
     def __init__(self, *, dataset: Dataset, settings: Settings, **kwargs: Any) -> None:
-        poll = max(1, round(settings.poll_seconds))
+        pause = pause_of(settings)
         super().__init__(
             task_id=dataset.job,
             job_name=dataset.job,
             script_args={"--batch_id": BATCH_ID},
             deferrable=True,
-            waiter_delay=poll,
-            waiter_max_attempts=settings.job_timeout_minutes * 120 // poll + 60,
+            waiter_delay=pause,
+            waiter_max_attempts=ceil(settings.job_timeout_minutes * 120 / pause) + 60,
             resume_glue_job_on_retry=True,
             verbose=False,
             update_config=False,
