@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -24,6 +25,8 @@ from ledgerlake.contracts import DATASETS
 from ledgerlake.errors import SelectionError
 
 _DAY = ["%Y-%m-%d"]
+_LOOK_SECONDS = 5
+_NOTICED_WITHIN = 60
 _CANCEL = "ledgerlake backfill --cancel"
 _FOUND = ("date", "dataset", "delivery", "where", "landed_at", "bytes")
 
@@ -150,6 +153,7 @@ def start(airflow: Airflow, days: Days, max_active: int, *, unpause: bool) -> Ba
     """
     try:
         _refuse_paused(airflow, days, unpause=unpause)
+        _wait_for_the_last_one(airflow)
         conf = {"datasets": list(days.datasets)} if days.datasets else {}
         return airflow.start_backfill(days.first, days.last, conf, max_active)
     except Refused as error:
@@ -162,6 +166,16 @@ def start(airflow: Airflow, days: Days, max_active: int, *, unpause: bool) -> Ba
         if error.status == HTTPStatus.CONFLICT:
             raise _another(airflow) from error
         raise
+
+
+def _wait_for_the_last_one(airflow: Airflow) -> None:
+    """Airflow looks every half minute which backfills are over; until then it refuses the next one."""
+    until = time.monotonic() + _NOTICED_WITHIN
+    while (last := airflow.active_backfill()) and time.monotonic() < until:
+        if any(run.active for run in airflow.runs_of_days(last.first, last.last).values()):
+            return
+        stderr.print(f"Waiting until Airflow sees that backfill {last.backfill_id} is over …")
+        time.sleep(_LOOK_SECONDS)
 
 
 def _refuse_paused(airflow: Airflow, days: Days, *, unpause: bool) -> None:

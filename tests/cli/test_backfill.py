@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
-from cli import backfilling, failures
+from cli import backfill_commands, backfilling, failures
 from cli.airflow_api import Run, Task
 from cli.backfilling import lines
 from ledgerlake import lease, places
@@ -188,6 +188,20 @@ def test_a_second_backfill_is_refused_with_the_name_of_the_first(ledgerlake, lak
     assert result.exit_code == failures.FAILED
     assert "backfill 1 of 2025-04-01 to 2025-04-03 is going on" in result.stderr
     assert "ledgerlake backfill --cancel" in result.stderr
+
+
+def test_a_backfill_that_is_over_is_waited_for_until_airflow_has_seen_it(ledgerlake, lake, airflow, monkeypatch):
+    assert ledgerlake("backfill", *APRIL).exit_code == 0
+    assert lake.airflow.backfills[0]["completed_at"] is None
+
+    def airflow_looks(_):
+        lake.airflow.backfills[0]["completed_at"] = "2025-05-01T00:00:00Z"
+
+    monkeypatch.setattr(backfill_commands.time, "sleep", airflow_looks)
+    again = ledgerlake("backfill", *APRIL, "--no-wait")
+    assert again.exit_code == 0, again.stderr
+    assert "Waiting until Airflow sees that backfill 1 is over" in again.stderr
+    assert len(lake.airflow.backfills) == 2
 
 
 def test_a_paused_dag_is_refused_with_the_command_that_unpauses_it(ledgerlake, lake, airflow):
