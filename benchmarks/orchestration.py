@@ -26,6 +26,8 @@ from ledgerlake.settings import Settings, from_environment
 
 _COMMAND = ROOT / ".venv" / "bin" / "ledgerlake"
 _PATIENCE = 600
+_AT_REST = 5
+"""Seconds in which the next run of Airflow begins, and waits for a message."""
 _GOALS = {"airflow": 15, "step_functions": 5}
 
 
@@ -65,7 +67,7 @@ def _ledgerlake(home: Home, *arguments: str) -> None:
 
 
 def _day(lab: Lab, home: Home, sample: samples.Made, number: int) -> tuple[float, float]:
-    """Deliver one day; returns the seconds to its acknowledgement, and those in which jobs ran."""
+    """Deliver one day to a lake at rest; returns the seconds to its acknowledgement, and those in which jobs ran."""
     lab.say(f"day {number + 1} …")
     s3 = boto3.client("s3", **client_arguments(home))
     bucket = Places.of(Settings()).bucket
@@ -82,6 +84,8 @@ def _day(lab: Lab, home: Home, sample: samples.Made, number: int) -> tuple[float
         time.sleep(0.1)
     whole = time.time() - began
     runs = [run for run in _job_runs(home) if run["Id"] not in before]
+    _ledgerlake(home, "wait")
+    time.sleep(_AT_REST)
     return whole, _covered([(run["StartedOn"].timestamp(), run["CompletedOn"].timestamp()) for run in runs])
 
 

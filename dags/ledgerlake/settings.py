@@ -68,7 +68,7 @@ class Settings:
 
 _DEFAULTS: dict[str, dict[str, object]] = {
     "local": {
-        "settle_seconds": 3.0,
+        "settle_seconds": 2.0,
         "max_wait_seconds": 120.0,
         "visibility_seconds": 900,
         "retry_visibility_seconds": 15,
