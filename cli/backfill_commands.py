@@ -25,8 +25,8 @@ from ledgerlake.contracts import DATASETS
 from ledgerlake.errors import SelectionError
 
 _DAY = ["%Y-%m-%d"]
-_LOOK_SECONDS = 5
-_NOTICED_WITHIN = 60
+_LOOK_SECONDS, _PATIENCE_SECONDS = 5, 60
+"""Until Airflow has seen that a backfill is over, which it looks for every half minute."""
 _CANCEL = "ledgerlake backfill --cancel"
 _FOUND = ("date", "dataset", "delivery", "where", "landed_at", "bytes")
 
@@ -169,8 +169,8 @@ def start(airflow: Airflow, days: Days, max_active: int, *, unpause: bool) -> Ba
 
 
 def _wait_for_the_last_one(airflow: Airflow) -> None:
-    """Airflow looks every half minute which backfills are over; until then it refuses the next one."""
-    until = time.monotonic() + _NOTICED_WITHIN
+    """One whose days are all done, but that is not closed yet: until then Airflow refuses the next one."""
+    until = time.monotonic() + _PATIENCE_SECONDS
     while (last := airflow.active_backfill()) and time.monotonic() < until:
         if any(run.active for run in airflow.runs_of_days(last.first, last.last).values()):
             return

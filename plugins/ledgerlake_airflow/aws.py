@@ -28,11 +28,6 @@ def quick(service: str) -> Any:
     return AwsBaseHook(aws_conn_id=CONNECTION, client_type=service, config=metrics.client_config()).get_conn()
 
 
-def pause_of(settings: Settings) -> float:
-    """Seconds between two looks of an operator. The provider's hints ask for whole ones; it takes any."""
-    return max(_SHORTEST_PAUSE, settings.poll_seconds)
-
-
 def cloudwatch() -> Any:
     """A client for the figures of a run."""
     return quick("cloudwatch")
@@ -42,3 +37,8 @@ def cloudwatch() -> Any:
 def lake() -> Places:
     """The lake that the settings of this process describe."""
     return Places.of(settings.current())
+
+
+def pause_of(settings: Settings) -> float:
+    """Seconds between two looks of an operator. The provider's hints ask for whole ones; it takes any."""
+    return max(_SHORTEST_PAUSE, settings.poll_seconds)

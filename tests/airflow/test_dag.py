@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from ledgerlake import settings
 from ledgerlake.checks import checks
 from ledgerlake.contracts import DATASETS
 
@@ -153,6 +154,14 @@ def test_a_job_is_given_nothing_but_the_batch(dag):
         assert task.render_template(task.script_args, context) == {"--batch_id": "b-1"}
     archive = dag.get_task("archive_etl_files")
     assert archive.render_template(archive.payload, context) == '{"batch_id": "b-1"}'
+
+
+def test_jobs_queries_and_the_crawler_are_looked_at_as_often_as_the_settings_say(dag):
+    assert settings.current().poll_seconds == 0.3
+    check = dag.task_group.get_task_group_dict()["checks"]
+    assert {dag.get_task(job).waiter_delay for job in JOBS} == {0.3}
+    assert {task.sleep_time for task in check} == {0.3}
+    assert dag.get_task("crawl_lakehouse").poll_interval == 0.3
 
 
 def test_a_job_is_watched_for_longer_than_it_may_run(dag):

@@ -187,6 +187,7 @@ def test_a_second_backfill_is_refused_with_the_name_of_the_first(ledgerlake, lak
     result = ledgerlake("backfill", "--from", "2025-04-07", "--to", "2025-04-08")
     assert result.exit_code == failures.FAILED
     assert "backfill 1 of 2025-04-01 to 2025-04-03 is going on" in result.stderr
+    assert "Waiting" not in result.stderr
     assert "ledgerlake backfill --cancel" in result.stderr
 
 
