@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 
 from ledgerlake.storage import get_json
 from ledgerlake_spark.objects import s3
@@ -33,14 +34,22 @@ def last_version(path: str) -> int:
     return max(versions)
 
 
-def size(path: str, version: int) -> int | None:
-    """Bytes of the table's files as of that version; None when Delta has not written it down.
+@dataclass(frozen=True)
+class Size:
+    """Of a table's files."""
+
+    bytes: int
+    files: int
+
+
+def size(path: str, version: int) -> Size | None:
+    """Of the table as of that version; None when Delta has not written it down.
 
     Source: https://github.com/delta-io/delta/blob/master/PROTOCOL.md#version-checksum-file
     """
     bucket, log = _place(path)
     checksum = get_json(s3(), bucket, f"{log}{version:020d}.crc")
-    return checksum and int(checksum["tableSizeBytes"])
+    return Size(int(checksum["tableSizeBytes"]), int(checksum["numFiles"])) if checksum else None
 
 
 def _place(path: str) -> tuple[str, str]:

@@ -20,6 +20,7 @@ from ledgerlake import places
 from ledgerlake.contracts import DATASETS, Dataset
 from ledgerlake.ledger import totals
 from ledgerlake.storage import get_json
+from ledgerlake_spark import pruning
 from ledgerlake_spark.objects import s3
 from ledgerlake_spark.publishing import complete, is_published, publish
 from ledgerlake_spark.quality import refuse_dirt
@@ -59,7 +60,9 @@ def run(spark: SparkSession, dataset: Dataset, batch_id: str, bucket: str) -> di
     needed = (dataset, *(DATASETS[reference.dataset] for reference in dataset.references))
     tables = {each.name: LakeTable(spark, each, f"s3://{bucket}/{places.table_prefix(each.name)}") for each in needed}
     tables[dataset.name].prepare()
-    expect(spark, batch.of(dataset.name), large_tables=any(table.is_large for table in tables.values()))
+    expect(
+        spark, batch.of(dataset.name), large_tables=any(table.size.bytes >= pruning.LARGE for table in tables.values())
+    )
     complete(spark, tables[dataset.name], bucket)
     stage = Stage(spark, dataset, batch_id, bucket)
     made_by = code_digest(dataset)

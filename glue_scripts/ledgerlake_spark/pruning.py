@@ -14,7 +14,9 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 LARGE = 64 << 20
-"""Bytes of a table; a smaller one is read faster than the ranges are found."""
+"""Bytes of a table; a smaller one is read faster than the ranges are found …"""
+MANY = 300
+"""… unless it has so many files: to open one takes about ten milliseconds."""
 _MOST = 200
 
 Ranges = list[tuple[Any, Any]]

@@ -86,12 +86,18 @@ class LakeTable:
         return self.spark.read.format("delta").load(self.path)
 
     @cached_property
+    def size(self) -> delta_log.Size:
+        """Of its files, asked once."""
+        if known := delta_log.size(self.path, self.version()):
+            return known
+        return delta_log.Size(
+            *DeltaTable.forPath(self.spark, self.path).detail().select("sizeInBytes", "numFiles").first()
+        )
+
+    @property
     def is_large(self) -> bool:
-        """Whether it is worth the while to find out which part of it a batch can touch; asked once."""
-        size = delta_log.size(self.path, self.version())
-        if size is None:
-            size = DeltaTable.forPath(self.spark, self.path).detail().select("sizeInBytes").first()[0]
-        return size >= pruning.LARGE
+        """Whether it is worth the while to find out which part of it a batch can touch."""
+        return self.size.bytes >= pruning.LARGE or self.size.files >= pruning.MANY
 
     def keys(self, wanted: pruning.Ranges | None = None) -> DataFrame:
         """Every key, once: even a table that somebody has damaged must not multiply what is joined to it.

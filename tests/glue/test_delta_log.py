@@ -36,8 +36,9 @@ def test_the_size_is_what_delta_says(spark, lake):
     lake.deliver("products", "a.csv", "product_id,department_id,department,product_name\n1,1,Home,Cup\n")
     lake.run()
     table = lake.table("products")
-    said = DeltaTable.forPath(spark, table.path).detail().first().sizeInBytes
-    assert delta_log.size(table.path, table.version()) == said > 0
+    said = DeltaTable.forPath(spark, table.path).detail().first()
+    assert delta_log.size(table.path, table.version()) == delta_log.Size(said.sizeInBytes, said.numFiles)
+    assert said.sizeInBytes > 0
 
 
 def test_of_a_version_without_a_checksum_the_size_is_not_known_and_delta_is_asked(lake, table):

@@ -50,6 +50,22 @@ def test_a_day_reads_of_a_large_table_only_the_files_with_its_keys(lake, monkeyp
 
 
 @pytest.mark.slow
+def test_a_small_table_of_many_files_is_searched_too_and_its_plans_stay_interpreted(lake, monkeypatch):
+    monkeypatch.setattr(pruning, "MANY", 3)
+    for day in (1, 2, 3):
+        lake.deliver("orders", f"{day}.csv", ORDERS + order(day * 100, day))
+    lake.run()
+    assert lake.table("orders").is_large
+    found = []
+    monkeypatch.setattr("ledgerlake_spark.candidates.within", lambda *at: found.append(at) or within(*at))
+    monkeypatch.setattr("ledgerlake_spark.job.expect", lambda *_, **tables: found.append(tables))
+    lake.deliver("orders", "late.csv", ORDERS + order(200, 2, 99))
+    lake.run()
+    assert {"large_tables": False} in found
+    assert ("order_id", [(200, 200)]) in found
+
+
+@pytest.mark.slow
 def test_children_find_their_parents_in_a_large_table(lake, monkeypatch):
     monkeypatch.setattr(pruning, "LARGE", 0)
     lake.deliver("orders", "1.csv", ORDERS + "".join(order(n, 1 + n % 3) for n in range(1, 60)))
