@@ -25,7 +25,6 @@ FOLDER = ROOT / ".bench"
 """Samples are kept here from one run to the next; `rm -r .bench` removes them."""
 GLUE_PYTHON = ROOT / ".venv-glue" / "bin" / "python"
 PYTHON = ROOT / ".venv" / "bin" / "python"
-_MINISTACK = ROOT / ".venv" / "bin" / "ministack"
 
 
 @dataclass(frozen=True)
@@ -118,9 +117,10 @@ def opened(name: str, *, smoke: bool, say: Callable[[str], None]) -> Iterator[La
         port = probe.getsockname()[1]
     lab = Lab(f"http://127.0.0.1:{port}", folder, smoke, say)
     quiet = {"BIND_HOST": "127.0.0.1", "IOT_MTLS_ENABLED": "0", "SFTP_ENABLED": "0", "SERVICES": "s3"}
-    environment = lab.environment | quiet | {"GATEWAY_PORT": str(port), "TMPDIR": str(folder)}
+    places = {"GATEWAY_PORT": str(port), "TMPDIR": str(folder), "PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'dags'}"}
+    argv = [str(PYTHON), "-m", "infra.local.aws.ranges"]
     with (folder / "s3.log").open("w") as log:
-        server = subprocess.Popen([str(_MINISTACK)], env=environment, cwd=folder, stdout=log, stderr=log)
+        server = subprocess.Popen(argv, env=lab.environment | quiet | places, cwd=folder, stdout=log, stderr=log)
     try:
         _wait(lab, server)
         yield lab

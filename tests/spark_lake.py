@@ -30,7 +30,7 @@ from ledgerlake_spark.session import INTERPRETED
 from ledgerlake_spark.tables import LakeTable
 
 ROOT = Path(__file__).parents[1]
-MINISTACK = ROOT / ".venv" / "bin" / "ministack"
+S3 = [ROOT / ".venv" / "bin" / "python", "-m", "infra.local.aws.ranges"]
 COMPILED = {"spark.sql.codegen.wholeStage": "true", "spark.sql.codegen.factoryMode": "FALLBACK"}
 """How Spark executes its plans unless it is told otherwise: the opposite of `INTERPRETED`."""
 
@@ -42,10 +42,11 @@ def s3_endpoint(tmp_path_factory):
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     quiet = {"BIND_HOST": "127.0.0.1", "IOT_MTLS_ENABLED": "0", "SFTP_ENABLED": "0"}
-    environ = {**os.environ, **quiet, "GATEWAY_PORT": str(port), "SERVICES": "s3"}
+    modules = os.pathsep.join([str(ROOT), str(ROOT / "dags")])
+    environ = {**os.environ, **quiet, "GATEWAY_PORT": str(port), "SERVICES": "s3", "PYTHONPATH": modules}
     folder = tmp_path_factory.mktemp("aws")
     with (folder / "log").open("w") as log:
-        server = subprocess.Popen([MINISTACK], env=environ, cwd=folder, stdout=log, stderr=log)
+        server = subprocess.Popen(S3, env=environ, cwd=folder, stdout=log, stderr=log)
         endpoint = f"http://127.0.0.1:{port}"
         os.environ |= {
             "AWS_ENDPOINT_URL": endpoint,

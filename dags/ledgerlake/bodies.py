@@ -49,20 +49,24 @@ def pause(attempt: int) -> None:
 
 
 class Body(io.RawIOBase):
-    """One object, read from its beginning to its end in constant memory.
+    """One object, or a part of it, read from beginning to end in constant memory.
 
     Args:
         requests: where the same bytes may be, as `{"Key": …, "VersionId": …}`; the first that is there is
             read, also when the object moves from one to the next meanwhile.
+        start: the first byte that is read.
+        end: the byte before which reading ends; the object's end if not given, or if that comes first.
 
     Raises (when it is made, and while it is read):
         Missing: it is at none of them.
         StorageFailed: S3 refused it, or its body broke off again and again.
     """
 
-    def __init__(self, s3: Any, bucket: str, *requests: dict[str, str]) -> None:
+    def __init__(
+        self, s3: Any, bucket: str, *requests: dict[str, str], start: int = 0, end: int | None = None
+    ) -> None:
         self._s3, self._bucket, self._requests = s3, bucket, requests
-        self._position = 0
+        self._position, self._end = start, end
         self._size: int | None = None
         self._answer: Any = None
         self._etags: dict[int, str] = {}
@@ -84,11 +88,13 @@ class Body(io.RawIOBase):
         super().close()
 
     def _more(self, buffer: Any) -> int:
-        if self._position == self._size:
+        assert self._size is not None
+        left = (self._size if self._end is None else min(self._size, self._end)) - self._position
+        if left <= 0:
             return 0
         if self._answer is None:
             self._open()
-        chunk = self._answer.read(len(buffer))
+        chunk = self._answer.read(min(len(buffer), left))
         if not chunk:
             raise _Cut(f"after {self._position} of {self._size} bytes")
         buffer[: len(chunk)] = chunk
@@ -109,7 +115,8 @@ class Body(io.RawIOBase):
         raise AssertionError("unreachable")
 
     def _open(self) -> None:
-        rest = {"Range": f"bytes={self._position}-"} if self._position else {}
+        last = "" if self._end is None else self._end - 1
+        rest = {"Range": f"bytes={self._position}-{last}"} if self._position or self._end is not None else {}
         for number, request in enumerate(self._requests):
             same = {"IfMatch": self._etags[number]} if number in self._etags else {}
             try:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections import defaultdict
+from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 
 from pyspark.sql import DataFrame, Row
@@ -15,7 +15,7 @@ from ledgerlake_spark.verdict import CLOSING, WITHDRAWN
 
 
 class Broken(Exception):
-    """Files turned out to be unreadable after some of their rows were staged.
+    """Files turned out to be unreadable after some of their rows, or one of their sections, were staged.
 
     Args:
         files: the reasons, by the number of the delivery.
@@ -52,7 +52,7 @@ def account(stage: DataFrame, arrivals: Arrivals) -> Accounts:
     that a row lost between the two shows. A file that is rejected whole counts as one row.
 
     Raises:
-        Broken: a file that is to be rejected whole has rows in the stage.
+        Broken: a file that is to be rejected whole has rows in the stage, or was read in sections.
     """
     was_parked = F.col("_parked_in").isNotNull().alias("was_parked")
     grouped = stage.groupBy("_delivery_id", "_fate", was_parked, F.expr("coalesce(_restored, false)").alias("restored"))
@@ -66,7 +66,10 @@ def account(stage: DataFrame, arrivals: Arrivals) -> Accounts:
         for row in counted
         if row._fate not in (CLOSING, WITHDRAWN) and not (row.was_parked or row.restored)
     }
-    _refuse_half_read({row._delivery_id: row._problem for row in closed if row._problem}, staged, arrivals)
+    sections = Counter(row._delivery_id for row in closed)
+    staged |= {delivery for delivery, number in sections.items() if number > 1}
+    problems = sorted((row._delivery_id, row._problem) for row in closed if row._problem)
+    _refuse_half_read(dict(problems), staged, arrivals)
 
     accounts = Accounts()
     for row in closed:

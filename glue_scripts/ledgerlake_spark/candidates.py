@@ -15,6 +15,7 @@ from ledgerlake_spark.objects import s3
 from ledgerlake_spark.parking import parked_rows
 from ledgerlake_spark.pruning import Ranges, merged, ranges, within
 from ledgerlake_spark.reading import read_deliveries
+from ledgerlake_spark.sections import sections
 from ledgerlake_spark.tables import LakeTable
 from ledgerlake_spark.validation import validate
 from ledgerlake_spark.verdict import WITHDRAWN, judge
@@ -91,9 +92,9 @@ class Candidates:
         return rows, table, parents
 
     def _read(self, broken: Mapping[int, str]) -> DataFrame:
-        read = read_deliveries(
-            self.spark, self.dataset, self.arrivals.to_read(self.arrivals.batch), self.bucket, broken
-        )
+        plan = self.arrivals.to_read(self.arrivals.batch)
+        cut = sections(self.spark, self.dataset, {n: plan[n] for n in plan if n not in broken}, self.bucket)
+        read = read_deliveries(self.spark, self.dataset, plan, self.bucket, broken, cut)
         candidates = validate(read, self.dataset).withColumn("_parked_in", F.lit(None).cast("string"))
         if self.arrivals.parked:
             parked = parked_rows(self.spark, self.dataset, self.bucket, self.arrivals)

@@ -12,6 +12,7 @@ import itertools
 import re
 import zlib
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from typing import BinaryIO
 
@@ -20,11 +21,12 @@ import pyarrow.compute as pc
 import pyarrow.csv as pa_csv
 
 from ledgerlake.contracts import Dataset
+from ledgerlake.errors import ConservationError
 from ledgerlake_spark.csv_header import BrokenFile, Header, Joined, read_header
 from ledgerlake_spark.originals import Quotes, judge_quotes
 from ledgerlake_spark.shown import shown
 
-__all__ = ["BLOCK", "BrokenFile", "Rows"]
+__all__ = ["BLOCK", "BrokenFile", "Rows", "Section"]
 
 BLOCK = 16 << 20
 """Bytes that Arrow parses at once. A row that is longer cannot be read; Athena shows none above 32 MB."""
@@ -35,12 +37,32 @@ _UNKNOWN_NAMED = 50
 TORN = "broken_quotes: text follows a closing quote, in a row of several lines; is a quote missing or too much?"
 
 
+@dataclass(frozen=True)
+class Section:
+    """A part of a file that can be read for itself.
+
+    Args:
+        names: of the file's header.
+        start, stop: its bytes in the file.
+        first: rows before it.
+        rows: in it.
+    """
+
+    names: tuple[str, ...]
+    start: int
+    stop: int
+    first: int
+    rows: int
+
+
 class Rows:
     """The rows of one file, in order, as batches of text columns.
 
     Args:
-        open_stream: gives the unzipped bytes from their beginning, each time it is called.
+        open_stream: gives the unzipped bytes from their beginning, each time it is called; called with two
+            numbers, those between them.
         dataset: whose contract names the columns and the delimiter.
+        section: the only one to be read; the whole file if not given.
 
     Iterating yields record batches with a column of text for each of the contract's (NULL where
     the file has no such column), `_source_row` (1 for the first row after the header) and
@@ -49,11 +71,15 @@ class Rows:
 
     Raises (while iterating):
         BrokenFile: a required column is missing, the text is not UTF-8, the gzip is truncated, …
+        ConservationError: the section has another number of rows than was counted before.
     """
 
-    def __init__(self, open_stream: Callable[[], BinaryIO], dataset: Dataset) -> None:
-        self.open_stream, self.dataset = open_stream, dataset
-        self.count = 0
+    def __init__(
+        self, open_stream: Callable[..., BinaryIO], dataset: Dataset, section: Section | None = None
+    ) -> None:
+        self.open_stream, self.dataset, self.section = open_stream, dataset, section
+        self._first = section.first if section else 0
+        self._last = self._first  # the number of the row that was passed on last
         self.unknown: list[str] = []
         self._bad: list[tuple[int, str]] = []  # rows of the wrong width that are not passed on yet
 
@@ -64,13 +90,18 @@ class Rows:
         except pa.ArrowInvalid as error:
             raise BrokenFile(self._what_is_wrong(str(error))) from error
         except (EOFError, gzip.BadGzipFile, zlib.error) as error:
-            raise BrokenFile(f"unreadable_file: {error} (after row {self.count})") from error
+            raise BrokenFile(f"unreadable_file: {error} (after row {self._last})") from error
+
+    @property
+    def count(self) -> int:
+        """Rows that were passed on."""
+        return self._last - self._first
 
     def _batches(self) -> Iterator[pa.RecordBatch]:
-        header = read_header(self.open_stream(), self.dataset.delimiter)
+        header = self._header()
         if not header.names:
             return
-        positions = self._positions(header)
+        positions = self.positions(header)
         if header.rest is None:
             return  # Arrow refuses a file without rows; for us it is ordinary
         for batch in self._parse(header.rest, len(header.names)):
@@ -78,6 +109,18 @@ class Rows:
         yield from self._bad_rows()
         if header.rest.quotes % 2 or "_quotes" in self.__dict__:
             self._refuse_open_quote()
+        if self.section and self.count != self.section.rows:
+            raise ConservationError(
+                f"{self.count} rows between the bytes {self.section.start} and {self.section.stop} of the file",
+                expected=f"{self.section.rows}, as counted before",
+                remedy="report it, with the file: the numbers of its rows would be wrong",
+            )
+
+    def _header(self) -> Header:
+        if self.section is None:
+            return read_header(self.open_stream(), self.dataset.delimiter)
+        rest = self.open_stream(self.section.start, self.section.stop)
+        return Header(list(self.section.names), Joined(b"", rest))
 
     def _parse(self, stream: Joined, columns: int) -> pa_csv.CSVStreamingReader:
         names = [str(number) for number in range(columns)]  # those of the header may be doubled
@@ -94,8 +137,12 @@ class Rows:
             ),
         )
 
-    def _positions(self, header: Header) -> dict[str, int]:
-        """Where each column of the contract is in the file."""
+    def positions(self, header: Header) -> dict[str, int]:
+        """Where each column of the contract is in the file.
+
+        Raises:
+            BrokenFile: one is missing, or is there twice.
+        """
         names = [_plain(name) for name in header.names]
         wanted = self.dataset.column_names
         if doubled := [name for name in wanted if names.count(name) > 1]:
@@ -112,7 +159,8 @@ class Rows:
         return {name: names.index(name) for name in wanted if name in names}
 
     def _remember(self, row: pa_csv.InvalidRow) -> str:
-        self._bad.append((row.number, f"wrong_width: {row.actual_columns} fields, expected {row.expected_columns}"))
+        number = self._first + row.number
+        self._bad.append((number, f"wrong_width: {row.actual_columns} fields, expected {row.expected_columns}"))
         return "skip"
 
     def _numbered(self, batch: pa.RecordBatch, positions: dict[str, int], *, quoted: bool) -> Iterator[pa.RecordBatch]:
@@ -127,22 +175,22 @@ class Rows:
             torn = pc.is_in(numbers, value_set=pa.array(sorted(self._quotes.torn), pa.int64()))
             problems = pc.if_else(torn, pa.scalar(TORN), pa.scalar(None, pa.string()))
         yield _record_batch(self.dataset, columns, numbers, problems)
-        passed = [entry for entry in self._bad if entry[0] <= self.count]
-        self._bad = [entry for entry in self._bad if entry[0] > self.count]
+        passed = [entry for entry in self._bad if entry[0] <= self._last]
+        self._bad = [entry for entry in self._bad if entry[0] > self._last]
         yield from self._problems(passed)
 
     def _next_numbers(self, rows: int) -> Sequence[int]:
         bad = {number for number, _ in self._bad}
         if not bad:
-            self.count += rows
-            return range(self.count - rows + 1, self.count + 1)
-        free = (number for number in itertools.count(self.count + 1) if number not in bad)
+            self._last += rows
+            return range(self._last - rows + 1, self._last + 1)
+        free = (number for number in itertools.count(self._last + 1) if number not in bad)
         numbers = list(itertools.islice(free, rows))
-        self.count = numbers[-1] if numbers else self.count
+        self._last = numbers[-1] if numbers else self._last
         return numbers
 
     def _bad_rows(self) -> Iterator[pa.RecordBatch]:
-        self.count += len(self._bad)
+        self._last += len(self._bad)
         yield from self._problems(self._bad)
 
     def _problems(self, bad: list[tuple[int, str]]) -> Iterator[pa.RecordBatch]:
@@ -164,11 +212,11 @@ class Rows:
     def _what_is_wrong(self, error: str) -> str:
         if "straddling" in error:
             self._refuse_open_quote()
-            return f"row_too_long: a row after row {self.count} is longer than {BLOCK >> 20} MB"
+            return f"row_too_long: a row after row {self._last} is longer than {BLOCK >> 20} MB"
         text = " ".join(error.split())
         # The handler of rows of the wrong width leaves only those to Arrow that it cannot even decode.
         if place := re.search(r"Row #(\d+): (CSV conversion error to string: invalid UTF8|Expected \d+ columns)", text):
-            return f"wrong_encoding: row {place[1]} has bytes that are not UTF-8; expected UTF-8"
+            return f"wrong_encoding: row {self._first + int(place[1])} has bytes that are not UTF-8; expected UTF-8"
         return f"unreadable_file: {shown(text, 500)}"
 
 

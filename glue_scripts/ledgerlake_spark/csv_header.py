@@ -30,11 +30,13 @@ class BrokenFile(Exception):
 class Header:
     """The names in a file's first record that is not blank, as written, and the bytes after it.
 
-    `names` is empty for a file that is empty or blank; `rest` is None when nothing follows.
+    `names` is empty for a file that is empty or blank; `rest` is None when nothing follows. `size` is
+    the number of bytes before the rest.
     """
 
     names: list[str]
     rest: Joined | None
+    size: int = 0
 
 
 def read_header(stream: BinaryIO, delimiter: str) -> Header:
@@ -54,7 +56,7 @@ def read_header(stream: BinaryIO, delimiter: str) -> Header:
         if len(start) > _LIMIT:
             raise BrokenFile(f"unreadable_file: no line ends in the first MB that is not blank; {_TEXT}")
     behind = start[end:] or stream.read(_STEP)
-    return Header(_names(record, delimiter), Joined(behind, stream) if behind else None)
+    return Header(_names(record, delimiter), Joined(behind, stream) if behind else None, end)
 
 
 class Joined(io.RawIOBase):

@@ -24,13 +24,17 @@ def s3() -> Any:
     return boto3.client("s3", config=client_config())
 
 
-def open_delivery(bucket: str, delivery: Delivery) -> BinaryIO:
+def open_delivery(bucket: str, delivery: Delivery, start: int = 0, end: int | None = None) -> BinaryIO:
     """The delivery's bytes, unzipped; from the archive when it has been moved there.
+
+    Args:
+        start, end: of a part of it, in bytes as they are stored; of a zipped one there are no parts.
 
     Raises (also while it is read):
         Missing: somebody deleted it after the batch was planned.
         StorageFailed: S3 does not give it. Unlike a damaged file it is no OSError, and fails the job.
     """
     raw = {"Key": delivery.key, "VersionId": delivery.version_id}
-    plain = io.BufferedReader(Body(s3(), bucket, raw, {"Key": delivery.archive_key}), _BUFFER)
+    body = Body(s3(), bucket, raw, {"Key": delivery.archive_key}, start=start, end=end)
+    plain = io.BufferedReader(body, _BUFFER)
     return gzip.open(plain) if delivery.key.lower().endswith(".gz") else plain  # type: ignore[return-value]

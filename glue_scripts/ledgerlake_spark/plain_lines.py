@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from typing import BinaryIO
 
 import numpy as np
+import numpy.typing as npt
 
 from ledgerlake_spark.csv_header import Joined
 
@@ -36,7 +37,7 @@ class PlainLines:
         held = b""
         while self.count < wanted[-1] and (block := self._stream.read(_BLOCK)):
             held += block
-            if b'"' in held or held.count(b"\r") != held.count(b"\r\n"):
+            if not is_plain(held):
                 self.rest = Joined(held, self._stream)  # type: ignore[assignment]
                 return
             end = held.rfind(b"\n") + 1
@@ -46,12 +47,22 @@ class PlainLines:
             yield from self._of(held + b"\n", wanted)
 
     def _of(self, lines: bytes, wanted: Sequence[int]) -> Iterator[tuple[int, str]]:
-        codes = np.frombuffer(lines, np.uint8)
-        ends = np.flatnonzero(codes == ord("\n"))
-        starts = np.concatenate([[0], ends[:-1] + 1]) if len(ends) else ends
-        ends = ends - ((ends > starts) & (codes[ends - 1] == ord("\r")))
+        starts, ends = spans(lines)
         filled = np.flatnonzero(ends > starts)
         first, self.count = self.count, self.count + len(filled)
         for number in wanted[bisect_right(wanted, first) : bisect_right(wanted, self.count)]:
             line = filled[number - first - 1]
             yield number, lines[starts[line] : ends[line]].decode(errors="replace")
+
+
+def is_plain(text: bytes) -> bool:
+    """Whether each record of it is one line: it has no quote, and no line break of an old Macintosh."""
+    return b'"' not in text and text.count(b"\r") == text.count(b"\r\n")
+
+
+def spans(lines: bytes) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """Where each line starts and ends, without its line break; what follows the last one is no line."""
+    codes = np.frombuffer(lines, np.uint8)
+    ends = np.flatnonzero(codes == ord("\n"))
+    starts = np.concatenate([[0], ends[:-1] + 1]) if len(ends) else ends
+    return starts, ends - ((ends > starts) & (codes[ends - 1] == ord("\r")))

@@ -1,9 +1,14 @@
-"""A batch's files as one DataFrame: each file is parsed by Arrow in one Spark task, and typed as far as it is plain."""
+"""A batch's files as one DataFrame: each file, or section of one, is parsed by Arrow in one Spark task.
+
+Its values are typed there as far as they are written plainly.
+"""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
 
 import pyarrow as pa
 from pyspark.sql import DataFrame, SparkSession
@@ -11,7 +16,7 @@ from pyspark.sql import DataFrame, SparkSession
 from ledgerlake.contracts import Column, Dataset
 from ledgerlake.deliveries import Delivery
 from ledgerlake_spark import without_pandas
-from ledgerlake_spark.csv_files import BrokenFile, Rows
+from ledgerlake_spark.csv_files import BrokenFile, Rows, Section
 from ledgerlake_spark.objects import Missing, open_delivery
 from ledgerlake_spark.plain_values import ARROW_TYPES, AS_WRITTEN, left_over, plain
 
@@ -27,12 +32,14 @@ def read_deliveries(
     deliveries: Mapping[int, Delivery],
     bucket: str,
     broken: Mapping[int, str] | None = None,
+    sections: Mapping[int, Sequence[Section]] | None = None,
 ) -> DataFrame:
-    """Every row of the given deliveries, and one closing row for each delivery.
+    """Every row of the given deliveries, and a closing row for each delivery, or each section of it.
 
     Args:
         deliveries: by the number that stands for them in `_delivery`.
         broken: deliveries found unreadable in an earlier pass, with the reason; they are not opened.
+        sections: of deliveries that several tasks read.
 
     Returns:
         The contract's columns, typed where their text is plain, else NULL; for each column that is no text,
@@ -41,15 +48,42 @@ def read_deliveries(
         could not be read); `_rows_read` (in closing rows only) and `_unknown` (in closing rows: a JSON list of
         the file's columns that the contract does not have).
     """
-    tasks = _dealt(deliveries, _TASKS_PER_CORE * spark.sparkContext.defaultParallelism)
+    broken, sections = broken or {}, sections or {}
+    readings = [
+        Reading(number, delivery, section, broken.get(number))
+        for number, delivery in deliveries.items()
+        for section in (None if number in broken else sections.get(number)) or (None,)
+    ]
+    tasks = _dealt(readings, _TASKS_PER_CORE * spark.sparkContext.defaultParallelism)
     files = spark.range(0, len(tasks), 1, len(tasks))
-    return files.mapInArrow(_reader(dataset, bucket, tasks, broken or {}), _schema(dataset))
+    return files.mapInArrow(_reader(dataset, bucket, tasks), _schema(dataset))
 
 
-def _dealt(deliveries: Mapping[int, Delivery], most: int) -> list[list[tuple[int, Delivery]]]:
-    """The deliveries of each task with their numbers, the large files dealt out first."""
-    largest_first = sorted(deliveries.items(), key=lambda entry: -entry[1].size)
-    tasks = max(1, min(most, len(deliveries)))
+@dataclass(frozen=True)
+class Reading:
+    """What is read in one go.
+
+    Args:
+        number: stands for the delivery.
+        section: of it; None for the whole.
+        broken: why it cannot be read, if that is known already.
+    """
+
+    number: int
+    delivery: Delivery
+    section: Section | None
+    broken: str | None
+
+    @property
+    def size(self) -> int:
+        """In bytes."""
+        return self.section.stop - self.section.start if self.section else self.delivery.size
+
+
+def _dealt(readings: Sequence[Reading], most: int) -> list[list[Reading]]:
+    """What each task reads, the large ones dealt out first."""
+    largest_first = sorted(readings, key=lambda reading: -reading.size)
+    tasks = max(1, min(most, len(readings)))
     return [largest_first[task::tasks] for task in range(tasks)]
 
 
@@ -65,32 +99,30 @@ def text_name(column: Column) -> str:
 
 
 def _reader(
-    dataset: Dataset, bucket: str, tasks: list[list[tuple[int, Delivery]]], broken: Mapping[int, str]
+    dataset: Dataset, bucket: str, tasks: list[list[Reading]]
 ) -> Callable[[Iterator[pa.RecordBatch]], Iterator[pa.RecordBatch]]:
     def read(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         without_pandas.refuse()
         for batch in batches:
             for task in batch["id"].to_pylist():
-                for number, delivery in tasks[task]:
-                    yield from _read_one(dataset, bucket, number, delivery, broken.get(number))
+                for reading in tasks[task]:
+                    yield from _read_one(dataset, bucket, reading)
 
     return read
 
 
-def _read_one(
-    dataset: Dataset, bucket: str, number: int, delivery: Delivery, broken: str | None
-) -> Iterator[pa.RecordBatch]:
-    rows = Rows(lambda: open_delivery(bucket, delivery), dataset)
-    problem = broken or _unknown_format(dataset, delivery)
+def _read_one(dataset: Dataset, bucket: str, reading: Reading) -> Iterator[pa.RecordBatch]:
+    rows = Rows(partial(open_delivery, bucket, reading.delivery), dataset, reading.section)
+    problem = reading.broken or _unknown_format(dataset, reading.delivery)
     if problem is None:
         try:
             for batch in rows:
-                yield _with_delivery(dataset, batch, number)
+                yield _with_delivery(dataset, batch, reading.number)
         except BrokenFile as error:
             problem = str(error)
         except Missing:
             problem = MISSING_FILE
-    yield _closing_row(dataset, number, rows, problem)
+    yield _closing_row(dataset, reading.number, rows, problem)
 
 
 def _unknown_format(dataset: Dataset, delivery: Delivery) -> str | None:

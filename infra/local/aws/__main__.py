@@ -8,7 +8,18 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from infra.local.aws import athena, buckets, crawler, glue_jobs, glue_stops, hooks, lambdas, persistence, step_functions
+from infra.local.aws import (
+    athena,
+    buckets,
+    crawler,
+    glue_jobs,
+    glue_stops,
+    hooks,
+    lambdas,
+    persistence,
+    ranges,
+    step_functions,
+)
 from infra.local.home import Addresses, Home
 from ledgerlake.errors import LedgerlakeError
 
@@ -16,7 +27,7 @@ from ledgerlake.errors import LedgerlakeError
 def main() -> None:
     home = Home(Path(sys.argv.pop(1)), Addresses.current())  # MiniStack reads the other arguments
     hooks.check()
-    for executor in (glue_jobs, glue_stops, crawler, athena, lambdas, step_functions, buckets, persistence):
+    for executor in (glue_jobs, glue_stops, crawler, athena, lambdas, step_functions, buckets, ranges, persistence):
         executor.install(home)
     import ministack.app
 

@@ -54,6 +54,7 @@ UPDATE_BUCKET = Hook(
     "cloudformation.provisioners", "_s3_update", ("physical_id", "old_props", "new_props", "stack_name")
 )
 BUCKET_CONFLICT = Hook("cloudformation.provisioners", "s3_bucket_name_conflict", ("name",))
+GET_OBJECT = Hook("s3", "_get_object", ("bucket_name", "key", "headers", "query_params"))
 INVOKE_RESOURCE = Hook("stepfunctions", "_invoke_resource", ("resource", "input_data"))
 EXECUTE_TASK = Hook("stepfunctions", "_execute_task", ("state_def", "raw_input", "execution", "ctx"))
 RUN_BRANCHES = Hook("stepfunctions", "_run_parallel_branches", ("state_def", "raw_input", "execution", "ctx"))
@@ -76,6 +77,7 @@ HOOKS = (
     CREATE_BUCKET,
     UPDATE_BUCKET,
     BUCKET_CONFLICT,
+    GET_OBJECT,
     INVOKE_RESOURCE,
     EXECUTE_TASK,
     RUN_BRANCHES,
@@ -98,7 +100,7 @@ USED = {
     "athena": ("_executions",),
     "cloudformation.provisioners": ("_GLUE_JOB_DEFAULTS", "_RESOURCE_HANDLERS"),
     "lambda_svc": ("_esms",),
-    "s3": ("_buckets",),
+    "s3": ("_buckets", "_parse_range"),
     "stepfunctions": (
         "_ExecutionError",
         "_add_event",
