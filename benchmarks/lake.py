@@ -52,6 +52,10 @@ class Lake:
         assert planned is not None, "nothing waits"
         return planned
 
+    def planned(self) -> str:
+        """Such a batch, as `benchmarks.ours` takes it."""
+        return f"{self.bucket}/{self.plan().batch_id}"
+
     def plan_only(self, name: str) -> Batch:
         """A batch of its own of the one file of order items with that name."""
         waiting = deliveries.waiting(self.s3, self.bucket).deliveries

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import statistics
 import tempfile
 import time
@@ -11,6 +12,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import psutil
+
+from benchmarks.laps import LAP
 
 _LOOK_EVERY = 0.1
 
@@ -28,12 +31,14 @@ class Measured:
         cpu: seconds of all its processes together, as seen until a tenth of a second before each ended.
         memory: bytes resident in all of them at the worst moment; pages that they share count for each.
         answer: the JSON of its last line.
+        laps: the parts of its work, of a process that says where each ends (`benchmarks.laps`).
     """
 
     wall: float
     cpu: float
     memory: int
     answer: dict[str, Any] = field(default_factory=dict)
+    laps: tuple[Measured, ...] = ()
 
 
 def measure(argv: Sequence[str], environment: Mapping[str, str]) -> Measured:
@@ -42,6 +47,7 @@ def measure(argv: Sequence[str], environment: Mapping[str, str]) -> Measured:
     Raises:
         Failed: it ended with an error, or its last line is no JSON.
     """
+    laps: list[Measured] = []
     with tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as err:
         began = time.monotonic()
         process = psutil.Popen(argv, env=dict(environment), stdout=out, stderr=err, text=True)
@@ -50,12 +56,17 @@ def measure(argv: Sequence[str], environment: Mapping[str, str]) -> Measured:
         try:
             while process.poll() is None:
                 memory = max(memory, _look(process, cpu))
+                if os.pread(out.fileno(), 1 << 16, 0).count(LAP.encode()) > len(laps):  # its own place in the file stays
+                    before = [sum(getattr(lap, name) for lap in laps) for name in ("wall", "cpu")]
+                    now = [time.monotonic() - began, sum(cpu.values())]
+                    laps.append(Measured(now[0] - before[0], now[1] - before[1], memory))
                 time.sleep(_LOOK_EVERY)
         except BaseException:
             process.kill()
             raise
         wall = time.monotonic() - began
-        return Measured(wall, sum(cpu.values()), memory, _answer(argv, process.returncode, _text(out), _text(err)))
+        answer = _answer(argv, process.returncode, _text(out), _text(err))
+        return Measured(wall, sum(cpu.values()), memory, answer, tuple(laps))
 
 
 def _look(process: psutil.Process, cpu: dict[int, float]) -> int:

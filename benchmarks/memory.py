@@ -39,7 +39,7 @@ def _run(lab: Lab, base: Lake, dataset: str, file: Path) -> list[str]:
     lake.copy_tables(base, "products", "orders")
     lake.deliver(dataset, [file])
     lab.say(f"{file.name}, {file.stat().st_size >> 20:,} MB …")
-    measured = lab.spark("ours", lake.bucket, lake.plan().batch_id, dataset, memory="2g")
+    measured = lab.spark("ours", lake.planned(), dataset, memory="2g")
     counts = measured.answer["counts"][dataset]
     assert counts["rows_read"] == sum(
         counts[name] for name in ("inserted", "superseded", "rejected", "parked", "updated")

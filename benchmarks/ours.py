@@ -1,6 +1,6 @@
 """Runs the jobs of planned batches in one Spark session, and says where the seconds went.
 
-python -m benchmarks.ours BUCKET BATCH_ID[,BATCH_ID…] DATASET…
+python -m benchmarks.ours BUCKET/BATCH_ID[,BUCKET/BATCH_ID…] DATASET…
 """
 
 from __future__ import annotations
@@ -12,6 +12,8 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from typing import Any
+
+from benchmarks.laps import end_lap
 
 seconds: dict[str, float] = defaultdict(float)
 
@@ -37,7 +39,7 @@ def timed(owner: Any, function: str, name: str) -> None:
     setattr(owner, function, call)
 
 
-def main(bucket: str, batch_ids: str, *names: str) -> dict[str, Any]:
+def main(batches: str, *names: str) -> dict[str, Any]:
     """Returns, of each batch, the ledger's counts, the seconds by phase and the tables' versions afterwards."""
     with phase("session"):
         from ledgerlake import places
@@ -53,7 +55,8 @@ def main(bucket: str, batch_ids: str, *names: str) -> dict[str, Any]:
     timed(publishing, "_parking", "parking")
     timed(publishing, "_ledger", "ledger")
     runs = []
-    for batch_id in batch_ids.split(","):
+    for each in batches.split(","):
+        bucket, _, batch_id = each.partition("/")
         counts = {}
         with phase("job"):
             for name in names:
@@ -64,6 +67,7 @@ def main(bucket: str, batch_ids: str, *names: str) -> dict[str, Any]:
         }
         runs.append({"counts": counts, "seconds": dict(seconds), "versions": versions})
         seconds.clear()
+        end_lap()
     spark.stop()
     return {**runs[0], "runs": runs}
 

@@ -48,7 +48,7 @@ def _steps(lab: Lab, files: int) -> dict[str, tuple[float, int]]:
     batch_id = planned.answer["batch_id"]
     found = {"plan": (planned.answer["seconds"]["plan"], planned.memory), "job": (0.0, 0)}
     if not lab.smoke:
-        job = lab.spark("ours", lake.bucket, batch_id, "order_items")
+        job = lab.spark("ours", f"{lake.bucket}/{batch_id}", "order_items")
         found["job"] = (job.answer["seconds"]["job"], job.memory)
         assert job.answer["counts"]["order_items"]["rows_read"] == len(lines[: files * ROWS])
     archived = lab.python("steps", lake.bucket, "archive", batch_id)

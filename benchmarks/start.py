@@ -22,12 +22,12 @@ def run(lab: Lab) -> list[Result]:
 def _rows(lab: Lab, size: int) -> list[list[str]]:
     sample = samples.made(lab, items=2 * size, days=2)
     lake = parents(lab, sample, name=f"start-{size}")
-    batch_ids = []
+    batches = []
     for file in sample.items:
         lake.deliver("order_items", [file])
-        batch_ids.append(lake.plan_only(file.name).batch_id)
+        batches.append(f"{lake.bucket}/{lake.plan_only(file.name).batch_id}")
     lab.say(f"{size:,} rows, cold and warm …")
-    measured = lab.spark("ours", lake.bucket, ",".join(batch_ids), "order_items", job_like_local=True)
+    measured = lab.spark("ours", ",".join(batches), "order_items", job_like_local=True)
     return [_row(f"{size:,}, {name}", measured, number) for number, name in enumerate(("cold", "warm"))]
 
 

@@ -1,6 +1,6 @@
 """Order items with DuckDB and delta-rs: the least that the same checks can cost on this machine.
 
-    python -m benchmarks.baselines.duckdb_floor BUCKET FOLDER
+    python -m benchmarks.baselines.duckdb_floor FOLDER BUCKET…
 
 The rules are written out by hand. There is no ledger, no retry, no parking, no second delivery of a key from an
 earlier batch; a rejected row has its reasons, and its number among the rows of the right width of its file.
@@ -17,6 +17,8 @@ from typing import Any
 import boto3
 import duckdb
 from deltalake import DeltaTable, write_deltalake
+
+from benchmarks.laps import end_lap
 
 _OPTIONS = {"AWS_ALLOW_HTTP": "true", "AWS_S3_ALLOW_UNSAFE_RENAME": "true"}
 _READ = """
@@ -64,7 +66,18 @@ _COLUMNS = (
 )
 
 
-def main(bucket: str, folder: str) -> dict[str, Any]:
+def main(folder: str, *buckets: str) -> dict[str, Any]:
+    """Load one bucket after the other in one process."""
+    done = {}
+    for bucket in buckets:
+        own = Path(folder, bucket)
+        own.mkdir()
+        done[bucket] = load(bucket, str(own))
+        end_lap()
+    return done
+
+
+def load(bucket: str, folder: str) -> dict[str, Any]:
     """Returns rows read, rejected and accepted, and the seconds of each step."""
     seconds, clock = {}, time.monotonic()
 

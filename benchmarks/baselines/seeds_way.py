@@ -2,7 +2,7 @@
 
 What a rule refuses is counted and, if there is any, written to `rejected/`, with the rule as its only reason.
 
-    python -m benchmarks.baselines.seeds_way BUCKET
+    python -m benchmarks.baselines.seeds_way BUCKET…
 
 It knows neither row numbers nor all reasons of a row; of a key's versions it keeps any one.
 """
@@ -15,6 +15,8 @@ from typing import Any
 
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
+
+from benchmarks.laps import end_lap
 
 SCHEMA = (
     "id bigint, order_id bigint, user_id bigint, days_since_prior_order int, product_id bigint, "
@@ -29,9 +31,19 @@ RULES = {
 }
 
 
-def main(bucket: str) -> dict[str, Any]:
-    """Returns the rows read and rejected, by rule."""
+def main(*buckets: str) -> dict[str, Any]:
+    """Load one bucket after the other in one session."""
     spark = SparkSession.builder.appName("seeds_way").getOrCreate()
+    counts = {}
+    for bucket in buckets:
+        counts[bucket] = load(spark, bucket)
+        end_lap()
+    spark.stop()
+    return {"counts": counts}
+
+
+def load(spark: SparkSession, bucket: str) -> dict[str, int]:
+    """Returns the rows read and rejected, by rule."""
     rows = spark.read.csv(f"s3://{bucket}/raw/order_items/", header=True, schema=SCHEMA, mode="PERMISSIVE")
     counts = {"read": rows.count()}
     for name, rule in RULES.items():
@@ -42,8 +54,7 @@ def main(bucket: str) -> dict[str, Any]:
         counts[parent] = refuse(rows.join(keys, key, "left_anti"), parent, bucket)
         rows = rows.join(keys, key, "left_semi")
     merge(spark, rows, f"s3://{bucket}/seeds/order_items")
-    spark.stop()
-    return {"counts": counts, "seconds": {}}
+    return counts
 
 
 def refuse(rows: DataFrame, reason: str, bucket: str) -> int:
