@@ -78,9 +78,15 @@ class LakeTable:
         builder = DeltaTable.createIfNotExists(self.spark).location(self.path).comment(self.dataset.doc)
         for name, kind in delta_columns(self.dataset):
             builder = builder.addColumn(name, kind, comment=docs.get(name, ""))
-        for name, value in _PROPERTIES.items():
+        for name, value in (_PROPERTIES | self._statistics()).items():
             builder = builder.property(name, value)
         builder.partitionedBy(*self.dataset.partition_by).execute()
+
+    def _statistics(self) -> dict[str, str]:
+        """Statistics for the columns by which files are left out; those of all columns cost a tenth of a load."""
+        times = [column.name for column in self.dataset.columns if column.type in ("date", "timestamp")]
+        wanted = [name for name in dict.fromkeys([*self.dataset.key, *times]) if name not in self.dataset.partition_by]
+        return {"delta.dataSkippingStatsColumns": ",".join([*wanted, "_landed_at"])}
 
     def read(self) -> DataFrame:
         return self.spark.read.format("delta").load(self.path)
