@@ -54,7 +54,7 @@ def demo(
     lake_commands.up(ctx)
     lake = connection.of(ctx)
     _deliver(lake, lake.home or Home.current())
-    wait(lake, timeout=timeout, console=stderr)
+    wait(lake, timeout=timeout, console=stderr, by_date=False)  # but for the first daily sweep, which has no work
     show_ledger(read_ledger(lake), Format.TABLE)
     show(top_reasons(lake, limit=8), Format.TABLE, title="Why rows were rejected")
     show_rejects(sample_rejects(lake, None, 2), Format.TABLE)

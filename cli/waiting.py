@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -20,7 +21,7 @@ from cli.look import Look, Verdict, describe, failed_execution, failed_run, firs
 from ledgerlake import batch, lease, places, quarantine
 from ledgerlake.deliveries import waiting
 
-_POLL_SECONDS = 2
+_POLL_SECONDS = 1
 _BY_DATE_RUNS = 20
 _UNKNOWN = 404
 _LOOK = "ledgerlake run --wait"
@@ -89,8 +90,11 @@ def airflow_of(lake: Connection, console: Console | None = None) -> Airflow | No
     return airflow
 
 
-def wait(lake: Connection, *, timeout: float, console: Console) -> None:
+def wait(lake: Connection, *, timeout: float, console: Console, by_date: bool = True) -> None:
     """Return when nothing waits and nothing is at work.
+
+    Args:
+        by_date: wait for the runs by date too, which may have to wait for their turn and then find nothing.
 
     Raises:
         Failed: a run failed meanwhile, or a batch was quarantined; says where, why and how to go on.
@@ -103,6 +107,7 @@ def wait(lake: Connection, *, timeout: float, console: Console) -> None:
     with Display(console) as display:
         while True:
             look = look_at(lake, airflow)
+            look = look if by_date else replace(look, by_date=())
             display.show(describe(look))
             verdict = judge(look, since)
             if verdict is not Verdict.BUSY:

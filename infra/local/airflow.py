@@ -35,6 +35,21 @@ def begin_migration(home: Home) -> None:
         processes.start(home, _MIGRATION, ["bash", "-c", script], environment(home, postgres.url(home)))
 
 
+def wait_for_migration(home: Home) -> None:
+    """Return when it is done.
+
+    Raises:
+        NotReady: it failed, or takes too long.
+    """
+    processes.wait_until(home, _MIGRATION, lambda: _migrated(home).exists(), seconds=_PATIENCE)
+
+
+def note_migration(home: Home) -> None:
+    """Say of a database that came from elsewhere that it is migrated."""
+    _migrated(home).parent.mkdir(parents=True, exist_ok=True)
+    _migrated(home).touch()
+
+
 def command(home: Home, arguments: Sequence[str]) -> int:
     """Run Airflow's own command for this lake, on this terminal; returns its exit code."""
     if not _migrated(home).exists():
@@ -45,7 +60,7 @@ def command(home: Home, arguments: Sequence[str]) -> int:
 
 def start(home: Home) -> None:
     """Start the components that do not run, and those whose code or settings have changed; returns at once."""
-    processes.wait_until(home, _MIGRATION, lambda: _migrated(home).exists(), seconds=_PATIENCE)
+    wait_for_migration(home)
     environ = environment(home, postgres.url(home))
     fingerprint = _fingerprint(environ)
     stale = [name for name in COMPONENTS if not processes.current(home, name, fingerprint)]
@@ -115,8 +130,12 @@ def _unhealthy(home: Home) -> list[str]:
 
 
 def _migrated(home: Home) -> Path:
-    digest = hashlib.sha256((ROOT / "requirements" / "airflow.txt").read_bytes()).hexdigest()[:12]
-    return home.folder / "airflow" / f"migrated-{digest}"
+    return home.folder / "airflow" / f"migrated-{requirements_digest()}"
+
+
+def requirements_digest() -> str:
+    """Of what decides how Airflow's database looks."""
+    return hashlib.sha256((ROOT / "requirements" / "airflow.txt").read_bytes()).hexdigest()[:12]
 
 
 def _fingerprint(environ: dict[str, str]) -> str:

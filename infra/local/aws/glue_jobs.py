@@ -37,6 +37,8 @@ def install(home: Home) -> None:
         answer = create(data)
         if answer[0] == 200:
             glue._jobs[data["Name"]]["ExecutionProperty"] = data.get("ExecutionProperty") or {"MaxConcurrentRuns": 1}
+            ahead = (home, data.get("DefaultArguments") or {})
+            threading.Thread(target=GlueProcess.prepare, args=ahead, daemon=True).start()
         return answer
 
     def update_job(data: dict[str, Any]) -> Any:

@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -54,8 +54,7 @@ class GlueProcess:
         folder.mkdir(parents=True)
         s3 = boto3.client("s3", **client_arguments(home))
         local = _download(s3, script, folder)
-        wheels = arguments.get("--additional-python-modules", "").split(",")
-        libraries = [_download(s3, uri.strip(), folder) for uri in wheels if uri]
+        libraries = [_download(s3, uri, folder) for uri in _wheels(arguments)]
         environ = _environment(home) | {"PYTHONPATH": os.pathsep.join(map(str, libraries))}
         argv = [str(PYTHON), str(local), *_argv(arguments)]
         log = RunLog(home.logs / "glue" / job / f"{run_id}.log", run_id, client_arguments(home))
@@ -71,6 +70,13 @@ class GlueProcess:
         except BaseException:
             spark_gateway.give_back(gateway, succeeded=False)
             raise
+
+    @staticmethod
+    def prepare(home: Home, arguments: Mapping[str, str]) -> None:
+        """Start Spark's JVM ahead for a job with these default arguments, if it is one of Spark's."""
+        if PYTHON.exists() and arguments.get("--datalake-formats"):
+            key = (arguments.get("--conf", ""), len(_wheels(arguments)))
+            spark_gateway.start_ahead(home, PYTHON, _environment(home), key)
 
     @classmethod
     def _run(
@@ -147,6 +153,11 @@ def _download(s3: Any, uri: str, folder: Path) -> Path:
 
 def _argv(arguments: dict[str, str]) -> list[str]:
     return [str(part) for name, value in arguments.items() for part in ((name, value) if value else (name,))]
+
+
+def _wheels(arguments: Mapping[str, str]) -> list[str]:
+    """s3:// URIs."""
+    return [uri.strip() for uri in arguments.get("--additional-python-modules", "").split(",") if uri]
 
 
 def _environment(home: Home) -> dict[str, str]:

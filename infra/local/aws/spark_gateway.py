@@ -7,6 +7,7 @@ On a small machine runs take turns: two JVMs that start side by side on two core
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import queue
@@ -153,6 +154,15 @@ def take(home: Home, python: Path, environ: Mapping[str, str], key: tuple[str, i
     except BaseException:
         _free()
         raise
+
+
+def start_ahead(home: Home, python: Path, environ: Mapping[str, str], key: tuple[str, int]) -> None:
+    """Have a JVM ready before the first run asks for one. That it does not start is for the run to tell."""
+    with _changed:
+        if _busy or _idle:
+            return
+    with contextlib.suppress(RuntimeError, OSError):
+        give_back(take(home, python, environ, key), succeeded=True)
 
 
 def _free() -> None:

@@ -1,0 +1,70 @@
+"""Airflow's database as it is after its migration: made once at set-up, so that a new lake need not migrate its own.
+
+Only speed depends on it: without one, a lake makes its database itself. Run as `python -m infra.local.migrated_database`.
+"""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from infra.local import airflow, postgres, processes
+from infra.local.home import ROOT, Home
+from ledgerlake.errors import LedgerlakeError
+
+_OF_THE_SERVER = ("postmaster.pid", "postmaster.opts", "log", ".handle_pids.json")
+
+
+def kept() -> Path:
+    """Where it is; the name tells which requirements of Airflow it was made with."""
+    return ROOT / ".venv-airflow" / f"database-{airflow.requirements_digest()}"
+
+
+def record() -> None:
+    """Migrate the database of a lake of its own, and keep it.
+
+    Raises:
+        LedgerlakeError, subprocess.SubprocessError: it could not be made.
+    """
+    with tempfile.TemporaryDirectory(prefix="ledgerlake-") as scratch:
+        home = Home(Path(scratch, "home"))
+        try:
+            postgres.start(home)
+            airflow.begin_migration(home)
+            airflow.wait_for_migration(home)
+            postgres.stop(home)
+            for name in _OF_THE_SERVER:
+                postgres.folder(home).joinpath(name).unlink(missing_ok=True)
+            shutil.rmtree(kept(), ignore_errors=True)
+            _copy(postgres.folder(home), kept())
+        finally:
+            postgres.stop(home)
+            processes.end(processes.left_behind(home), patience=1)
+
+
+def lay(home: Home) -> None:
+    """Give a lake that has no database yet a copy of it."""
+    folder = postgres.folder(home)
+    if folder.exists() or not kept().exists():
+        return
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    _copy(kept(), folder)
+    airflow.note_migration(home)
+
+
+def _copy(source: Path, target: Path) -> None:
+    """With its owners, as Postgres wants them; never there in part."""
+    unfinished = target.with_name(f"{target.name}.unfinished")
+    shutil.rmtree(unfinished, ignore_errors=True)
+    subprocess.run(["cp", "-a", str(source), str(unfinished)], check=True, capture_output=True)
+    unfinished.rename(target)
+
+
+if __name__ == "__main__":
+    try:
+        record()
+    except (LedgerlakeError, subprocess.SubprocessError) as error:
+        sys.exit(f"{type(error).__name__}: {error}")
