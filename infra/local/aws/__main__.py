@@ -19,6 +19,7 @@ from infra.local.aws import (
     persistence,
     ranges,
     step_functions,
+    warm_up,
 )
 from infra.local.home import Addresses, Home
 from ledgerlake.errors import LedgerlakeError
@@ -27,7 +28,7 @@ from ledgerlake.errors import LedgerlakeError
 def main() -> None:
     home = Home(Path(sys.argv.pop(1)), Addresses.current())  # MiniStack reads the other arguments
     hooks.check()
-    for executor in (glue_jobs, glue_stops, crawler, athena, lambdas, step_functions, buckets, ranges, persistence):
+    for executor in (glue_jobs, glue_stops, crawler, athena, lambdas, step_functions, buckets, ranges, warm_up, persistence):
         executor.install(home)
     import ministack.app
 

@@ -55,7 +55,7 @@ class GlueProcess:
         s3 = boto3.client("s3", **client_arguments(home))
         local = _download(s3, script, folder)
         libraries = [_download(s3, uri, folder) for uri in _wheels(arguments)]
-        environ = _environment(home) | {"PYTHONPATH": os.pathsep.join(map(str, libraries))}
+        environ = environment(home) | {"PYTHONPATH": os.pathsep.join(map(str, libraries))}
         argv = [str(PYTHON), str(local), *_argv(arguments)]
         log = RunLog(home.logs / "glue" / job / f"{run_id}.log", run_id, client_arguments(home))
         conf = arguments.get("--conf", "")
@@ -76,7 +76,7 @@ class GlueProcess:
         """Start Spark's JVM ahead for a job with these default arguments, if it is one of Spark's."""
         if PYTHON.exists() and arguments.get("--datalake-formats"):
             key = (arguments.get("--conf", ""), len(_wheels(arguments)))
-            spark_gateway.start_ahead(home, PYTHON, _environment(home), key)
+            spark_gateway.start_ahead(home, PYTHON, environment(home), key)
 
     @classmethod
     def _run(
@@ -160,7 +160,8 @@ def _wheels(arguments: Mapping[str, str]) -> list[str]:
     return [uri.strip() for uri in arguments.get("--additional-python-modules", "").split(",") if uri]
 
 
-def _environment(home: Home) -> dict[str, str]:
+def environment(home: Home) -> dict[str, str]:
+    """Of a process that runs Spark."""
     environ = home.process_environment(os.environ)
     environ |= {
         "PYTHONUNBUFFERED": "1",

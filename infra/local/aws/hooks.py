@@ -55,6 +55,21 @@ UPDATE_BUCKET = Hook(
 )
 BUCKET_CONFLICT = Hook("cloudformation.provisioners", "s3_bucket_name_conflict", ("name",))
 GET_OBJECT = Hook("s3", "_get_object", ("bucket_name", "key", "headers", "query_params"))
+FIRE_EVENT = Hook(
+    "s3",
+    "_fire_s3_event_async",
+    (
+        "bucket_name",
+        "key",
+        "event_name",
+        "size",
+        "etag",
+        "deletion_type",
+        "version_id",
+        "object_extra",
+        "record_extra",
+    ),
+)
 INVOKE_RESOURCE = Hook("stepfunctions", "_invoke_resource", ("resource", "input_data"))
 EXECUTE_TASK = Hook("stepfunctions", "_execute_task", ("state_def", "raw_input", "execution", "ctx"))
 RUN_BRANCHES = Hook("stepfunctions", "_run_parallel_branches", ("state_def", "raw_input", "execution", "ctx"))
@@ -78,6 +93,7 @@ HOOKS = (
     UPDATE_BUCKET,
     BUCKET_CONFLICT,
     GET_OBJECT,
+    FIRE_EVENT,
     INVOKE_RESOURCE,
     EXECUTE_TASK,
     RUN_BRANCHES,

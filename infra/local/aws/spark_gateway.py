@@ -48,7 +48,7 @@ class Gateway:
     def __init__(self, home: Home, python: Path, environ: Mapping[str, str], key: tuple[str, int]) -> None:
         self.folder = home.folder / "glue" / f"jvm-{uuid.uuid4().hex[:12]}"
         self.folder.mkdir(parents=True)
-        self.key, self.runs = key, 0
+        self.key, self.runs, self.is_new = key, 0, True
         self.libraries = [self.folder / f"library-{number}.whl" for number in range(key[1])]
         properties = spark_properties.write(self.folder / "spark.properties", home.endpoint_url, key[0])
         self.process = subprocess.Popen(
@@ -81,7 +81,7 @@ class Gateway:
         Returns:
             What the JVM writes to `output` and `error` until `detach`.
         """
-        self.runs += 1
+        self.runs, self.is_new = self.runs + 1, False
         for ours, library in zip(self.libraries, libraries, strict=True):
             shutil.copyfile(library, ours)
         self._said = {"output": queue.Queue(), "error": queue.Queue()}
@@ -163,6 +163,20 @@ def start_ahead(home: Home, python: Path, environ: Mapping[str, str], key: tuple
             return
     with contextlib.suppress(RuntimeError, OSError):
         give_back(take(home, python, environ, key), succeeded=True)
+
+
+def take_new() -> Gateway | None:
+    """An idle JVM in which nothing has run yet, for once; None when there is none, or all are at work."""
+    global _busy  # as in `take`
+    with _changed:
+        found = next((each for each in _idle if each.is_new and each.is_alive()), None)
+        if found is None or _busy >= MOST:
+            return None
+        _idle.remove(found)
+        _busy += 1
+    found.stop_timer()
+    found.is_new = False
+    return found
 
 
 def _free() -> None:
