@@ -56,7 +56,9 @@ def measure(argv: Sequence[str], environment: Mapping[str, str]) -> Measured:
         try:
             while process.poll() is None:
                 memory = max(memory, _look(process, cpu))
-                if os.pread(out.fileno(), 1 << 16, 0).count(LAP.encode()) > len(laps):  # its own place in the file stays
+                if os.pread(out.fileno(), 1 << 16, 0).count(LAP.encode()) > len(
+                    laps
+                ):  # its own place in the file stays
                     before = [sum(getattr(lap, name) for lap in laps) for name in ("wall", "cpu")]
                     now = [time.monotonic() - began, sum(cpu.values())]
                     laps.append(Measured(now[0] - before[0], now[1] - before[1], memory))

@@ -27,7 +27,7 @@ ROWS_PER_SECOND, ON_CORES = 64_000, 2
 BYTES_PER_ROW = 69
 """Of CSV: 5 million rows were 344 MB."""
 FILE_BYTES_PER_SECOND = 80 * MB
-"""Of one file, which one task reads: Arrow's reader inside of Spark, measured alone."""
+"""Of the text of one file that is read by one task: Arrow's reader inside of Spark, measured alone."""
 START_SECONDS = 30
 """Of a cold Spark, before and after the rows: what the same two runs leave for no rows at all."""
 TABLE_BYTES_PER_SECOND = 60 * MB
@@ -72,7 +72,7 @@ class Load:
 
     @property
     def one_file_seconds(self) -> float:
-        """When all order items of a batch come as one file."""
+        """When all order items of a batch come as one zipped file, which one task reads."""
         return self.batch_bytes * ITEMS_SHARE / FILE_BYTES_PER_SECOND
 
     def table_bytes(self, days: float | None = None) -> float:
@@ -143,7 +143,7 @@ _FIGURES: tuple[tuple[str, Callable[[Load], str]], ...] = (
     ("rows a batch", lambda load: f"{load.rows:,.0f}"),
     ("CSV a batch", lambda load: _size(load.batch_bytes)),
     (f"files a batch, of {FILE_BYTES // MB} MB", lambda load: f"{load.files:,}"),
-    ("order items as one file: its task takes", lambda load: _time(load.one_file_seconds)),
+    ("order items as one .gz: its task takes", lambda load: _time(load.one_file_seconds)),
     ("age of the lake, days", lambda load: f"{load.days:,}"),
     ("table order_items", lambda load: _size(load.table_bytes())),
     (f"its job with {WORKERS} workers, as deployed", lambda load: _time(load.seconds(WORKERS))),

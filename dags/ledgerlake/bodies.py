@@ -62,9 +62,7 @@ class Body(io.RawIOBase):
         StorageFailed: S3 refused it, or its body broke off again and again.
     """
 
-    def __init__(
-        self, s3: Any, bucket: str, *requests: dict[str, str], start: int = 0, end: int | None = None
-    ) -> None:
+    def __init__(self, s3: Any, bucket: str, *requests: dict[str, str], start: int = 0, end: int | None = None) -> None:
         self._s3, self._bucket, self._requests = s3, bucket, requests
         self._position, self._end = start, end
         self._size: int | None = None

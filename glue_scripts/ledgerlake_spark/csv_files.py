@@ -74,9 +74,7 @@ class Rows:
         ConservationError: the section has another number of rows than was counted before.
     """
 
-    def __init__(
-        self, open_stream: Callable[..., BinaryIO], dataset: Dataset, section: Section | None = None
-    ) -> None:
+    def __init__(self, open_stream: Callable[..., BinaryIO], dataset: Dataset, section: Section | None = None) -> None:
         self.open_stream, self.dataset, self.section = open_stream, dataset, section
         self._first = section.first if section else 0
         self._last = self._first  # the number of the row that was passed on last

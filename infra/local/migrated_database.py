@@ -1,10 +1,12 @@
 """Airflow's database as it is after its migration: made once at set-up, so that a new lake need not migrate its own.
 
-Only speed depends on it: without one, a lake makes its database itself. Run as `python -m infra.local.migrated_database`.
+Only speed depends on it: without one, a lake makes its database itself. Run as
+`python -m infra.local.migrated_database`.
 """
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import sys
@@ -59,7 +61,10 @@ def _copy(source: Path, target: Path) -> None:
     """With its owners, as Postgres wants them; never there in part."""
     unfinished = target.with_name(f"{target.name}.unfinished")
     shutil.rmtree(unfinished, ignore_errors=True)
-    subprocess.run(["cp", "-a", str(source), str(unfinished)], check=True, capture_output=True)
+    shutil.copytree(source, unfinished, symlinks=True)
+    for made in (unfinished, *unfinished.rglob("*")):
+        was = (source / made.relative_to(unfinished)).lstat()
+        os.chown(made, was.st_uid, was.st_gid, follow_symlinks=False)
     unfinished.rename(target)
 
 

@@ -60,7 +60,9 @@ def test_the_sections_together_are_the_rows_of_the_whole(lines, breaks, ends_wit
     assert size > 1 or len(found) == len(whole)
 
 
-@pytest.mark.parametrize("odd", [b'"q",1', b"x\ry,2", b"\xff,3", b"x" * 100 + b",4"], ids=["quote", "CR", "latin", "long"])
+@pytest.mark.parametrize(
+    "odd", [b'"q",1', b"x\ry,2", b"\xff,3", b"x" * 100 + b",4"], ids=["quote", "CR", "latin", "long"]
+)
 @pytest.mark.parametrize("place", [0, 5, 20, 39])
 def test_a_file_of_which_a_section_cannot_be_understood_alone_is_left_whole(monkeypatch, odd, place):
     lines = [b"x,1"] * 40

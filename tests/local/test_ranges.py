@@ -7,7 +7,7 @@ import pytest
 from infra.local.aws.ranges import get_object
 
 
-def whole(bucket, key, headers, query):  # noqa: ARG001
+def whole(bucket, key, headers, query):
     return 200, {"ETag": "e", "x-amz-checksum-crc32": "c", "Content-Length": "10"}, b"0123456789"
 
 

@@ -28,7 +28,18 @@ from ledgerlake.errors import LedgerlakeError
 def main() -> None:
     home = Home(Path(sys.argv.pop(1)), Addresses.current())  # MiniStack reads the other arguments
     hooks.check()
-    for executor in (glue_jobs, glue_stops, crawler, athena, lambdas, step_functions, buckets, ranges, warm_up, persistence):
+    for executor in (
+        glue_jobs,
+        glue_stops,
+        crawler,
+        athena,
+        lambdas,
+        step_functions,
+        buckets,
+        ranges,
+        warm_up,
+        persistence,
+    ):
         executor.install(home)
     import ministack.app
 
