@@ -11,7 +11,7 @@ from benchmarks.measuring import Measured, spread
 from benchmarks.report import Goal, Result
 
 ITEMS, SMALL = 5_000_000, 20_000
-LAPS = 3
+LAPS = 2
 """So often each way loads the files, in one process: the first time it is cold, then it is warm."""
 _UNDECIDED = "add_to_cart_order"
 """The column in which versions of one key differ: which of them the usual way keeps is chance."""

@@ -12,7 +12,7 @@ from benchmarks.report import Goal, Result
 
 ROWS = 100_000
 SIZES = (1, 10, 100)
-TIMES = 3
+TIMES = 2
 NEXT, LATE, CORRECTED = "2025-05-01", "2025-04-15", "2025-04-20"
 """Days of the sample: after all that the table holds; missing in it; in it, and moved to another day."""
 
