@@ -23,15 +23,16 @@ def run(lab: Lab) -> list[Result]:
     sizes = SIZES[:2] if lab.smoke else SIZES
     days = _days(lab, rows_a_day)
     times: dict[str, dict[str, Spread]] = {name: {} for name in days}
-    for size in sizes:
-        for name, seconds in _loaded(lab, _grown(lab, size, rows_a_day), days).items():
+    tables = {size: _grown(lab, size, rows_a_day) for size in sizes}
+    for size, base in tables.items():
+        for name, seconds in _loaded(lab, base, days).items():
             times[name][f"{size} days"] = seconds
     commits = 20 if lab.smoke else 1000
     base = _grown(lab, sizes[0], rows_a_day, commits)
     times["in order"] |= {f"{commits:,} commits": _loaded(lab, base, {"in order": days["in order"]})["in order"]}
     return [
         _table(times, rows_a_day, sizes, commits),
-        _replay(lab, _grown(lab, sizes[0], rows_a_day), days["in order"]),
+        _replay(lab, tables[sizes[0]], days["in order"]),
     ]
 
 

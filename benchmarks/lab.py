@@ -85,7 +85,9 @@ class Lab:
         """
         properties = spark_properties.local(self.endpoint_url)
         if not (job_like_local or self.smoke):
-            properties["spark.driver.extraJavaOptions"] = spark_properties.LARGE_BATCHES
+            properties["spark.driver.extraJavaOptions"] = (
+                f"{spark_properties.LARGE_BATCHES} {spark_properties.class_archive()}"
+            )
             properties["spark.sql.shuffle.partitions"] = "8"
         properties["spark.driver.memory"] = memory
         properties["spark.local.dir"] = str(self.folder)

@@ -40,12 +40,6 @@ class Lake:
         """The raw keys of what waits."""
         return [each.key for each in deliveries.waiting(self.s3, self.bucket).deliveries]
 
-    def open_batches(self) -> list[str]:
-        return batch.open_batches(self.s3, self.bucket)
-
-    def close(self, batch_id: str) -> None:
-        batch.close(self.s3, self.bucket, batch_id)
-
     def plan(self) -> Batch:
         """A batch of everything that waits."""
         planned = batch.plan(self.s3, self.bucket, Settings(gate="any"), datetime.now(UTC) + timedelta(seconds=5)).batch

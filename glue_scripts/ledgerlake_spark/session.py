@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from math import ceil
 
 from pyspark.sql import SparkSession
 
@@ -11,6 +12,8 @@ from ledgerlake_spark import without_pandas
 
 FEW = 4 << 20
 """Bytes of text. Java code for a plan takes five seconds to generate and compile; from about here on it saves more."""
+SHARE = 128 << 20
+"""Bytes of text whose rows one task sorts."""
 _ZIPPED = 8
 """How many bytes of text are in one of a zipped file, roughly."""
 
@@ -57,12 +60,25 @@ def prepare(spark: SparkSession) -> None:
 
 
 def expect(spark: SparkSession, deliveries: Iterable[Delivery], *, large_tables: bool) -> None:
-    """Let plans for few rows be interpreted instead of compiled.
+    """Let plans for few rows be interpreted instead of compiled, and deal many rows out evenly.
 
     Args:
         large_tables: a MERGE may have many rows of a table to copy.
     """
+    if large_tables:
+        return
     text = sum(each.size * (_ZIPPED if each.key.lower().endswith(".gz") else 1) for each in deliveries)
-    if text < FEW and not large_tables:
-        for name, value in INTERPRETED.items():
-            spark.conf.set(name, value)
+    settings = INTERPRETED if text < FEW else _evenly(text, spark.sparkContext.defaultParallelism)
+    for name, value in settings.items():
+        spark.conf.set(name, value)
+
+
+def _evenly(text: int, cores: int) -> dict[str, str]:
+    """As many partitions of at most `SHARE` bytes for each core; Spark would join some, and leave cores idle."""
+    if text < SHARE * cores:
+        return {}
+    partitions = cores * ceil(text / SHARE / cores)
+    return {
+        "spark.sql.shuffle.partitions": str(partitions),
+        "spark.sql.adaptive.coalescePartitions.enabled": "false",
+    }

@@ -30,6 +30,12 @@ from ledgerlake_spark.parking import parked_arrivals
 from ledgerlake_spark.tables import LakeTable
 from ledgerlake_spark.withdrawal import Withdrawal
 
+_WRITTEN_QUICKLY = {
+    "parquet.enable.dictionary": "false",
+    **{f"parquet.enable.dictionary#{name}": "true" for name in ("_delivery_id", "_source_file", "_landed_at")},
+}
+"""A stage is read twice: to look each value up in a dictionary would take longer than it saves."""
+
 
 @dataclass(frozen=True)
 class Summary:
@@ -131,7 +137,7 @@ class Stage:
         while arrivals.ordered:
             attempt = uuid.uuid4().hex[:8]
             judged = candidates.judged(tables, broken, f"{self._folder}{attempt}-read/")
-            judged.write.partitionBy("_fate").parquet(f"{self._folder}{attempt}/")
+            judged.write.options(**_WRITTEN_QUICKLY).partitionBy("_fate").parquet(f"{self._folder}{attempt}/")
             try:
                 return attempt, account(self.rows(attempt), arrivals)
             except Broken as error:

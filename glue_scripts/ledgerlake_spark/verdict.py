@@ -54,12 +54,13 @@ def judge(
         The columns of `candidates` and the `lineage`, and `_fate`, `_missing` (array of the tables in which a
         parent is missing; NULL when none is) and `_was` (of an updated row, the partition of the table's row).
     """
-    judged = _with_missing(candidates, parents, dataset).withColumn("_version", F.expr(_PACKED))
-    ready = F.expr(f"if({_HAS_A_SAY} and _missing is null, _version, null)")
+    judged = _with_missing(candidates, parents, dataset)
     packed, unpacked = _more(judged, dataset)
-    slim = judged.withColumn("_ready", ready).select(*_groups(dataset), *packed, "_version", "_ready")
+    ready = F.expr(f"if({_HAS_A_SAY} and _missing is null, {_PACKED}, null)").alias("_ready")
+    slim = judged.select(*_groups(dataset), *packed, ready)
     window = Window.partitionBy(*(name for name in slim.columns if name.startswith("_group_")))
-    ranked = slim.withColumn("_winner", F.max("_ready").over(window)).select(*unpacked, "_version", "_winner")
+    version = F.expr(_PACKED).alias("_version")
+    ranked = slim.withColumn("_winner", F.max("_ready").over(window)).select(*unpacked, version, "_winner")
     compared = _beside_table(ranked, table, dataset).select("*", *lineage)
     more = [name for name in compared.columns if name in _LINEAGE and name not in candidates.columns]
     judged = compared.withColumn("_fate", F.expr(_fate(dataset)))
@@ -87,7 +88,7 @@ def _groups(dataset: Dataset) -> list[Column]:
 
 def _more(rows: DataFrame, dataset: Dataset) -> tuple[list[Column | str], list[Column | str]]:
     """What few rows have, as one column `_more` while all rows are sorted; and how to have it back from there."""
-    kept = {*dataset.column_names, *_LINEAGE, *_VERSION, "_version"}
+    kept = {*dataset.column_names, *_LINEAGE, *_VERSION}
     types = {name: kind for name, kind in rows.dtypes if name not in kept}
     flags = [name for name, kind in types.items() if kind == "boolean"]
     none = " and ".join([f"{name} is null" for name in types if name not in flags] + [f"not {name}" for name in flags])
@@ -95,7 +96,7 @@ def _more(rows: DataFrame, dataset: Dataset) -> tuple[list[Column | str], list[C
     back = [
         F.expr(f"coalesce(_more.{name}, false)" if name in flags else f"_more.{name}").alias(name) for name in types
     ]
-    others = [name for name in rows.columns if name in kept and name != "_version"]
+    others = [name for name in rows.columns if name in kept]
     return [*others, packed], [*others, *back]
 
 

@@ -49,7 +49,7 @@ def local(endpoint_url: str) -> dict[str, str]:
         "spark.driver.host": "127.0.0.1",
         "spark.driver.bindAddress": "127.0.0.1",
         "spark.driver.extraClassPath": f"{jars.folder()}/*",
-        "spark.driver.extraJavaOptions": f"{_JAVA_OPTIONS} {_archive()}".strip(),
+        "spark.driver.extraJavaOptions": f"{_JAVA_OPTIONS} {class_archive()}".strip(),
         "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
         "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",
         "spark.delta.logStore.class": "org.apache.spark.sql.delta.storage.S3SingleDriverLogStore",
@@ -68,5 +68,5 @@ def local(endpoint_url: str) -> dict[str, str]:
     }
 
 
-def _archive() -> str:
+def class_archive() -> str:
     return f"-XX:SharedArchiveFile={CLASSES} -Xshare:auto" if CLASSES.exists() else ""

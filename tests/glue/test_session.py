@@ -9,7 +9,7 @@ from spark_lake import COMPILED, set_all
 
 from ledgerlake.deliveries import Delivery
 from ledgerlake_spark import pruning
-from ledgerlake_spark.session import FEW, INTERPRETED, expect
+from ledgerlake_spark.session import FEW, INTERPRETED, SHARE, expect
 
 DELIVERY = Delivery("2025-04-01T00:00:00.000000Z", "raw/orders/a.csv", "1", "orders", FEW - 1, "")
 ZIPPED = replace(DELIVERY, key="raw/orders/a.CSV.gz", size=FEW // 4)
@@ -37,6 +37,19 @@ def compiled(spark):
 def test_plans_for_few_rows_are_not_compiled(compiled, deliveries, large_tables, settings):
     expect(compiled, deliveries, large_tables=large_tables)
     assert {name: compiled.conf.get(name) for name in settings} == settings
+
+
+@pytest.mark.parametrize(
+    ("shares", "large_tables", "partitions"),
+    [(0.5, False, None), (2.0, False, 2), (2.1, False, 4), (9.0, False, 10), (9.0, True, None)],
+)
+def test_the_rows_of_a_large_batch_are_dealt_out_evenly_to_two_cores(compiled, shares, large_tables, partitions):
+    before = compiled.conf.get("spark.sql.shuffle.partitions")
+    delivery = replace(DELIVERY, size=int(shares * SHARE))
+    expect(compiled, [delivery], large_tables=large_tables)
+    assert compiled.conf.get("spark.sql.shuffle.partitions") == str(partitions or before)
+    coalesces = compiled.conf.get("spark.sql.adaptive.coalescePartitions.enabled")
+    assert coalesces == ("false" if partitions else "true")
 
 
 def test_a_job_looks_at_its_batch_and_its_tables(lake, monkeypatch):
