@@ -1,7 +1,7 @@
 """What more data would cost, and what breaks first: arithmetic for docs/cost.md, from constants that are named here.
 
-Nothing here is a measurement at AWS, nor taken from `make bench`: each constant says where it is from. One job stands
-for all: that of order items, which has nearly all the bytes and comes last.
+Nothing here is a measurement at AWS: each constant says where it is from. One job stands for all: that of order
+items, which has nearly all the bytes and comes last.
 """
 
 from __future__ import annotations
@@ -21,15 +21,14 @@ from ledgerlake.settings import Settings
 
 GB, MB = 10**9, 10**6
 
-ROWS_PER_SECOND, ON_CORES = 64_000, 2
-"""Of CSV, from text to merged table: the job of order items took 68 CPU-seconds for 300,000 rows, and 121 for
-2,000,000 (once, on two busy cores, into an empty table)."""
+ROWS_PER_SECOND, ON_CORES = 90_000, 2
+"""Of CSV, from text to merged table: `make bench NAME=batch`, 5 million rows in one file, warm."""
 BYTES_PER_ROW = 69
 """Of CSV: 5 million rows were 344 MB."""
 FILE_BYTES_PER_SECOND = 80 * MB
 """Of the text of one file that is read by one task: Arrow's reader inside of Spark, measured alone."""
-START_SECONDS = 30
-"""Of a cold Spark, before and after the rows: what the same two runs leave for no rows at all."""
+START_SECONDS = 25
+"""Of a cold Spark, before and after the rows: by how much the same batch takes longer cold."""
 TABLE_BYTES_PER_SECOND = 60 * MB
 """Of Parquet, read, shuffled and joined, by one core. Assumed."""
 TABLE_PASSES = 1.3
