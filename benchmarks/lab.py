@@ -25,6 +25,14 @@ FOLDER = ROOT / ".bench"
 """Samples are kept here from one run to the next; `rm -r .bench` removes them."""
 GLUE_PYTHON = ROOT / ".venv-glue" / "bin" / "python"
 PYTHON = ROOT / ".venv" / "bin" / "python"
+LARGE_BATCHES = (
+    "-XX:Tier4InvocationThreshold=50000 -XX:Tier4MinInvocationThreshold=6000 "
+    "-XX:Tier4CompileThreshold=150000 -XX:Tier4BackEdgeThreshold=400000 -Duser.timezone=UTC"
+)
+"""Options for Java where a batch has millions of rows: its second compiler takes on ten times less of Spark's own code.
+
+By default it compiles for fifty seconds on end, above all what Spark needs to make its plans.
+"""
 
 
 @dataclass(frozen=True)
@@ -85,9 +93,7 @@ class Lab:
         """
         properties = spark_properties.local(self.endpoint_url)
         if not (job_like_local or self.smoke):
-            properties["spark.driver.extraJavaOptions"] = (
-                f"{spark_properties.LARGE_BATCHES} {spark_properties.class_archive()}"
-            )
+            properties["spark.driver.extraJavaOptions"] = f"{LARGE_BATCHES} {spark_properties.class_archive()}"
             properties["spark.sql.shuffle.partitions"] = "8"
         properties["spark.driver.memory"] = memory
         properties["spark.local.dir"] = str(self.folder)

@@ -52,7 +52,7 @@ def read_deliveries(
     readings = [
         Reading(number, delivery, section, broken.get(number))
         for number, delivery in deliveries.items()
-        for section in (None if number in broken else sections.get(number)) or (None,)
+        for section in sections.get(number, (None,))
     ]
     tasks = _dealt(readings, _TASKS_PER_CORE * spark.sparkContext.defaultParallelism)
     files = spark.range(0, len(tasks), 1, len(tasks))

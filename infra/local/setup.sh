@@ -106,26 +106,25 @@ jars_and_java() {
   echo "$stamp" >.venv-glue/.jars-stamp
 }
 
+prepared() { # prepared FILE STAMP MODULE WHAT IT DOES: once for each stamp, which is kept in the file
+  if [ "$(cat "$1" 2>/dev/null)" = "$2" ]; then
+    return
+  fi
+  say "$4"
+  PYTHONPATH=.:dags .venv/bin/python -m "$3" || say "(going on without that)"
+  echo "$2" >"$1"
+}
+
 spark_classes() {
   local stamp
   stamp="$(cat .venv-glue/.stamp .venv-glue/.jars-stamp | hash_of -) $(hash_of infra/local/class_archive_training.py)"
-  if [ "$(cat .venv-glue/.classes-stamp 2>/dev/null)" = "$stamp" ]; then
-    return
-  fi
-  say "recording Spark's classes, which makes every job start quicker"
-  PYTHONPATH=.:dags .venv/bin/python -m infra.local.class_archive || say "(going on without them)"
-  echo "$stamp" >.venv-glue/.classes-stamp
+  prepared .venv-glue/.classes-stamp "$stamp" infra.local.class_archive \
+    "recording Spark's classes, which makes every job start quicker"
 }
 
 airflow_database() {
-  local stamp
-  stamp="$(cat .venv-airflow/.stamp)"
-  if [ "$(cat .venv-airflow/.database-stamp 2>/dev/null)" = "$stamp" ]; then
-    return
-  fi
-  say "migrating Airflow's database, which makes every new lake start quicker"
-  PYTHONPATH=.:dags .venv/bin/python -m infra.local.migrated_database || say "(going on without it)"
-  echo "$stamp" >.venv-airflow/.database-stamp
+  prepared .venv-airflow/.database-stamp "$(cat .venv-airflow/.stamp)" infra.local.migrated_database \
+    "migrating Airflow's database, which makes every new lake start quicker"
 }
 
 workflow_linters() {

@@ -9,14 +9,6 @@ from infra.local import jars
 
 CLASSES = Path(__file__).resolve().parents[2] / ".venv-glue" / "spark-classes.jsa"
 """Made by class_archive.py; the JVM ignores it when it does not fit."""
-LARGE_BATCHES = (
-    "-XX:Tier4InvocationThreshold=50000 -XX:Tier4MinInvocationThreshold=6000 "
-    "-XX:Tier4CompileThreshold=150000 -XX:Tier4BackEdgeThreshold=400000 -Duser.timezone=UTC"
-)
-"""Options for Java where a batch has millions of rows: its second compiler takes on ten times less of Spark's own code.
-
-By default it compiles for fifty seconds on end, above all what Spark needs to make its plans.
-"""
 _JAVA_OPTIONS = "-XX:TieredStopAtLevel=1 -XX:ReservedCodeCacheSize=240m -XX:+UseSerialGC -Duser.timezone=UTC"
 
 

@@ -10,19 +10,12 @@ import itertools
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from two_columns import AB
 
-from ledgerlake.contracts import Column, Dataset
+from ledgerlake.contracts import Dataset
 from ledgerlake_spark import csv_files, plain_lines
 from ledgerlake_spark.csv_files import BrokenFile, Rows
 from ledgerlake_spark.originals import originals
-
-AB = Dataset(
-    name="ab",
-    job="ab_etl",
-    doc="Two columns.",
-    columns=(Column("a", "bigint", required=True, doc="A."), Column("b", "string", doc="B.")),
-    key=("a",),
-)
 
 
 def read(body: bytes, dataset: Dataset = AB) -> list[tuple]:

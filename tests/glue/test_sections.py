@@ -8,20 +8,13 @@ from dataclasses import replace
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from two_columns import AB
 
-from ledgerlake.contracts import Column, Dataset
 from ledgerlake.errors import ConservationError
 from ledgerlake_spark import sections
 from ledgerlake_spark.csv_files import Rows, Section
 from ledgerlake_spark.csv_header import read_header
 
-AB = Dataset(
-    name="ab",
-    job="ab_etl",
-    doc="Two columns.",
-    columns=(Column("a", "bigint", required=True, doc="A."), Column("b", "string", doc="B.")),
-    key=("a",),
-)
 HEADER = b"\xef\xbb\xbf\r\n  \nb,a\r\n"
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+
 import pytest
 
 from infra.local import airflow, migrated_database, postgres
@@ -85,25 +87,51 @@ def test_none_is_started_ahead_while_one_is_at_work(home, gateways):
     assert Gateway.made == 1
 
 
+@pytest.fixture
+def land(home, monkeypatch):
+    """Have S3 say that something happened to an object; returns when what follows from it is done."""
+    fired = []
+    monkeypatch.setattr(warm_up.hooks, "original", lambda _: lambda *event: fired.append(event))
+    monkeypatch.setattr(warm_up.hooks, "replace", lambda _, function: fired.append(function))
+    warm_up.install(home)
+    fire = fired.pop()
+
+    def happens(key="raw/orders/a.csv", event="s3:ObjectCreated:Put"):
+        before = set(threading.enumerate())
+        fire("lake", key, event)
+        assert fired.pop() == ("lake", key, event), "MiniStack's own must go on"
+        for thread in set(threading.enumerate()) - before:
+            thread.join(10)
+
+    return happens
+
+
 @pytest.mark.parametrize(("code", "survives"), [(0, True), (1, False)])
-def test_an_idle_jvm_is_warmed_up_once_and_a_run_may_have_it_afterwards(home, gateways, monkeypatch, code, survives):
+def test_a_delivery_warms_an_idle_jvm_up_once_and_a_run_may_have_it_afterwards(
+    home, gateways, land, monkeypatch, code, survives
+):
     ran = []
     monkeypatch.setattr(warm_up.glue_process, "environment", lambda _: {})
     monkeypatch.setattr(
         warm_up.subprocess, "run", lambda argv, **_: ran.append(argv) or type("Ended", (), {"returncode": code})
     )
     spark_gateway.start_ahead(home, None, {}, ("conf", 1))
-    warm_up.warm_up(home)
-    warm_up.warm_up(home)
+    land("archived/orders/a.csv")
+    land(event="s3:ObjectRemoved:Delete")
+    assert not ran
+    land()
+    land()
     assert len(ran) == 1
     spark_gateway.take(home, None, {}, ("conf", 1))
     assert Gateway.made == (1 if survives else 2)
 
 
-def test_a_jvm_that_has_served_a_run_is_warm(home, gateways, monkeypatch):
-    monkeypatch.setattr(warm_up.subprocess, "run", lambda *_, **__: pytest.fail("there is nothing to warm up"))
-    warm_up.warm_up(home)
+def test_a_jvm_that_has_served_a_run_is_warm(home, gateways, land, monkeypatch):
+    ran = []
+    monkeypatch.setattr(warm_up.subprocess, "run", lambda argv, **_: ran.append(argv))
+    land()
     gateway = spark_gateway.take(home, None, {}, ("conf", 1))
     gateway.is_new = False
     spark_gateway.give_back(gateway, succeeded=True)
-    warm_up.warm_up(home)
+    land()
+    assert not ran

@@ -21,19 +21,16 @@ _PATIENCE = 60
 def install(home: Home) -> None:
     fire = hooks.original(hooks.FIRE_EVENT)
 
-    def fire_and_warm_up(bucket_name: str, key: str, *arguments: Any, **named: Any) -> None:
-        fire(bucket_name, key, *arguments, **named)
-        if key.startswith(places.RAW):
-            threading.Thread(target=warm_up, args=(home,), daemon=True).start()
+    def fire_and_warm_up(bucket_name: str, key: str, event_name: str, *arguments: Any, **named: Any) -> None:
+        fire(bucket_name, key, event_name, *arguments, **named)
+        if key.startswith(places.RAW) and "ObjectCreated" in event_name and (new := spark_gateway.take_new()):
+            threading.Thread(target=warm_up, args=(home, new), daemon=True).start()
 
     hooks.replace(hooks.FIRE_EVENT, fire_and_warm_up)
 
 
-def warm_up(home: Home) -> None:
-    """Run a little Spark in an idle JVM that has not run any; do nothing where there is none."""
-    gateway = spark_gateway.take_new()
-    if gateway is None:
-        return
+def warm_up(home: Home, gateway: spark_gateway.Gateway) -> None:
+    """Run a little Spark in a JVM that was taken for that, and give it back."""
     argv = [str(glue_process.PYTHON), str(_PROCESS), str(gateway.folder / "warm-up")]
     environ = glue_process.environment(home) | gateway.environment
     ended: int | None = None
