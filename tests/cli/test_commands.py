@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError, NoCredentialsError
 
-from cli import connection, delivery_commands, failures
+from cli import connection, delivery_commands, demo, failures
 from cli.main import Environment, app
 from ledgerlake import lease, places
 from ledgerlake.ledger import COUNTS
@@ -102,6 +102,21 @@ def test_wait_does_not_wait_for_what_a_paused_dag_will_never_begin(ledgerlake, l
     lake.airflow.add("by date", "queued", {}, dag=places.BY_DATE_DAG, day="2025-04-01T00:00:00Z")
     lake.airflow.paused.add(places.BY_DATE_DAG)
     assert ledgerlake("wait", "--timeout", 0).exit_code == 0
+
+
+def test_a_demo_does_not_wait_for_the_daily_sweep_that_waits_for_its_turn(ledgerlake, lake, monkeypatch):
+    lake.airflow.add("by date", "queued", {}, dag=places.BY_DATE_DAG, day="2025-04-01T00:00:00Z")
+    monkeypatch.setattr(demo.lake_commands, "up", lambda _: None)
+    monkeypatch.setattr(demo, "_deliver", lambda *_: None)
+    shown = []
+
+    def read_ledger(_):
+        shown.append("ledger")
+        raise KeyboardInterrupt  # the rest of the demo is not asked for here
+
+    monkeypatch.setattr(demo, "read_ledger", read_ledger)
+    ledgerlake("--env", "dev", "demo", "--timeout", 0)
+    assert shown == ["ledger"]
 
 
 def test_wait_asks_an_airflow_without_the_by_date_dag_about_the_live_one_alone(ledgerlake, lake):
