@@ -55,40 +55,42 @@ def account(stage: DataFrame, arrivals: Arrivals) -> Accounts:
         Broken: a file that is to be rejected whole has rows in the stage, or was read in sections.
     """
     was_parked = F.col("_parked_in").isNotNull().alias("was_parked")
-    grouped = stage.groupBy("_delivery_id", "_fate", was_parked, F.expr("coalesce(_restored, false)").alias("restored"))
+    grouped = stage.groupBy("_delivery", "_fate", was_parked, F.expr("coalesce(_restored, false)").alias("restored"))
     replaces = F.expr("count_if(_replaces)").alias("replaces")
     was = F.collect_set("_was").alias("was")
     counted = grouped.agg(F.count(F.lit(1)).alias("rows"), replaces, was).collect()
     closing = stage.where(F.col("_fate") == CLOSING)
-    closed = closing.select("_delivery_id", "_source_file", "_rows_read", "_problem", "_unknown").collect()
+    closed = closing.select("_delivery", "_rows_read", "_problem", "_unknown").collect()
     staged = {
-        row._delivery_id
+        row._delivery
         for row in counted
         if row._fate not in (CLOSING, WITHDRAWN) and not (row.was_parked or row.restored)
     }
-    sections = Counter(row._delivery_id for row in closed)
+    sections = Counter(row._delivery for row in closed)
     staged |= {delivery for delivery, number in sections.items() if number > 1}
-    problems = sorted((row._delivery_id, row._problem) for row in closed if row._problem)
-    _refuse_half_read(dict(problems), staged, arrivals)
+    problems = sorted((row._delivery, row._problem) for row in closed if row._problem)
+    if half_read := {delivery: problem for delivery, problem in problems if delivery in staged}:
+        raise Broken(half_read)
 
     accounts = Accounts()
     for row in closed:
-        counts = accounts.counts[row._delivery_id]
+        arrival = arrivals.ordered[row._delivery]
+        counts = accounts.counts[arrival.delivery_id]
         counts["rows_read"] += 1 if row._problem else row._rows_read
         counts["rejected"] += 1 if row._problem else 0
         if columns := json.loads(row._unknown):
-            accounts.unknown[row._source_file] = columns
+            accounts.unknown[arrival.source_file] = columns
         if row._problem == MISSING_FILE:
-            accounts.missing.add(row._delivery_id)
+            accounts.missing.add(arrival.delivery_id)
     for row in counted:
-        _count(row, accounts)
+        _count(row, accounts, arrivals.ordered[row._delivery].delivery_id)
     return accounts
 
 
-def _count(row: Row, accounts: Accounts) -> None:
+def _count(row: Row, accounts: Accounts, delivery_id: str) -> None:
     if row._fate == CLOSING or (row.was_parked and row._fate == "parked"):
         return  # a row that stays in the parking is not news
-    counts = accounts.counts[row._delivery_id]
+    counts = accounts.counts[delivery_id]
     counts[row._fate] += row.rows
     accounts.replaced += row.replaces
     accounts.touched.update(row.was)
@@ -97,9 +99,3 @@ def _count(row: Row, accounts: Accounts) -> None:
     if row.restored:
         counts["restored"] += row.rows
         counts["rows_read"] += row.rows
-
-
-def _refuse_half_read(problems: dict[str, str], staged: set[str], arrivals: Arrivals) -> None:
-    half_read = {arrivals.numbers[delivery]: problems[delivery] for delivery in problems if delivery in staged}
-    if half_read:
-        raise Broken(half_read)

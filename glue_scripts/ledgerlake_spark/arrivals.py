@@ -68,24 +68,28 @@ class Arrivals:
         """Number → delivery."""
         return {self.numbers[delivery.id]: delivery for delivery in deliveries}
 
-    def lineage(self) -> list[Column]:
-        """`_delivery_id`, `_source_file` and `_landed_at` of the delivery whose number is in `_delivery`.
-
-        One constant, from which each row takes its own: a table of them would have to be made, sent and joined.
-        """
-        rows = [{"id": a.delivery_id, "file": a.source_file, "landed": _micros(a.landed_at)} for a in self.ordered]
-        entries = F.from_json(F.lit(json.dumps(rows)), "array<struct<id: string, file: string, landed: bigint>>")
-        mine = entries[F.col("_delivery")]
-        return [
-            mine["id"].alias("_delivery_id"),
-            mine["file"].alias("_source_file"),
-            F.timestamp_micros(mine["landed"]).alias("_landed_at"),
-        ]
-
     def frame(self, spark: SparkSession) -> DataFrame:
         """`_delivery`, `_delivery_id`, `_source_file`, `_landed_at`, one row each."""
         numbers = spark.range(0, len(self.ordered), 1, 1).select(F.col("id").cast("int").alias("_delivery"))
-        return numbers.select("_delivery", *self.lineage())
+        return numbers.select("_delivery", *lineage(self.ordered))
+
+
+def lineage(arrivals: Iterable[Arrival]) -> list[Column]:
+    """`_delivery_id`, `_source_file` and `_landed_at` of the delivery whose number is in `_delivery`.
+
+    One constant, from which each row takes its own: a table of them would have to be made, sent and joined.
+
+    Args:
+        arrivals: in the order of their numbers.
+    """
+    rows = [{"id": each.delivery_id, "file": each.source_file, "landed": _micros(each.landed_at)} for each in arrivals]
+    entries = F.from_json(F.lit(json.dumps(rows)), "array<struct<id: string, file: string, landed: bigint>>")
+    mine = entries[F.col("_delivery")]
+    return [
+        mine["id"].alias("_delivery_id"),
+        mine["file"].alias("_source_file"),
+        F.timestamp_micros(mine["landed"]).alias("_landed_at"),
+    ]
 
 
 def _micros(moment: str) -> int:

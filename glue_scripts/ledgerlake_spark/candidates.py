@@ -10,7 +10,7 @@ from pyspark.sql import functions as F
 from ledgerlake import places
 from ledgerlake.contracts import Dataset
 from ledgerlake.storage import exists
-from ledgerlake_spark.arrivals import Arrivals
+from ledgerlake_spark.arrivals import Arrivals, lineage
 from ledgerlake_spark.objects import s3
 from ledgerlake_spark.parking import parked_rows
 from ledgerlake_spark.pruning import Ranges, merged, ranges, within
@@ -41,7 +41,7 @@ class Candidates:
             read_into: a folder of its own, for rows that have to be looked at before they are judged.
 
         Returns:
-            The contract's columns, lineage, `_delivery_id`, and what the steps on the way have found:
+            The contract's columns, `_delivery`, `_source_row`, and what the steps on the way have found:
             `_problem`, `_reasons`, `_rows_read`, `_unknown`, `_parked_in`, `_restored`, `_missing`,
             `_replaces` (the row takes the place of a withdrawn one), `_was` (the partition of the table's
             row that is updated or withdrawn).
@@ -51,10 +51,8 @@ class Candidates:
             rows = self._dated(rows).unionByName(self._restored(broken), allowMissingColumns=True)
         rows, table, parents = self._looked_up(rows, tables, read_into)
         if self.withdrawal is None:
-            judged = judge(rows, table, parents, self.dataset, self.arrivals.lineage()).withColumn(
-                "_replaces", F.lit(False)
-            )
-            return judged.drop("_delivery", "_from_table")
+            judged = judge(rows, table, parents, self.dataset, lineage(self.arrivals.ordered))
+            return judged.withColumn("_replaces", F.lit(False)).drop("_from_table")
         keys = self.withdrawal.rows.select(*self.dataset.key)
         left = table.join(F.broadcast(keys), list(self.dataset.key), "left_anti").select(*table.columns)
         judged = judge(rows, left, parents, self.dataset)
@@ -65,7 +63,7 @@ class Candidates:
         return (
             news.select(*judged.columns, "_replaces")
             .unionByName(self._withdrawn(), allowMissingColumns=True)
-            .drop("_delivery", "_from_table")
+            .drop("_delivery_id", "_source_file", "_landed_at", "_from_table")
         )
 
     def _looked_up(
@@ -134,10 +132,10 @@ class Candidates:
     def _withdrawn(self) -> DataFrame:
         assert self.withdrawal is not None
         rows = self.withdrawal.rows.select(*self.dataset.column_names, *_LINEAGE)
-        numbers = self.arrivals.frame(self.spark).drop("_delivery")
+        numbers = self.arrivals.frame(self.spark)
         named = rows.join(F.broadcast(numbers), ["_source_file", "_landed_at"])
         was = F.col(self.dataset.partition_by[0]).cast("string") if self.dataset.partition_by else F.lit(None)
         return named.withColumn("_fate", F.lit(WITHDRAWN)).withColumn("_was", was.cast("string"))
 
     def _dated(self, rows: DataFrame) -> DataFrame:
-        return rows.select("*", *self.arrivals.lineage())
+        return rows.select("*", *lineage(self.arrivals.ordered))

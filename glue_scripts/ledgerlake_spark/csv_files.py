@@ -8,14 +8,15 @@ What makes a file unreadable is found here and is an error of that file alone.
 from __future__ import annotations
 
 import gzip
-import itertools
 import re
 import zlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from typing import BinaryIO
 
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv as pa_csv
@@ -177,14 +178,12 @@ class Rows:
         self._bad = [entry for entry in self._bad if entry[0] > self._last]
         yield from self._problems(passed)
 
-    def _next_numbers(self, rows: int) -> Sequence[int]:
-        bad = {number for number, _ in self._bad}
-        if not bad:
-            self._last += rows
-            return range(self._last - rows + 1, self._last + 1)
-        free = (number for number in itertools.count(self._last + 1) if number not in bad)
-        numbers = list(itertools.islice(free, rows))
-        self._last = numbers[-1] if numbers else self._last
+    def _next_numbers(self, rows: int) -> npt.NDArray[np.int64]:
+        """Of the next good rows: those that follow, but for the bad ones among them."""
+        bad = [number for number, _ in self._bad]
+        following = np.arange(self._last + 1, self._last + 1 + rows + len(bad), dtype=np.int64)
+        numbers = following[~np.isin(following, bad)][:rows]
+        self._last = int(numbers[-1]) if rows else self._last
         return numbers
 
     def _bad_rows(self) -> Iterator[pa.RecordBatch]:

@@ -56,8 +56,9 @@ def plain(texts: pa.Array, column: Column, null_words: Collection[str] = ()) -> 
 
 def left_over(texts: pa.Array, values: pa.Array) -> pa.Array:
     """The texts of which Spark has to make what they are: those without a plain value, but for empty ones."""
-    done = pc.or_kleene(pc.is_valid(values), pc.equal(texts, ""))
-    return pc.if_else(done, pa.scalar(None, pa.string()), texts)
+    left = pc.invert(pc.or_kleene(pc.is_valid(values), pc.equal(texts, ""))).fill_null(False)
+    # To blank out the others would keep their bytes, unseen, and send them on.
+    return pc.replace_with_mask(pa.nulls(len(texts), pa.string()), left, texts.filter(left))
 
 
 def _matching(texts: pa.Array, pattern: str) -> pa.Array:

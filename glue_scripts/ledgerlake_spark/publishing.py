@@ -107,7 +107,7 @@ def _rejects(stage: Stage, summary: Summary, batch: Batch) -> None:
 
 
 def _rejected_rows(stage: Stage, summary: Summary) -> DataFrame:
-    rows = stage.rows(summary.attempt, "rejected", CLOSING).where("_fate = 'rejected' or _problem is not null")
+    rows = stage.rows(summary, "rejected", CLOSING).where("_fate = 'rejected' or _problem is not null")
     return rows.select(
         "_delivery_id",
         F.lit(stage.batch_id).alias("batch_id"),
@@ -120,11 +120,11 @@ def _rejected_rows(stage: Stage, summary: Summary) -> DataFrame:
 
 def _merge(stage: Stage, summary: Summary, table: LakeTable) -> None:
     columns = [*(name for name, _ in delta_columns(stage.dataset)), "_action"]
-    written = stage.rows(summary.attempt, *WRITES)
+    written = stage.rows(summary, *WRITES)
     written = written.withColumn("_action", F.expr(f"if(_replaces, '{REPLACE}', '{WRITE}')"))
     rows = written.withColumn("_batch_id", F.lit(stage.batch_id)).select(*columns)
     if summary.total("withdrawn"):
-        gone = stage.rows(summary.attempt, WITHDRAWN).withColumn("_batch_id", F.lit(stage.batch_id))
+        gone = stage.rows(summary, WITHDRAWN).withColumn("_batch_id", F.lit(stage.batch_id))
         gone = gone.join(rows.where(f"_action = '{REPLACE}'"), list(stage.dataset.key), "left_anti")
         rows = rows.unionByName(gone.withColumn("_action", F.lit(DELETE)).select(*columns))
     table.merge(rows, stage.batch_id, summary.attempt, summary.expected(), summary.touched)
@@ -135,7 +135,7 @@ def _parking(stage: Stage, summary: Summary) -> None:
     if not stage.dataset.references or not touched:
         return
     columns = [name for name, _ in parked_table(stage.dataset).columns if name not in ("_batch_id", "missing")]
-    rows = stage.rows(summary.attempt, "parked").select(
+    rows = stage.rows(summary, "parked").select(
         "_delivery_id",
         *columns,
         F.coalesce("_parked_in", F.lit(stage.batch_id)).alias("_batch_id"),

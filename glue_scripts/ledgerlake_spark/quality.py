@@ -36,7 +36,7 @@ def refuse_dirt(stage: Stage, summary: Summary) -> None:
 
 
 def _most_frequent(stage: Stage, summary: Summary) -> str:
-    rows = stage.rows(summary.attempt, "rejected", CLOSING).where("_fate = 'rejected' or _problem is not null")
+    rows = stage.rows(summary, "rejected", CLOSING).where("_fate = 'rejected' or _problem is not null")
     reasons = rows.select(F.explode(F.coalesce("_reasons", F.array("_problem"))).alias("reason"))
     # `required: order_id is empty` says more than its rule alone; of other reasons the value is left out.
     what = F.regexp_replace("reason", "=.*", "").alias("what")

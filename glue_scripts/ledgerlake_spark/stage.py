@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -23,17 +23,14 @@ from ledgerlake.ledger import LedgerEntry, refuse_imbalance
 from ledgerlake.storage import get_json
 from ledgerlake_spark import withdrawal as withdrawals
 from ledgerlake_spark.accounting import Accounts, Broken, account
-from ledgerlake_spark.arrivals import Arrivals
+from ledgerlake_spark.arrivals import Arrival, Arrivals, lineage
 from ledgerlake_spark.candidates import Candidates
 from ledgerlake_spark.objects import s3
 from ledgerlake_spark.parking import parked_arrivals
 from ledgerlake_spark.tables import LakeTable
 from ledgerlake_spark.withdrawal import Withdrawal
 
-_WRITTEN_QUICKLY = {
-    "parquet.enable.dictionary": "false",
-    **{f"parquet.enable.dictionary#{name}": "true" for name in ("_delivery_id", "_source_file", "_landed_at")},
-}
+_WRITTEN_QUICKLY = {"parquet.enable.dictionary": "false"}
 """A stage is read twice: to look each value up in a dictionary would take longer than it saves."""
 
 
@@ -45,6 +42,7 @@ class Summary:
         attempt: whose rows it is about.
         made_by: digest of the code and contract that made it.
         seen: by table, the Delta version that the verdict was compared with.
+        arrivals: the deliveries that the numbers in `_delivery` stand for.
         entries: the ledger's, one for each delivery that has rows in the stage.
         parking: deliveries whose part of the parking is written anew.
         replaced: withdrawn rows whose place another row takes.
@@ -55,6 +53,7 @@ class Summary:
     attempt: str
     made_by: str
     seen: dict[str, int]
+    arrivals: tuple[Arrival, ...]
     entries: tuple[LedgerEntry, ...]
     parking: tuple[str, ...]
     replaced: int
@@ -64,7 +63,9 @@ class Summary:
     @classmethod
     def from_json(cls, body: dict[str, Any]) -> Summary:
         entries = tuple(LedgerEntry(**entry) for entry in body["entries"])
-        return replace(cls(**body), entries=entries, parking=tuple(body["parking"]), touched=tuple(body["touched"]))
+        arrivals = tuple(Arrival(**arrival) for arrival in body["arrivals"])
+        summary = replace(cls(**body), arrivals=arrivals, entries=entries)
+        return replace(summary, parking=tuple(body["parking"]), touched=tuple(body["touched"]))
 
     def total(self, count: str) -> int:
         """Of one of the ledger's counts."""
@@ -93,12 +94,17 @@ class Stage:
         body = get_json(s3(), self.bucket, self._summary_key)
         return Summary.from_json(body) if body else None
 
-    def rows(self, attempt: str, *fates: str) -> DataFrame:
-        """The staged rows of the given fates (all, if none is given), with their lineage."""
+    def rows(self, summary: Summary, *fates: str) -> DataFrame:
+        """The staged rows of the given fates, with their lineage."""
+        return self._dated(summary.attempt, summary.arrivals).where(F.col("_fate").isin(*fates))
+
+    def _dated(self, attempt: str, arrivals: Iterable[Arrival]) -> DataFrame:
+        return self._written(attempt).select("*", *lineage(arrivals))
+
+    def _written(self, attempt: str) -> DataFrame:
         if attempt not in self._read:  # to list the folder and to learn the columns is work for Spark
             self._read[attempt] = self.spark.read.parquet(f"{self._folder}{attempt}/")
-        every = self._read[attempt]
-        return every.where(F.col("_fate").isin(*fates)) if fates else every
+        return self._read[attempt]
 
     def make(
         self, deliveries: tuple[Delivery, ...], tables: Mapping[str, LakeTable], made_by: str, *, parents_withdrew: bool
@@ -139,7 +145,7 @@ class Stage:
             judged = candidates.judged(tables, broken, f"{self._folder}{attempt}-read/")
             judged.write.options(**_WRITTEN_QUICKLY).partitionBy("_fate").parquet(f"{self._folder}{attempt}/")
             try:
-                return attempt, account(self.rows(attempt), arrivals)
+                return attempt, account(self._written(attempt), arrivals)
             except Broken as error:
                 # The reader had passed on rows before it met the fault: once more, without them.
                 broken |= error.files
@@ -153,7 +159,7 @@ class Stage:
         if not (opened.batch or parents) or (own.version() == 0 and own.is_empty()):
             return None
         keys = {ref.dataset: tables[ref.dataset].keys() for ref in self.dataset.references} if parents else None
-        staged = self.rows(attempt) if attempt else None
+        staged = self._dated(attempt, arrivals.ordered) if attempt else None
         return withdrawals.find(self.dataset, staged, own.read(), opened, keys, self.bucket)
 
     def _summary(
@@ -172,4 +178,6 @@ class Stage:
         )
         parking = tuple(sorted({arrival.delivery_id for arrival in arrivals.ordered} - accounts.missing))
         touched = tuple(sorted(accounts.touched))
-        return Summary(attempt, made_by, seen, entries, parking, accounts.replaced, touched, accounts.unknown)
+        return Summary(
+            attempt, made_by, seen, arrivals.ordered, entries, parking, accounts.replaced, touched, accounts.unknown
+        )

@@ -183,6 +183,8 @@ class LakeTable:
             f"{_CONF}write.txnAppId": f"ledgerlake/{batch_id}/{attempt}",
             f"{_CONF}write.txnVersion": "1",
             f"{_CONF}commitInfo.userMetadata": json.dumps({"batch_id": batch_id, "attempt": attempt}),
+            # Of values that do not come twice a dictionary is as long as they are, and has to be searched for each.
+            **{f"parquet.enable.dictionary#{name}": "false" for name in (*self.dataset.key, "_source_row")},
         }
         for name, value in names.items():
             self.spark.conf.set(name, value)

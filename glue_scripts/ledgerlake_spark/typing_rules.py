@@ -64,7 +64,8 @@ def _integer(column: Column, text: str) -> str:
     mark, thousands = re.escape(column.decimal), re.escape(column.thousands)
     digits = rf"[0-9]+|[0-9]{{1,3}}(?:{thousands}[0-9]{{3}})+" if thousands else "[0-9]+"
     pattern = literal(rf"\A([+-]?(?:{digits}))(?:{mark}0*)?\z")
-    whole = _without(column.thousands, f"regexp_extract({text}, {pattern}, 1)")
+    # Where nothing matches, NULL: to cast the empty text would throw, and catch, an error for each such row.
+    whole = f"nullif({_without(column.thousands, f'regexp_extract({text}, {pattern}, 1)')}, '')"
     # Most fields are plain digits, for which the cast alone is enough, and much faster than a pattern.
     # It would only trim what is left of control characters.
     plain = f"if({text} >= '+' and {text} < ':' and right({text}, 1) between '0' and '9', {text}, null)"

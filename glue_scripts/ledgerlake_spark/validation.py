@@ -74,8 +74,8 @@ def _reasons(dataset: Dataset, tests: list[_Test]) -> str:
 
     # Of a plain value no text is kept: it is the value's own.
     written = ", ".join(f"coalesce(_text_{name}, cast(`{name}` as string))" for name in dataset.column_names)
-    texts = f"transform(array(_problem, {written}), text -> {shown_sql('text')})"
-    said = f"concat(said, piece.words, if(piece.place is null, '', coalesce({texts}[piece.place], '')))"
+    text = shown_sql(f"array(_problem, {written})[piece.place]")
+    said = f"concat(said, piece.words, if(piece.place is null, '', coalesce({text}, '')))"
     broken = f"filter(sequence(0, {len(tests) - 1}), bit -> _broken & shiftleft(1L, bit) != 0)"
     every = f"array({', '.join(map(pieces, tests))})"
     return f"transform({broken}, bit -> aggregate({every}[bit], '', (said, piece) -> {said}))"

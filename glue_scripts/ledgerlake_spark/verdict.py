@@ -48,10 +48,11 @@ def judge(
             `_landed_at` of the delivery, unless these are given apart.
         table: the dataset's table as it stands, without the rows that are to be withdrawn.
         parents: by dataset name, their tables as this batch's jobs have left them.
-        lineage: columns that follow from `_delivery`: they need not be sorted with the rows.
+        lineage: `_source_file` and `_landed_at` as columns that follow from `_delivery`: they need not be sorted
+            with the rows.
 
     Returns:
-        The columns of `candidates` and the `lineage`, and `_fate`, `_missing` (array of the tables in which a
+        The columns of `candidates`, and `_fate`, `_missing` (array of the tables in which a
         parent is missing; NULL when none is) and `_was` (of an updated row, the partition of the table's row).
     """
     judged = _with_missing(candidates, parents, dataset)
@@ -62,16 +63,13 @@ def judge(
     version = F.expr(_PACKED).alias("_version")
     ranked = slim.withColumn("_winner", F.max("_ready").over(window)).select(*unpacked, version, "_winner")
     compared = _beside_table(ranked, table, dataset).select("*", *lineage)
-    more = [name for name in compared.columns if name in _LINEAGE and name not in candidates.columns]
     judged = compared.withColumn("_fate", F.expr(_fate(dataset)))
     was = (
         f"if(_fate = 'updated', cast(`_t_{dataset.partition_by[0]}` as string), null)"
         if dataset.partition_by
         else "null"
     )
-    return judged.select(
-        *candidates.columns, *more, "_missing", "_fate", F.expr(f"cast({was} as string)").alias("_was")
-    )
+    return judged.select(*candidates.columns, "_missing", "_fate", F.expr(f"cast({was} as string)").alias("_was"))
 
 
 def _groups(dataset: Dataset) -> list[Column]:
