@@ -12,7 +12,7 @@ from benchmarks.report import Goal, Result
 
 ITEMS, SMALL = 5_000_000, 20_000
 LAPS = {"1 file": 3, "30 files": 1}
-"""So often each way loads the files, in one process: the first time it is cold, then it is warm."""
+"""So often each way loads the files, all in one process: the first time it is cold, then it is warm."""
 _UNDECIDED = "add_to_cart_order"
 """The column in which versions of one key differ: which of them the usual way keeps is chance."""
 
@@ -21,8 +21,28 @@ def run(lab: Lab) -> list[Result]:
     """The same deliveries as one file and as thirty."""
     sample = samples.made(lab, items=SMALL if lab.smoke else ITEMS)
     base = parents(lab, sample)
-    shapes = {"1 file": [sample.whole], "30 files": sample.items}
-    return [_shape(lab, base, name, files) for name, files in shapes.items() if not (lab.smoke and name == "1 file")]
+    shapes = {"30 files": sample.items} if lab.smoke else {"1 file": [sample.whole], "30 files": sample.items}
+    lakes = {name: [_lake(lab, base, files, number) for number in range(LAPS[name])] for name, files in shapes.items()}
+    every = [lake for laps in lakes.values() for lake in laps]
+    buckets = [lake.bucket for lake in every]
+    loads = ", then ".join(f"{name} {LAPS[name]} times" for name in lakes)
+    lab.say(f"Ledgerlake: {loads} …")
+    ours = lab.spark("ours", ",".join(lake.planned() for lake in every), "order_items")
+    lab.say(f"DuckDB and delta-rs: {loads} …")
+    floor = lab.python("baselines.duckdb_floor", str(lab.folder), *buckets)
+    lab.say(f"the usual way: {loads} …")
+    usual = lab.spark("baselines.seeds_way", *buckets)
+    for lake in every:
+        refuse_difference(lake)
+    ways = {"Ledgerlake": ours, "the usual way": usual, "DuckDB + delta-rs": floor}
+    return [_table(name, ways, [every.index(lake) for lake in laps]) for name, laps in lakes.items()]
+
+
+def _lake(lab: Lab, base: Lake, files: list[Path], number: int) -> Lake:
+    lake = Lake(lab, f"lake-{len(files)}-{number}")
+    lake.copy_tables(base, "products", "orders")
+    lake.deliver("order_items", files)
+    return lake
 
 
 def parents(lab: Lab, sample: samples.Made, name: str = "base") -> Lake:
@@ -35,24 +55,6 @@ def parents(lab: Lab, sample: samples.Made, name: str = "base") -> Lake:
     return base
 
 
-def _shape(lab: Lab, base: Lake, shape: str, files: list[Path]) -> Result:
-    laps = 1 if lab.smoke else LAPS[shape]
-    lakes = [Lake(lab, f"lake-{len(files)}-{number}") for number in range(laps)]
-    for lake in lakes:
-        lake.copy_tables(base, "products", "orders")
-        lake.deliver("order_items", files)
-    buckets = [lake.bucket for lake in lakes]
-    lab.say(f"{shape}, {laps} times: Ledgerlake …")
-    ours = lab.spark("ours", ",".join(lake.planned() for lake in lakes), "order_items")
-    lab.say(f"{shape}, {laps} times: DuckDB and delta-rs …")
-    floor = lab.python("baselines.duckdb_floor", str(lab.folder), *buckets)
-    lab.say(f"{shape}, {laps} times: the usual way …")
-    usual = lab.spark("baselines.seeds_way", *buckets)
-    for lake in lakes:
-        refuse_difference(lake)
-    return _table(shape, ours, usual, floor)
-
-
 def refuse_difference(lake: Lake) -> None:
     """The three tables hold the same rows, apart from what the usual way leaves to chance."""
     ours = lake.checksum("lakehouse-dwh/order_items")
@@ -63,26 +65,34 @@ def refuse_difference(lake: Lake) -> None:
     assert ours == usual, f"Ledgerlake has {ours}, the usual way {usual}"
 
 
-def _table(shape: str, ours: Measured, usual: Measured, floor: Measured) -> Result:
-    first, *others = (run["counts"]["order_items"] for run in ours.answer["runs"])
+def _table(shape: str, ways: dict[str, Measured], laps: list[int]) -> Result:
+    """Of one shape.
+
+    Args:
+        laps: which of each way's laps were of that shape; lap 0 was cold.
+    """
+    runs = [ways["Ledgerlake"].answer["runs"][lap] for lap in laps]
+    first, *others = (run["counts"]["order_items"] for run in runs)
     assert all(other == first for other in others), "the same deliveries must have the same ledger"
-    ways = {"Ledgerlake": ours, "the usual way": usual, "DuckDB + delta-rs": floor}
-    cold = {name: measured.laps[:1] for name, measured in ways.items()}
-    warm = {name: measured.laps[1:] for name, measured in ways.items() if measured.laps[1:]}
-    kinds = {"cold": cold} | ({"warm": warm} if warm else {})
+    numbers = {"cold": [lap for lap in laps if lap == 0], "warm": [lap for lap in laps if lap > 0]}
+    kinds = {
+        kind: {name: tuple(measured.laps[lap] for lap in found) for name, measured in ways.items()}
+        for kind, found in numbers.items()
+        if found
+    }
     figures = ("wall", "cpu")
     rows = [
         [
             name,
             *(str(spread(laps[name], figure)) for laps in kinds.values() for figure in figures),
             f"{measured.memory / 1e9:.1f}",
-            f"{first['rows_read'] / spread(measured.laps[-1:], 'wall').median:,.0f}",
+            f"{first['rows_read'] / spread(measured.laps[laps[-1] :][:1], 'wall').median:,.0f}",
         ]
         for name, measured in ways.items()
     ]
     phases = (
         f"{kind} {', '.join(f'{name} {seconds:.1f}' for name, seconds in run['seconds'].items())}"
-        for kind, run in zip(kinds, ours.answer["runs"], strict=False)
+        for kind, run in zip(kinds, runs, strict=False)
     )
     return Result(
         f"{first['rows_read']:,} order items in {shape}",
