@@ -86,15 +86,18 @@ test-faults: setup ## Kill a process at every boundary of a batch, and a lake's 
 test-compose: setup ## Build the images, and run the lake of docker-compose.yaml (needs Docker; about eight minutes)
 	@$(PYTEST_LOCAL) -m "not long" tests/compose
 
-test-fast: setup ## The quick tests of every environment
+test-fast: setup ## The quick tests of every environment (below 90 seconds)
 	@said="$$(mktemp)"
 	set -m
-	$(PYTEST_AIRFLOW) -q -m "not slow" tests/airflow >"$$said" 2>&1 & airflow=$$!
+	{
+	  $(PYTEST_AIRFLOW) -q -m "not slow" tests/airflow
+	  $(PYTEST_GLUE) -q -m "not slow" tests/glue tests/inputs
+	  $(PYTEST_LOCAL) -q -m "not slow" tests/local
+	} >"$$said" 2>&1 & beside=$$!
 	set +m
-	trap 'kill -- -$$airflow 2>/dev/null || true; rm -f "$$said"' EXIT
-	$(PYTEST_LOCAL) -q -m "not slow" $(LOCAL_TESTS)
-	$(PYTEST_GLUE) -q -m "not slow" tests/glue tests/inputs
-	wait $$airflow && cat "$$said" || { cat "$$said"; exit 1; }
+	trap 'kill -- -$$beside 2>/dev/null || true; rm -f "$$said"' EXIT
+	$(PYTEST_LOCAL) -q -m "not slow" $(filter-out tests/local,$(LOCAL_TESTS))
+	wait $$beside && cat "$$said" || { cat "$$said"; exit 1; }
 
 # What GitHub Actions run, each on a machine of its own (docs/ci-cd.md): `make test test-deployment`, and longer days.
 .PHONY: lint-workflows setup-trino synth-diff test-unit test-glue test-airflow test-lake test-athena deploy smoke-test release-files

@@ -96,6 +96,7 @@ def in_pieces(monkeypatch, size: int) -> list[int]:
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", [200, 1 << 20], ids=["in sections", "whole"])
 def test_a_batch_is_the_same_whether_its_files_are_read_whole_or_in_sections(lake, monkeypatch, size):
     found = in_pieces(monkeypatch, size)
@@ -116,6 +117,7 @@ def test_a_batch_is_the_same_whether_its_files_are_read_whole_or_in_sections(lak
     assert len(lake.ledger()) == 2
 
 
+@pytest.mark.slow
 def test_a_file_that_breaks_in_one_of_its_sections_is_one_reject(lake, monkeypatch):
     found = in_pieces(monkeypatch, 200)
     original = sections.numbered

@@ -52,6 +52,7 @@ def test_the_rows_of_a_large_batch_are_dealt_out_evenly_to_two_cores(compiled, s
     assert coalesces == ("false" if partitions else "true")
 
 
+@pytest.mark.slow
 def test_a_job_looks_at_its_batch_and_its_tables(lake, monkeypatch):
     seen = []
     monkeypatch.setattr("ledgerlake_spark.job.expect", lambda _, found, **tables: seen.append((found, tables)))
