@@ -41,6 +41,8 @@ def client_config(connections: int = 10) -> Config:
         read_timeout=60,
         retries={"mode": "standard", "total_max_attempts": 8},
         max_pool_connections=connections,
+        # For logs of requests. Its own text botocore makes anew each time, in a quarter of the archive's time.
+        user_agent="ledgerlake",
     )
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
-from itertools import accumulate, groupby
+from itertools import accumulate, groupby, pairwise
 from typing import BinaryIO
 
 import numpy as np
@@ -122,8 +122,13 @@ def _header(dataset: Dataset, bucket: str, delivery: Delivery) -> tuple[tuple[st
 
 
 def cut(number: int, start: int, size: int) -> list[Cut]:
-    """The rows of a file of that size that begin at `start`, in pieces of `SIZE`."""
-    return [Cut(number, at, min(at + SIZE, size), size, at == start) for at in range(start, size, SIZE)]
+    """The rows of a file of that size that begin at `start`, in equal pieces of at most `SIZE`.
+
+    With a smaller one at the end all cores but one would wait for the last large one.
+    """
+    pieces = -(-(size - start) // SIZE)
+    bounds = [start + (size - start) * piece // pieces for piece in range(pieces + 1)] if pieces else []
+    return [Cut(number, at, stop, size, at == start) for at, stop in pairwise(bounds)]
 
 
 def numbered(names: tuple[str, ...], size: int, found: list[tuple[int, int, int]]) -> list[Section]:

@@ -2,11 +2,19 @@ from __future__ import annotations
 
 import io
 
+import boto3
 import pytest
 from botocore.exceptions import ClientError
 
 from ledgerlake.bodies import StorageFailed
-from ledgerlake.storage import exists, get_json, get_json_and_etag, put_if_absent, put_if_unchanged
+from ledgerlake.storage import (
+    client_config,
+    exists,
+    get_json,
+    get_json_and_etag,
+    put_if_absent,
+    put_if_unchanged,
+)
 
 BUCKET = "lake"
 LOST_RACE = ("PreconditionFailed", "412", "ConditionalRequestConflict", "409")
@@ -25,6 +33,16 @@ class Refusing:
         if self.code in LOST_RACE:
             return {"Body": io.BytesIO(b"the winner's"), "ContentLength": 12, "ETag": "theirs"}
         raise ClientError({"Error": {"Code": self.code}}, "GetObject")
+
+
+@pytest.mark.usefixtures("s3")
+def test_every_request_carries_the_name_of_the_product():
+    seen = []
+    keys = {"aws_access_key_id": "test", "aws_secret_access_key": "test"}
+    client = boto3.client("s3", region_name="us-east-1", config=client_config(), **keys)
+    client.meta.events.register("before-send.s3", lambda request, **_: seen.append(request.headers["User-Agent"]))
+    assert not exists(client, BUCKET, "a.json")
+    assert [agent.split()[0] for agent in seen] == [b"ledgerlake"]
 
 
 def test_an_object_is_written_once_and_the_second_writer_is_told(s3):
