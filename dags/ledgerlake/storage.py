@@ -41,7 +41,7 @@ def client_config(connections: int = 10) -> Config:
         read_timeout=60,
         retries={"mode": "standard", "total_max_attempts": 8},
         max_pool_connections=connections,
-        # For logs of requests. Its own text botocore makes anew each time, in a quarter of the archive's time.
+        # For logs of requests. Its own text botocore makes anew for each of them.
         user_agent="ledgerlake",
     )
 
