@@ -179,12 +179,13 @@ class LakeTable:
 
     @contextmanager
     def _carrying(self, batch_id: str, attempt: str) -> Iterator[None]:
+        unique = ("_source_row", *(self.dataset.key if len(self.dataset.key) == 1 else ()))
         names = {
             f"{_CONF}write.txnAppId": f"ledgerlake/{batch_id}/{attempt}",
             f"{_CONF}write.txnVersion": "1",
             f"{_CONF}commitInfo.userMetadata": json.dumps({"batch_id": batch_id, "attempt": attempt}),
             # Of values that do not come twice a dictionary is as long as they are, and has to be searched for each.
-            **{f"parquet.enable.dictionary#{name}": "false" for name in (*self.dataset.key, "_source_row")},
+            **{f"parquet.enable.dictionary#{name}": "false" for name in unique},
         }
         for name, value in names.items():
             self.spark.conf.set(name, value)

@@ -96,6 +96,12 @@ def in_pieces(monkeypatch, size: int) -> list[int]:
     return found
 
 
+def test_the_sections_of_a_file_are_of_equal_size_so_that_no_core_waits_for_the_last(monkeypatch):
+    monkeypatch.setattr(sections, "SIZE", 64)
+    sizes = [each.stop - each.start for each in sections.cut(0, 10, 10 + 354)]
+    assert (len(sizes), sum(sizes), set(sizes)) == (6, 354, {59})
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("size", [200, 1 << 20], ids=["in sections", "whole"])
 def test_a_batch_is_the_same_whether_its_files_are_read_whole_or_in_sections(lake, monkeypatch, size):
