@@ -3,34 +3,34 @@
 For each delivery: copy that very version, verify the copy, delete that very version. Every step
 may be repeated: the archive key follows from the delivery alone, so a retry finds its own copy
 and goes on from there. An object that is not our copy is never overwritten.
+
+Versions whose copies are verified are deleted some at once, which spares a request for each.
 """
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from math import ceil
 from typing import Any
-from urllib.parse import quote
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 from ledgerlake import places
 from ledgerlake.batch import Batch
-from ledgerlake.bodies import Body, Missing, StorageFailed, is_absent
+from ledgerlake.bodies import Missing, StorageFailed
+from ledgerlake.copies import Copied, secure
 from ledgerlake.deliveries import Delivery
 from ledgerlake.errors import ArchiveError
-from ledgerlake.storage import is_refused
+from ledgerlake.storage import delete
 
 THREADS = 12
-LARGEST_COPY = 5 * 1024**3
-"""In bytes; S3 copies a larger object in parts only."""
-_LARGEST_METADATA = 2000
+_AT_ONCE = 100
+"""So many deliveries does a thread copy before it deletes them in `raw/`: a request more for a hundred files."""
 _NAMED_FAILURES = 3
 
-Outcome = int | Exception | None
-"""Bytes moved now, None for a copy that was there already, or what went wrong."""
+Outcome = Copied | Exception
 
 
 @dataclass(frozen=True)
@@ -59,170 +59,49 @@ def archive(s3: Any, bucket: str, batch: Batch, *, time_left: Callable[[], bool]
             says how many are done when time ran out. Archiving the batch again goes on.
     """
 
-    def attempt(delivery: Delivery) -> Outcome:
+    def copied(delivery: Delivery) -> Outcome:
         if not time_left():
             return TimeoutError()
         try:
-            return move(s3, bucket, delivery, batch.batch_id)
+            return secure(s3, bucket, delivery, batch.batch_id)
         except (ArchiveError, Missing, StorageFailed, BotoCoreError, ClientError) as error:
             return error
 
+    def move(deliveries: tuple[Delivery, ...]) -> dict[Delivery, Outcome]:
+        outcomes = {delivery: copied(delivery) for delivery in deliveries}
+        done = [each for each, outcome in outcomes.items() if isinstance(outcome, Copied) and outcome.raw]
+        return outcomes | _delete(s3, bucket, done)
+
+    outcomes: dict[Delivery, Outcome] = {}
+    size = min(_AT_ONCE, ceil(len(batch.deliveries) / THREADS)) or 1
+    groups = [batch.deliveries[start : start + size] for start in range(0, len(batch.deliveries), size)]
     with ThreadPoolExecutor(THREADS) as pool:
-        outcomes = dict(zip(batch.deliveries, pool.map(attempt, batch.deliveries), strict=True))
+        for found in pool.map(move, groups):
+            outcomes |= found
     _refuse_failures(batch, outcomes)
     _refuse_unfinished(batch, outcomes)
-    sizes = [size for size in outcomes.values() if isinstance(size, int)]
+    moved = [each for each, it in outcomes.items() if isinstance(it, Copied) and it.now]
     missing = tuple(each.key for each, it in outcomes.items() if isinstance(it, Missing))
-    there = len(outcomes) - len(sizes) - len(missing)
-    return Archived(moved=len(sizes), already_there=there, size=sum(sizes), missing=missing)
+    there = len(outcomes) - len(moved) - len(missing)
+    return Archived(moved=len(moved), already_there=there, size=sum(each.size for each in moved), missing=missing)
 
 
-def move(s3: Any, bucket: str, delivery: Delivery, batch_id: str) -> int | None:
-    """Move one delivery.
-
-    Returns:
-        Its size in bytes when it was copied now; None when its copy was there already.
-
-    Raises:
-        ArchiveError: another object is at its place, or the copy differs.
-        Missing: it is neither in `raw/` nor in the archive.
-    """
-    raw = _head(s3, bucket, delivery.key, delivery.version_id)
-    copy = _head(s3, bucket, delivery.archive_key)
-    if copy is not None:
-        _refuse_foreign(bucket, delivery, copy)
-    if raw is None:
-        if copy is None:
-            raise Missing(
-                f"version {delivery.version_id} of s3://{bucket}/{delivery.key} is gone",
-                expected=f"it, or its copy {delivery.archive_key}",
-                remedy="bring the version back",
-            )
-        return None
-    _refuse_changed(bucket, delivery, raw)
-    if copy is None:
-        # Where S3 says of the copy what it said of the raw version (no KMS, no parts), they are the same bytes.
-        if _copy(s3, bucket, delivery, raw, batch_id) != raw["ETag"]:
-            _verify_new(s3, bucket, delivery, raw)
-    else:
-        _verify(s3, bucket, delivery, raw, copy)
-    s3.delete_object(Bucket=bucket, Key=delivery.key, VersionId=delivery.version_id)
-    return delivery.size if copy is None else None
-
-
-def _head(s3: Any, bucket: str, key: str, version_id: str | None = None) -> dict[str, Any] | None:
-    which = {"VersionId": version_id} if version_id else {}
+def _delete(s3: Any, bucket: str, deliveries: Iterable[Delivery]) -> dict[Delivery, Outcome]:
+    """Delete those very versions in `raw/`; returns what went wrong with some."""
+    versions = {(each.key, each.version_id): each for each in deliveries}
     try:
-        answer: dict[str, Any] = s3.head_object(Bucket=bucket, Key=key, ChecksumMode="ENABLED", **which)
-    except ClientError as error:
-        if is_absent(error):
-            return None
-        raise
-    return answer
+        errors = delete(s3, bucket, [{"Key": key, "VersionId": version} for key, version in versions])
+    except (BotoCoreError, ClientError) as error:
+        return dict.fromkeys(versions.values(), error)
+    return {versions[error["Key"], error["VersionId"]]: _kept(bucket, error) for error in errors}
 
 
-def _copy(s3: Any, bucket: str, delivery: Delivery, raw: dict[str, Any], batch_id: str) -> str | None:
-    """The copy's ETag; None where S3 did not tell."""
-    source = {"Bucket": bucket, "Key": delivery.key, "VersionId": delivery.version_id}
-    extra: dict[str, Any] = {name: raw[name] for name in ("ContentType", "ContentEncoding") if raw.get(name)}
-    extra |= {"Metadata": _metadata(delivery, raw, batch_id), "MetadataDirective": "REPLACE"}
-    if delivery.size > LARGEST_COPY:
-        s3.copy(source, bucket, delivery.archive_key, ExtraArgs=extra)
-        return None
-    shape = s3.meta.service_model.operation_model("CopyObject").input_shape
-    if "IfNoneMatch" in shape.members:  # older botocore than late 2025 does not know it
-        extra["IfNoneMatch"] = "*"
-    try:
-        answer = s3.copy_object(CopySource=source, Bucket=bucket, Key=delivery.archive_key, **extra)
-    except ClientError as error:
-        if not is_refused(error):
-            raise
-        return None  # our own copy is there, whose reply was lost; what is not ours is found next
-    etag: str | None = answer.get("CopyObjectResult", {}).get("ETag")
-    return etag
-
-
-def _metadata(delivery: Delivery, raw: dict[str, Any], batch_id: str) -> dict[str, str]:
-    """The producer's metadata and where the copy comes from; S3 allows ASCII only, and 2 KB."""
-    ours = {"version-id": delivery.version_id, "landed-at": delivery.landed_at, "batch-id": batch_id}
-    every = {**raw.get("Metadata", {}), "raw-key": quote(delivery.key), **ours}
-    return every if sum(len(name) + len(text) for name, text in every.items()) <= _LARGEST_METADATA else ours
-
-
-def _verify_new(s3: Any, bucket: str, delivery: Delivery, raw: dict[str, Any]) -> None:
-    """Verify the copy made just now; one that differs is taken away, so that a retry copies anew."""
-    copy = _head(s3, bucket, delivery.archive_key)
-    if copy is None:
-        raise _differs(bucket, delivery, "the copy is not there")
-    if copy.get("Metadata", {}).get("version-id") != delivery.version_id:
-        _refuse_foreign(bucket, delivery, copy)
-    try:
-        _verify(s3, bucket, delivery, raw, copy)
-    except ArchiveError:
-        if copy.get("VersionId"):
-            s3.delete_object(Bucket=bucket, Key=delivery.archive_key, VersionId=copy["VersionId"])
-        raise
-
-
-def _verify(s3: Any, bucket: str, delivery: Delivery, raw: dict[str, Any], copy: dict[str, Any]) -> None:
-    """The copy holds the raw version's bytes.
-
-    Sizes must be equal, and then: the checksums over the whole object where both have one of the
-    same kind; else equal ETags; else (encrypted with KMS or copied in parts, where ETags say
-    nothing about bytes) SHA-256 of both, as read back.
-    """
-    if copy["ContentLength"] != raw["ContentLength"]:
-        raise _differs(bucket, delivery, f"it has {copy['ContentLength']} bytes instead of {raw['ContentLength']}")
-    for name in sorted(_checksums(raw).keys() & _checksums(copy).keys()):
-        if _checksums(raw)[name] != _checksums(copy)[name]:
-            raise _differs(bucket, delivery, f"its {name} is {copy[name]} instead of {raw[name]}")
-        return
-    if raw["ETag"] == copy["ETag"]:
-        return
-    was = _sha256(s3, bucket, {"Key": delivery.key, "VersionId": delivery.version_id})
-    now = _sha256(s3, bucket, {"Key": delivery.archive_key})
-    if was != now:
-        raise _differs(bucket, delivery, f"its SHA-256 is {now} instead of {was}")
-
-
-def _checksums(head: dict[str, Any]) -> dict[str, str]:
-    """Those over the whole object; a composite one depends on how it was uploaded."""
-    if head.get("ChecksumType", "FULL_OBJECT") != "FULL_OBJECT":
-        return {}
-    return {name: text for name, text in head.items() if name.startswith("Checksum") and name != "ChecksumType"}
-
-
-def _sha256(s3: Any, bucket: str, request: dict[str, str]) -> str:
-    with Body(s3, bucket, request) as body:
-        return hashlib.file_digest(body, "sha256").hexdigest()
-
-
-def _refuse_foreign(bucket: str, delivery: Delivery, copy: dict[str, Any]) -> None:
-    found = copy.get("Metadata", {}).get("version-id")
-    if found != delivery.version_id or copy["ContentLength"] != delivery.size:
-        raise ArchiveError(
-            f"s3://{bucket}/{delivery.archive_key} is another object "
-            f"(version-id {found}, {copy['ContentLength']} bytes)",
-            expected=f"nothing there, or the copy of version {delivery.version_id} ({delivery.size} bytes)",
-            remedy="move that object away; it was not overwritten",
-        )
-
-
-def _refuse_changed(bucket: str, delivery: Delivery, raw: dict[str, Any]) -> None:
-    if (raw["ContentLength"], raw["ETag"].strip('"')) != (delivery.size, delivery.etag):
-        raise ArchiveError(
-            f"s3://{bucket}/{delivery.key} version {delivery.version_id} has {raw['ContentLength']} bytes, "
-            f"ETag {raw['ETag']}",
-            expected=f"{delivery.size} bytes, ETag {delivery.etag}, as the batch was planned",
-            remedy="switch versioning on for the bucket, and deliver the file again",
-        )
-
-
-def _differs(bucket: str, delivery: Delivery, how: str) -> ArchiveError:
+def _kept(bucket: str, error: dict[str, str]) -> ArchiveError:
+    why = ": ".join(error[name] for name in ("Code", "Message") if error.get(name))
     return ArchiveError(
-        f"the copy s3://{bucket}/{delivery.archive_key} differs from {delivery.key}: {how}",
-        expected="the same bytes; the raw object was left where it was",
-        remedy="archive the batch again; if it differs again, move the copy away first",
+        f"version {error['VersionId']} of s3://{bucket}/{error['Key']} was not deleted: {why}",
+        expected="it to be deleted, as its copy is in the archive",
+        remedy="archive the batch again, once S3 allows it",
     )
 
 

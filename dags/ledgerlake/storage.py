@@ -6,6 +6,8 @@ Any reply may be lost, although S3 did what was asked: a write that finds its ow
 from __future__ import annotations
 
 import json
+import re
+from collections.abc import Sequence
 from typing import Any
 
 from botocore.config import Config
@@ -16,6 +18,7 @@ from ledgerlake.bodies import Body, Missing, is_absent, pause
 __all__ = [
     "Tally",
     "client_config",
+    "delete",
     "exists",
     "get_json",
     "get_json_and_etag",
@@ -25,9 +28,15 @@ __all__ = [
     "put_if_unchanged",
 ]
 
+_AT_ONCE = 1000
+"""So many objects does S3 delete in one request."""
+_DELETIONS = 4
+_BUSY = {"SlowDown", "InternalError", "ServiceUnavailable", "OperationAborted", "RequestTimeout"}
 _CONDITION = {"412", "PreconditionFailed"}
 _CONFLICT = {"409", "ConditionalRequestConflict"}
 _CONFLICTS = 4
+_NO_XML = re.compile(r"[^\t\n\x20-\ufffd\U00010000-\U0010ffff]")
+"""What XML has no character for, and the lone CR that it takes for a line's end."""
 
 
 def client_config(connections: int = 10) -> Config:
@@ -94,6 +103,38 @@ def put_if_absent(s3: Any, bucket: str, key: str, body: str) -> bool:
 def put_if_unchanged(s3: Any, bucket: str, key: str, body: str, etag: str) -> bool:
     """Replace the object unless it has changed since `etag`; returns whether it is now as `body` says."""
     return _put(s3, Bucket=bucket, Key=key, Body=body.encode(), IfMatch=etag)
+
+
+def delete(s3: Any, bucket: str, objects: Sequence[dict[str, str]]) -> list[dict[str, str]]:
+    """Delete objects, or versions of them, again and again where S3 is too busy; one that is not there is fine.
+
+    Args:
+        objects: `{"Key": …}`, of a version `{"Key": …, "VersionId": …}`.
+
+    Returns:
+        S3's errors (`Key`, `VersionId`, `Code`, `Message`) for those that are still there.
+    """
+    kept: list[dict[str, str]] = []
+    alone = [each for each in objects if _NO_XML.search(each["Key"])]
+    listed = [each for each in objects if each not in alone]
+    for start in range(0, len(listed), _AT_ONCE):
+        kept += _delete(s3, bucket, listed[start : start + _AT_ONCE])
+    for each in alone:
+        s3.delete_object(Bucket=bucket, **each)
+    return kept
+
+
+def _delete(s3: Any, bucket: str, objects: list[dict[str, str]]) -> list[dict[str, str]]:
+    kept: list[dict[str, str]] = []
+    for attempt in range(1, _DELETIONS + 1):
+        errors = s3.delete_objects(Bucket=bucket, Delete={"Objects": objects, "Quiet": True}).get("Errors", [])
+        busy = [error for error in errors if error["Code"] in _BUSY]
+        kept += [error for error in errors if error not in busy]
+        if not busy:
+            return kept
+        objects = [{name: error[name] for name in ("Key", "VersionId") if error.get(name)} for error in busy]
+        pause(attempt)
+    return kept + busy
 
 
 def _put(s3: Any, **request: Any) -> bool:

@@ -15,16 +15,14 @@ import pyarrow.parquet as pq
 from pyspark.sql import DataFrame
 
 from ledgerlake import places
-from ledgerlake.bodies import Missing, StorageFailed, pause
+from ledgerlake.bodies import Missing, StorageFailed
 from ledgerlake.contracts import Dataset
 from ledgerlake.deliveries import Delivery
+from ledgerlake.storage import delete
 from ledgerlake_spark import without_pandas
 from ledgerlake_spark.objects import open_delivery, s3
 from ledgerlake_spark.originals import originals
 
-AT_ONCE = 1000
-"""So many objects does S3 remove in one request."""
-_REMOVALS = 4
 _WRITTEN = "delivery_id string, rows long"
 _REJECTED = pa.schema(
     [
@@ -88,26 +86,12 @@ def remove(keys: Iterable[str], bucket: str) -> None:
     Raises:
         StorageFailed: S3 refused to remove some, again and again.
     """
-    every = list(keys)
-    for start in range(0, len(every), AT_ONCE):
-        _remove(every[start : start + AT_ONCE], bucket)
-
-
-def _remove(keys: list[str], bucket: str) -> None:
-    errors: list[dict[str, str]] = []
-    for attempt in range(1, _REMOVALS + 1):
-        objects = [{"Key": key} for key in keys]
-        answer = s3().delete_objects(Bucket=bucket, Delete={"Objects": objects, "Quiet": True})
-        errors = answer.get("Errors", [])
-        if not errors:
-            return
-        keys = [error["Key"] for error in errors]
-        pause(attempt)
-    raise StorageFailed(
-        f"{len(keys)} objects of {bucket} could not be removed: {keys[0]} ({errors[0]['Code']})",
-        expected="S3 to remove what is out of date",
-        remedy="let the run try again",
-    )
+    if errors := delete(s3(), bucket, [{"Key": key} for key in keys]):
+        raise StorageFailed(
+            f"{len(errors)} objects of {bucket} could not be removed: {errors[0]['Key']} ({errors[0]['Code']})",
+            expected="S3 to remove what is out of date",
+            remedy="let the run try again",
+        )
 
 
 def _write(

@@ -255,6 +255,52 @@ def test_when_time_runs_out_it_says_how_many_are_done_and_goes_on_next_time(s3, 
     assert (answer["archived"], answer["already_there"]) == (3, 2)
 
 
+def test_when_time_runs_out_what_was_copied_is_moved_to_the_end(s3, archive_etl_files):
+    """With so many files that a thread has several of them."""
+    for number in range(50):
+        deliver(s3, f"raw/orders/{number}.csv", str(number).encode())
+    batch = plan(s3)
+    left = iter([900_000] * 20)
+    short = SimpleNamespace(get_remaining_time_in_millis=lambda: next(left, 29_999))
+    with pytest.raises(ArchiveError, match=r"20 of 50 deliveries .* are archived.* goes on with the other 30"):
+        run(archive_etl_files, batch, short)
+    assert (len(bodies(s3, "raw/")), len(bodies(s3, "archived/"))) == (30, 20)
+    answer = run(archive_etl_files, batch)
+    assert (answer["archived"], answer["already_there"]) == (30, 20)
+    assert sorted(map(int, bodies(s3, "archived/").values())) == list(range(50))
+
+
+def test_a_version_that_s3_does_not_delete_is_named_and_the_others_are_moved(s3, archive_etl_files, monkeypatch):
+    for number in range(30):
+        deliver(s3, f"raw/orders/{number:02}.csv", str(number).encode())
+    batch = plan(s3)
+    held = batch.deliveries[7]
+    make = boto3.client
+
+    def holding(*args, **kwargs):
+        client = make(*args, **kwargs)
+        delete = client.delete_objects
+
+        def some(*, Delete, **request):  # noqa: N803
+            objects = [each for each in Delete["Objects"] if each["Key"] != held.key]
+            kept = [each | {"Code": "AccessDenied"} for each in Delete["Objects"] if each not in objects]
+            answer = delete(Delete=Delete | {"Objects": objects}, **request)
+            return answer | {"Errors": [*answer.get("Errors", []), *kept]}
+
+        monkeypatch.setattr(client, "delete_objects", some)
+        return client
+
+    with monkeypatch.context() as patched:
+        patched.setattr(boto3, "client", holding)
+        with pytest.raises(ArchiveError, match=r"1 of 30 .*raw/orders/07\.csv was not deleted: AccessDenied;"):
+            run(archive_etl_files, batch)
+    assert list(bodies(s3, "raw/")) == [held.key]
+    answer = run(archive_etl_files, batch)
+    assert (answer["archived"], answer["already_there"]) == (0, 30)
+    assert bodies(s3, "raw/") == {}
+    assert len(s3.list_object_versions(Bucket=BUCKET, Prefix="archived/")["Versions"]) == 30
+
+
 def test_an_unknown_batch_and_an_empty_event_say_what_was_expected(s3, archive_etl_files):
     with pytest.raises(BatchNotFound, match=r"batches/nope\.json"):
         archive_etl_files.handler({"batch_id": "nope"}, PLENTY)

@@ -98,16 +98,23 @@ MUTANTS = (
     ),
     Mutant(
         "a copy in the archive is not verified",
-        f"{KERNEL}/archive.py",
+        f"{KERNEL}/copies.py",
         "        _verify_new(s3, bucket, delivery, raw)\n",
-        "",
+        "        pass\n",
         ("tests/lambdas",),
     ),
     Mutant(
         "archiving deletes whatever version is the latest",
         f"{KERNEL}/archive.py",
-        "s3.delete_object(Bucket=bucket, Key=delivery.key, VersionId=delivery.version_id)",
-        "s3.delete_object(Bucket=bucket, Key=delivery.key)",
+        '{"Key": key, "VersionId": version} for key, version in versions',
+        '{"Key": key} for key, version in versions',
+        ("tests/lambdas",),
+    ),
+    Mutant(
+        "archiving deletes what could not be copied",
+        f"{KERNEL}/archive.py",
+        "done = [each for each, outcome in outcomes.items() if isinstance(outcome, Copied) and outcome.raw]",
+        "done = list(outcomes)",
         ("tests/lambdas",),
     ),
     Mutant(

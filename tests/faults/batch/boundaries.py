@@ -14,13 +14,17 @@ PLANNING = {
     "after the plan": Boundary("plan", "after", "PUT batches/open/"),
 }
 
+_DELETE = "POST ?delete"
+"""Of the versions in raw/ whose copies a thread has made: two of the eighteen deliveries at once."""
+
 ARCHIVING = {
     "before the first copy": Boundary("archive", "before", "COPY archived/"),
-    "after a copy, before its delete": Boundary("archive", "after", "COPY archived/"),
-    "half-way through the copies": Boundary("archive", "before", "COPY archived/", nth=4),
-    "after one of many is moved": Boundary("archive", "after", "DELETE raw/"),
-    "before the last delete": Boundary("archive", "before", "DELETE raw/", nth=6),
-    "after the archive, before the acknowledgement": Boundary("archive", "after", "DELETE raw/", nth=6),
+    "after a copy": Boundary("archive", "after", "COPY archived/"),
+    "half-way through the copies": Boundary("archive", "before", "COPY archived/", nth=9),
+    "after the copies of a thread, before their delete": Boundary("archive", "before", _DELETE),
+    "after some of many are moved": Boundary("archive", "after", _DELETE),
+    "before the last delete": Boundary("archive", "before", _DELETE, nth=9),
+    "after the archive, before the acknowledgement": Boundary("archive", "after", _DELETE, nth=9),
     "while acknowledging, before the batch is closed": Boundary("acknowledge", "before", "DELETE batches/open/"),
     "after the acknowledgement": Boundary("acknowledge", "after", "DELETE batches/open/"),
 }

@@ -236,7 +236,7 @@ def without_jobs(s3_endpoint):
 
 def waiting_lake() -> Lake:
     lake = Lake(None, SETTINGS)
-    for name in "abc":
+    for name in "abcdefghi":
         lake.deliver("products", f"{name}.csv", products(product(1)))
         lake.deliver("orders", f"{name} é+.csv", orders(order(1)))
     return lake

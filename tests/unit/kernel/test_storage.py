@@ -9,6 +9,7 @@ from botocore.exceptions import ClientError
 from ledgerlake.bodies import StorageFailed
 from ledgerlake.storage import (
     client_config,
+    delete,
     exists,
     get_json,
     get_json_and_etag,
@@ -49,6 +50,56 @@ def test_an_object_is_written_once_and_the_second_writer_is_told(s3):
     assert put_if_absent(s3, BUCKET, "a.json", '{"n": 1}')
     assert not put_if_absent(s3, BUCKET, "a.json", '{"n": 2}')
     assert get_json(s3, BUCKET, "a.json") == {"n": 1}
+
+
+def test_objects_and_versions_are_deleted_some_at_once(s3):
+    for number in range(1_005):
+        s3.put_object(Bucket=BUCKET, Key=f"a/{number}", Body=b"1")
+    old = s3.put_object(Bucket=BUCKET, Key="b", Body=b"old")["VersionId"]
+    s3.put_object(Bucket=BUCKET, Key="b", Body=b"new")
+    asked = []
+    s3.meta.events.register("request-created.s3", lambda operation_name, **_: asked.append(operation_name))
+    names = [{"Key": f"a/{number}"} for number in range(1_005)]
+    assert delete(s3, BUCKET, [*names, {"Key": "b", "VersionId": old}, {"Key": "never there"}]) == []
+    assert asked == ["DeleteObjects", "DeleteObjects"]
+    left = s3.list_object_versions(Bucket=BUCKET, Prefix="b")["Versions"]
+    assert [each["VersionId"] == old for each in left] == [False]
+    assert s3.list_objects_v2(Bucket=BUCKET)["KeyCount"] == 1
+
+
+@pytest.mark.parametrize("key", ["a\x01b", "a\rb", "a\ufffeb"])
+def test_a_name_that_xml_has_no_characters_for_is_deleted_by_itself(s3, key):
+    s3.put_object(Bucket=BUCKET, Key="plain", Body=b"1")
+    version = s3.put_object(Bucket=BUCKET, Key=key, Body=b"1")["VersionId"]
+    asked = []
+    s3.meta.events.register("request-created.s3", lambda operation_name, **_: asked.append(operation_name))
+    assert delete(s3, BUCKET, [{"Key": key, "VersionId": version}, {"Key": "plain"}]) == []
+    assert asked == ["DeleteObjects", "DeleteObject"]
+    assert s3.list_objects_v2(Bucket=BUCKET)["KeyCount"] == 0
+
+
+class Reluctant:
+    """An S3 that deletes one object a request, is too busy for the others, and keeps `held` for good."""
+
+    def __init__(self):
+        self.deleted = []
+
+    def delete_objects(self, Bucket, Delete):  # noqa: N803
+        held = [each for each in Delete["Objects"] if each["Key"] == "held"]
+        first, *others = [each for each in Delete["Objects"] if each["Key"] != "held"]
+        self.deleted.append(first)
+        errors = [each | {"Code": "SlowDown"} for each in others] + [each | {"Code": "AccessDenied"} for each in held]
+        return {"Errors": errors}
+
+
+def test_what_s3_was_too_busy_to_delete_is_deleted_again_and_what_it_keeps_is_told(monkeypatch):
+    monkeypatch.setattr("time.sleep", lambda _: None)
+    s3 = Reluctant()
+    objects = [{"Key": "a", "VersionId": "1"}, {"Key": "held", "VersionId": "2"}, {"Key": "a", "VersionId": "3"}]
+    assert delete(s3, BUCKET, objects) == [{"Key": "held", "VersionId": "2", "Code": "AccessDenied"}]
+    assert s3.deleted == [objects[0], objects[2]]
+    many = [{"Key": name} for name in "abcdefg"]
+    assert [error["Key"] for error in delete(Reluctant(), BUCKET, many)] == ["e", "f", "g"]
 
 
 def test_an_object_is_replaced_only_as_it_was_seen(s3):
