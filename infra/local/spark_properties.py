@@ -53,6 +53,9 @@ def local(endpoint_url: str) -> dict[str, str]:
         "spark.ui.enabled": "false",
         "spark.sql.ui.explainMode": "simple",  # nobody sees the plans, but each is made into text
         "spark.sql.maxPlanStringLength": "0",
+        # A job makes some two hundred classes; beyond a hundred, Spark's default, the next run in this JVM would have to
+        # make, and Java to compile, most of them once more.
+        "spark.sql.codegen.cache.maxEntries": "1000",
         "spark.ui.showConsoleProgress": "false",
         "spark.databricks.delta.snapshotPartitions": "1",
         "spark.sql.shuffle.partitions": "2",
