@@ -139,7 +139,7 @@ class Candidates:
     def _plain(self, apart: PlainRows) -> DataFrame:
         """What the verdict needs of them."""
         columns = [*self.dataset.key, *(each.column for each in self.dataset.references), *self.dataset.partition_by]
-        slim = apart.read(self.spark).select(*dict.fromkeys(columns), "_delivery", "_source_row", "_reasons")
+        slim = apart.judged(self.spark).select(*dict.fromkeys(columns), "_delivery", "_source_row", "_reasons")
         return slim.withColumn("_plain", F.lit(True))
 
     def _restored(self, broken: Mapping[int, str]) -> DataFrame:

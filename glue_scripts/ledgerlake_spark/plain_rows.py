@@ -20,6 +20,7 @@ from ledgerlake.contracts import Dataset
 from ledgerlake_spark.objects import s3
 from ledgerlake_spark.plain_values import ARROW_TYPES, AS_WRITTEN
 from ledgerlake_spark.texts import text_names
+from ledgerlake_spark.typing_rules import text_of
 from ledgerlake_spark.validation import validate
 
 _ROWS = 1 << 20
@@ -56,13 +57,24 @@ class PlainRows:
         pq.write_table(rows, body, use_dictionary=[*self.dataset.partition_by, "_delivery"])
         s3().put_object(Bucket=self.bucket, Key=f"{self.folder}{name}.parquet", Body=body.getvalue())
 
-    def read(self, spark: SparkSession) -> DataFrame:
+    def values(self, spark: SparkSession) -> DataFrame:
+        """The contract's columns, `_delivery` and `_source_row`."""
+        columns = (
+            F.expr(text_of(column, self.dataset)).alias(column.name) if column.type == "string" else column.name
+            for column in self.dataset.columns
+        )
+        return self._written(spark).select(*columns, *_VERSION)
+
+    def judged(self, spark: SparkSession) -> DataFrame:
         """The rows as `validate` returns them."""
-        columns = ", ".join(f"`{column.name}` {column.type}" for column in self.dataset.columns)
-        rows = spark.read.schema(f"{columns}, _source_row bigint, _delivery int")
         nothing = dict.fromkeys(text_names(self.dataset), "string") | _NOTHING
         none = (F.lit(None).cast(kind).alias(name) for name, kind in nothing.items())
-        return validate(rows.parquet(f"s3://{self.bucket}/{self.folder}").select("*", *none), self.dataset)
+        return validate(self._written(spark).select("*", *none), self.dataset)
+
+    def _written(self, spark: SparkSession) -> DataFrame:
+        columns = ", ".join(f"`{column.name}` {column.type}" for column in self.dataset.columns)
+        rows = spark.read.schema(f"{columns}, _source_row bigint, _delivery int")
+        return rows.parquet(f"s3://{self.bucket}/{self.folder}")
 
 
 class Kept:

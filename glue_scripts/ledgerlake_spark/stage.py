@@ -116,7 +116,7 @@ class Stage:
     def _plain(self, attempt: str, fates: tuple[str, ...]) -> DataFrame:
         """The plain rows of the given fates: inserted, unless the stage mentions them with another one."""
         said = self._written(attempt).where("_plain").drop(*self.dataset.column_names)
-        plain = self._apart(attempt).read(self.spark).select(*self.dataset.column_names, *_VERSION)
+        plain = self._apart(attempt).values(self.spark)
         if "inserted" not in fates:
             return plain.join(said.where(F.col("_fate").isin(*fates)), list(_VERSION))
         fate = F.expr("coalesce(_fate, 'inserted')")
@@ -192,7 +192,7 @@ class Stage:
             judged = judged.where("not (_plain and _fate = 'inserted')") if apart else judged
             judged.write.options(**WRITTEN_ONCE).partitionBy("_fate").parquet(f"{self._folder}{attempt}/")
             try:
-                return attempt, account(self._written(attempt), arrivals, plain and plain.read(self.spark))
+                return attempt, account(self._written(attempt), arrivals, plain and plain.values(self.spark))
             except Broken as error:
                 # The reader had passed on rows before it met the fault: once more, without them.
                 broken |= error.files

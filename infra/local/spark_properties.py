@@ -53,8 +53,8 @@ def local(endpoint_url: str) -> dict[str, str]:
         "spark.ui.enabled": "false",
         "spark.sql.ui.explainMode": "simple",  # nobody sees the plans, but each is made into text
         "spark.sql.maxPlanStringLength": "0",
-        # A job makes some two hundred classes; beyond a hundred, Spark's default, the next run in this JVM would have to
-        # make, and Java to compile, most of them once more.
+        # By default a hundred of the classes that Spark makes for plans are kept. Jobs make more, so the next one in
+        # this JVM would have to make, and Java to compile, most of them again.
         "spark.sql.codegen.cache.maxEntries": "1000",
         "spark.ui.showConsoleProgress": "false",
         "spark.databricks.delta.snapshotPartitions": "1",
