@@ -42,7 +42,7 @@ def second(lake: Lake) -> Batch:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("large", [False, True], ids=["", "large tables"])
+@pytest.mark.parametrize("large", [False, pytest.param(True, marks=pytest.mark.long)], ids=["small", "large tables"])
 def test_a_lake_is_the_same_whether_plain_rows_are_apart_or_not(spark, monkeypatch, large):
     monkeypatch.setattr(pruning, "LARGE", 0 if large else pruning.LARGE)
     pictures = {}
@@ -56,7 +56,7 @@ def test_a_lake_is_the_same_whether_plain_rows_are_apart_or_not(spark, monkeypat
     assert all(pictures[True][1][fate] for fate in fates), pictures[True][1]
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_rows_that_are_read_again_are_not_apart_as_each_must_be_compared(spark, monkeypatch):
     lake = begun(spark, monkeypatch, apart=True)
     lake.run(second(lake))
