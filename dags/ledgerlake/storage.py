@@ -1,4 +1,4 @@
-"""The few ways in which the kernel touches S3 objects: JSON bodies and conditional writes.
+"""The few ways in which the kernel touches S3 objects: JSON bodies, conditional writes, deletes of many.
 
 Any reply may be lost, although S3 did what was asked: a write that finds its own words is a write.
 """

@@ -45,11 +45,8 @@ class Accounts:
     touched: set[str] = field(default_factory=set)
 
 
-def account(stage: DataFrame, arrivals: Arrivals, plain: DataFrame | None = None) -> Accounts:
+def account(stage: DataFrame, arrivals: Arrivals) -> Accounts:
     """Count the stage.
-
-    Args:
-        plain: rows that are apart. Those that the stage does not mention are inserted.
 
     Rows read are the reader's own count, from the closing rows; the fates are counted apart, so
     that a row lost between the two shows. A file that is rejected whole counts as one row.
@@ -69,8 +66,6 @@ def account(stage: DataFrame, arrivals: Arrivals, plain: DataFrame | None = None
         for row in counted
         if row._fate not in (CLOSING, WITHDRAWN) and not (row.was_parked or row.restored)
     }
-    apart = _apart(stage, plain) if plain else {}
-    staged |= set(apart)
     sections = Counter(row._delivery for row in closed)
     staged |= {delivery for delivery, number in sections.items() if number > 1}
     problems = sorted((row._delivery, row._problem) for row in closed if row._problem)
@@ -89,16 +84,7 @@ def account(stage: DataFrame, arrivals: Arrivals, plain: DataFrame | None = None
             accounts.missing.add(arrival.delivery_id)
     for row in counted:
         _count(row, accounts, arrivals.ordered[row._delivery].delivery_id)
-    for delivery, rows in apart.items():
-        accounts.counts[arrivals.ordered[delivery].delivery_id]["inserted"] += rows
     return accounts
-
-
-def _apart(stage: DataFrame, plain: DataFrame) -> dict[int, int]:
-    """Of each delivery, its plain rows that the stage does not mention."""
-    written = {row._delivery: row["count"] for row in plain.groupBy("_delivery").count().collect()}
-    mentioned = stage.where("_plain").groupBy("_delivery").count().collect()
-    return written | {row._delivery: written.get(row._delivery, 0) - row["count"] for row in mentioned}
 
 
 def _count(row: Row, accounts: Accounts, delivery_id: str) -> None:

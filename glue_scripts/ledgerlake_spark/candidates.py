@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
 
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
@@ -14,7 +13,6 @@ from ledgerlake.storage import exists
 from ledgerlake_spark.arrivals import Arrivals, lineage
 from ledgerlake_spark.objects import s3
 from ledgerlake_spark.parking import parked_rows
-from ledgerlake_spark.plain_rows import PlainRows
 from ledgerlake_spark.pruning import Ranges, merged, ranges, within
 from ledgerlake_spark.reading import read_deliveries
 from ledgerlake_spark.sections import sections
@@ -23,14 +21,6 @@ from ledgerlake_spark.validation import validate
 from ledgerlake_spark.verdict import WITHDRAWN, judge
 from ledgerlake_spark.withdrawal import Withdrawal, older_versions
 
-WRITTEN_ONCE = {
-    # It is read twice: to look each value up in a dictionary would take longer than it saves.
-    "parquet.enable.dictionary": "false",
-    # Each task moves its own files, once. Half a folder is no harm: only what a summary names is ever read.
-    "mapreduce.fileoutputcommitter.algorithm.version": "2",
-    "mapreduce.fileoutputcommitter.marksuccessfuljobs": "false",
-}
-"""How a stage is written."""
 _LINEAGE = ("_source_file", "_source_row", "_landed_at")
 
 
@@ -43,20 +33,12 @@ class Candidates:
         self.spark, self.dataset, self.bucket = spark, dataset, bucket
         self.arrivals, self.withdrawal = arrivals, withdrawal
 
-    def judged(
-        self,
-        tables: Mapping[str, LakeTable],
-        broken: Mapping[int, str],
-        read_into: str,
-        apart: PlainRows | None = None,
-    ) -> DataFrame:
+    def judged(self, tables: Mapping[str, LakeTable], broken: Mapping[int, str], read_into: str) -> DataFrame:
         """Every row of the stage with its `_fate`.
 
         Args:
             broken: files found unreadable in an earlier pass, by number; they are not opened.
             read_into: a folder of its own, for rows that have to be looked at before they are judged.
-            apart: where plain rows are written, when all rows are new to the table. They are marked `_plain`; of
-                the contract's columns they have here only those by which they are judged.
 
         Returns:
             The contract's columns, `_delivery`, `_source_row`, and what the steps on the way have found:
@@ -64,13 +46,12 @@ class Candidates:
             `_replaces` (the row takes the place of a withdrawn one), `_was` (the partition of the table's
             row that is updated or withdrawn).
         """
-        rows = self._read(tables, broken, read_into, apart)
+        rows = self._read(broken)
         if self.withdrawal is not None:
             rows = self._dated(rows).unionByName(self._restored(broken), allowMissingColumns=True)
-        rows, table, parents = self._looked_up(rows, tables, None if apart else read_into)
+        rows, table, parents = self._looked_up(rows, tables, read_into)
         if self.withdrawal is None:
-            dated = lineage(self.arrivals.ordered)
-            judged = judge(rows, table, parents, self.dataset, dated, all_new=apart is not None)
+            judged = judge(rows, table, parents, self.dataset, lineage(self.arrivals.ordered))
             return judged.withColumn("_replaces", F.lit(False)).drop("_from_table")
         keys = self.withdrawal.rows.select(*self.dataset.key)
         left = table.join(F.broadcast(keys), list(self.dataset.key), "left_anti").select(*table.columns)
@@ -86,18 +67,15 @@ class Candidates:
         )
 
     def _looked_up(
-        self, rows: DataFrame, tables: Mapping[str, LakeTable], read_into: str | None
+        self, rows: DataFrame, tables: Mapping[str, LakeTable], read_into: str
     ) -> tuple[DataFrame, DataFrame, dict[str, DataFrame]]:
-        """The candidates, the table and the parents' keys; of large tables only what the candidates can meet there.
-
-        Args:
-            read_into: None when the rows are written already.
-        """
+        """The candidates, the table and the parents' keys; of large tables only what the candidates can meet there."""
         large = {name for name, table in tables.items() if table.is_large}
         columns = {reference.column: reference.dataset for reference in self.dataset.references}
         wanted: dict[str, Ranges] = {}
         if large:
-            rows = self._written(rows, read_into) if read_into else rows
+            rows.write.parquet(read_into)
+            rows = self.spark.read.parquet(read_into)
             valid = rows.where("_reasons is null and _rows_read is null")
             wanted = ranges(valid, sorted({self.dataset.key[0], *columns}), self.dataset.partition_by)
         parents = {}
@@ -111,36 +89,15 @@ class Candidates:
             table = table.where(within(self.dataset.key[0], wanted[self.dataset.key[0]]))
         return rows, table, parents
 
-    def _read(
-        self, tables: Mapping[str, LakeTable], broken: Mapping[int, str], read_into: str, apart: PlainRows | None
-    ) -> DataFrame:
+    def _read(self, broken: Mapping[int, str]) -> DataFrame:
         plan = self.arrivals.to_read(self.arrivals.batch)
-        with ThreadPoolExecutor(1) as beside:  # to count rows is work for Python, to look up tables for Spark's driver
-            looking = beside.submit(lambda: [table.look_up() for table in tables.values() if apart])
-            cut = sections(self.spark, self.dataset, {n: plan[n] for n in plan if n not in broken}, self.bucket)
-            looking.result()
-        read = read_deliveries(self.spark, self.dataset, plan, self.bucket, broken, cut, apart)
-        candidates = validate(read, self.dataset)
-        if apart:
-            apart.begin()
-            candidates = self._written(candidates, read_into).withColumn("_plain", F.lit(False))
-            candidates = candidates.unionByName(self._plain(apart), allowMissingColumns=True)
-        candidates = candidates.withColumn("_parked_in", F.lit(None).cast("string"))
+        cut = sections(self.spark, self.dataset, {n: plan[n] for n in plan if n not in broken}, self.bucket)
+        read = read_deliveries(self.spark, self.dataset, plan, self.bucket, broken, cut)
+        candidates = validate(read, self.dataset).withColumn("_parked_in", F.lit(None).cast("string"))
         if self.arrivals.parked:
             parked = parked_rows(self.spark, self.dataset, self.bucket, self.arrivals)
-            parked = parked.withColumn("_plain", F.lit(False)) if apart else parked
             candidates = candidates.unionByName(parked, allowMissingColumns=True)
         return candidates.withColumn("_restored", F.lit(False)).withColumn("_from_table", F.lit(False))
-
-    def _written(self, rows: DataFrame, folder: str) -> DataFrame:
-        rows.write.options(**WRITTEN_ONCE).parquet(folder)
-        return self.spark.read.schema(rows.schema).parquet(folder)
-
-    def _plain(self, apart: PlainRows) -> DataFrame:
-        """What the verdict needs of them."""
-        columns = [*self.dataset.key, *(each.column for each in self.dataset.references), *self.dataset.partition_by]
-        slim = apart.judged(self.spark).select(*dict.fromkeys(columns), "_delivery", "_source_row", "_reasons")
-        return slim.withColumn("_plain", F.lit(True))
 
     def _restored(self, broken: Mapping[int, str]) -> DataFrame:
         """Rows of the table that lost their parent, and the older versions of all withdrawn keys."""

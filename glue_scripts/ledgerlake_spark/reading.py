@@ -18,9 +18,7 @@ from ledgerlake.deliveries import Delivery
 from ledgerlake_spark import without_pandas
 from ledgerlake_spark.csv_files import BrokenFile, Rows, Section
 from ledgerlake_spark.objects import Missing, open_delivery
-from ledgerlake_spark.plain_rows import Kept, PlainRows
 from ledgerlake_spark.plain_values import ARROW_TYPES, AS_WRITTEN, left_over, plain
-from ledgerlake_spark.texts import text_name, text_names
 
 _TASKS_PER_CORE = 4
 """A task costs as much as reading a megabyte, so many small files share one; large ones spread out."""
@@ -35,7 +33,6 @@ def read_deliveries(
     bucket: str,
     broken: Mapping[int, str] | None = None,
     sections: Mapping[int, Sequence[Section]] | None = None,
-    apart: PlainRows | None = None,
 ) -> DataFrame:
     """Every row of the given deliveries, and a closing row for each delivery, or each section of it.
 
@@ -43,7 +40,6 @@ def read_deliveries(
         deliveries: by the number that stands for them in `_delivery`.
         broken: deliveries found unreadable in an earlier pass, with the reason; they are not opened.
         sections: of deliveries that several tasks read.
-        apart: where rows are written whose every value is plain; they are not among those returned.
 
     Returns:
         The contract's columns, typed where their text is plain, else NULL; for each column that is no text,
@@ -60,7 +56,7 @@ def read_deliveries(
     ]
     tasks = _dealt(readings, _TASKS_PER_CORE * spark.sparkContext.defaultParallelism)
     files = spark.range(0, len(tasks), 1, len(tasks))
-    return files.mapInArrow(_reader(dataset, bucket, tasks, apart), _schema(dataset))
+    return files.mapInArrow(_reader(dataset, bucket, tasks), _schema(dataset))
 
 
 @dataclass(frozen=True)
@@ -97,30 +93,31 @@ def _schema(dataset: Dataset) -> str:
     return f"{names}{texts}, _source_row bigint, _problem string, _delivery int, _rows_read bigint, _unknown string"
 
 
+def text_name(column: Column) -> str:
+    """The column beside one that is no text, for texts that are not plain."""
+    return f"_text_{column.name}"
+
+
 def _reader(
-    dataset: Dataset, bucket: str, tasks: list[list[Reading]], apart: PlainRows | None
+    dataset: Dataset, bucket: str, tasks: list[list[Reading]]
 ) -> Callable[[Iterator[pa.RecordBatch]], Iterator[pa.RecordBatch]]:
     def read(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         without_pandas.refuse()
         for batch in batches:
             for task in batch["id"].to_pylist():
-                kept = Kept(apart, task) if apart else None
                 for reading in tasks[task]:
-                    yield from _read_one(dataset, bucket, reading, kept)
-                if kept:
-                    kept.write()
+                    yield from _read_one(dataset, bucket, reading)
 
     return read
 
 
-def _read_one(dataset: Dataset, bucket: str, reading: Reading, kept: Kept | None) -> Iterator[pa.RecordBatch]:
+def _read_one(dataset: Dataset, bucket: str, reading: Reading) -> Iterator[pa.RecordBatch]:
     rows = Rows(partial(open_delivery, bucket, reading.delivery), dataset, reading.section)
     problem = reading.broken or _unknown_format(dataset, reading.delivery)
     if problem is None:
         try:
             for batch in rows:
-                whole = _with_delivery(dataset, batch, reading.number)
-                yield kept.others(whole) if kept else whole
+                yield _with_delivery(dataset, batch, reading.number)
         except BrokenFile as error:
             problem = str(error)
         except Missing:
@@ -174,5 +171,6 @@ def _closing_row(dataset: Dataset, number: int, rows: Rows, problem: str | None)
 def _record_batch(
     dataset: Dataset, values: list[pa.Array], texts: list[pa.Array], **others: pa.Array
 ) -> pa.RecordBatch:
-    names = [*dataset.column_names, *text_names(dataset), *others]
+    text_names = [text_name(column) for column in dataset.columns if column.type != "string"]
+    names = [*dataset.column_names, *text_names, *others]
     return pa.RecordBatch.from_arrays([*values, *texts, *others.values()], names)

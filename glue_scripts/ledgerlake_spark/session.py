@@ -67,15 +67,10 @@ def expect(spark: SparkSession, deliveries: Iterable[Delivery], *, large_tables:
     """
     if large_tables:
         return
-    text = text_of(deliveries)
+    text = sum(each.size * (_ZIPPED if each.key.lower().endswith(".gz") else 1) for each in deliveries)
     settings = INTERPRETED if text < FEW else _evenly(text, spark.sparkContext.defaultParallelism)
     for name, value in settings.items():
         spark.conf.set(name, value)
-
-
-def text_of(deliveries: Iterable[Delivery]) -> int:
-    """In bytes, of what they hold; of zipped ones an estimate."""
-    return sum(each.size * (_ZIPPED if each.key.lower().endswith(".gz") else 1) for each in deliveries)
 
 
 def _evenly(text: int, cores: int) -> dict[str, str]:

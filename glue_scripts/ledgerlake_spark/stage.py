@@ -3,9 +3,6 @@
 `staging/<batch>/<dataset>/<attempt>/` holds every row with its fate (partitioned by it). A summary,
 written last, says which attempt is complete. A retry that finds a summary of the same code, contract
 and table versions goes on from that stage, so it publishes what the first try would have.
-
-Of a large batch of new rows those that are plain lie apart, in `<attempt>-plain/`, as their reader has
-written them: they are inserted, unless the stage mentions them, by their version, with another fate.
 """
 
 from __future__ import annotations
@@ -27,18 +24,14 @@ from ledgerlake.storage import get_json
 from ledgerlake_spark import withdrawal as withdrawals
 from ledgerlake_spark.accounting import Accounts, Broken, account
 from ledgerlake_spark.arrivals import Arrival, Arrivals, lineage
-from ledgerlake_spark.candidates import WRITTEN_ONCE, Candidates
+from ledgerlake_spark.candidates import Candidates
 from ledgerlake_spark.objects import s3
 from ledgerlake_spark.parking import parked_arrivals
-from ledgerlake_spark.plain_rows import PlainRows, may_be_apart
-from ledgerlake_spark.session import text_of
 from ledgerlake_spark.tables import LakeTable
-from ledgerlake_spark.verdict import CLOSING
 from ledgerlake_spark.withdrawal import Withdrawal
 
-APART = 64 << 20
-"""Bytes of text. Of fewer, plain rows are staged with all others: to have them apart takes Spark longer to plan."""
-_VERSION = ("_delivery", "_source_row")
+_WRITTEN_QUICKLY = {"parquet.enable.dictionary": "false"}
+"""A stage is read twice: to look each value up in a dictionary would take longer than it saves."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +48,6 @@ class Summary:
         replaced: withdrawn rows whose place another row takes.
         touched: partitions with rows of the table that are updated or withdrawn.
         unknown: by raw key, columns of the file that the contract does not have.
-        apart: the plain rows are apart; those not mentioned in the stage are inserted.
     """
 
     attempt: str
@@ -67,7 +59,6 @@ class Summary:
     replaced: int
     touched: tuple[str, ...]
     unknown: dict[str, list[str]]
-    apart: bool
 
     @classmethod
     def from_json(cls, body: dict[str, Any]) -> Summary:
@@ -104,29 +95,8 @@ class Stage:
         return Summary.from_json(body) if body else None
 
     def rows(self, summary: Summary, *fates: str) -> DataFrame:
-        """The staged rows of the given fates, with their lineage.
-
-        Of plain rows that are rejected there are no values: what a person is told of them are their reasons.
-        """
-        rows = self._written(summary.attempt).where(F.col("_fate").isin(*fates))
-        if summary.apart and not set(fates) <= {"rejected", CLOSING}:
-            rows = rows.where("not _plain").unionByName(self._plain(summary.attempt, fates), allowMissingColumns=True)
-        return rows.select("*", *lineage(summary.arrivals))
-
-    def _plain(self, attempt: str, fates: tuple[str, ...]) -> DataFrame:
-        """The plain rows of the given fates: inserted, unless the stage mentions them with another one."""
-        said = self._written(attempt).where("_plain").drop(*self.dataset.column_names)
-        plain = self._apart(attempt).values(self.spark)
-        if "inserted" not in fates:
-            return plain.join(said.where(F.col("_fate").isin(*fates)), list(_VERSION))
-        fate = F.expr("coalesce(_fate, 'inserted')")
-        found = plain.join(said, list(_VERSION), "left").withColumn("_fate", fate).where(F.col("_fate").isin(*fates))
-        return found.withColumn("_replaces", F.lit(False))
-
-    def _apart(self, attempt: str) -> PlainRows:
-        return PlainRows(
-            self.dataset, self.bucket, f"{places.staging(self.batch_id, self.dataset.name)}{attempt}-plain/"
-        )
+        """The staged rows of the given fates, with their lineage."""
+        return self._dated(summary.attempt, summary.arrivals).where(F.col("_fate").isin(*fates))
 
     def _dated(self, attempt: str, arrivals: Iterable[Arrival]) -> DataFrame:
         return self._written(attempt).select("*", *lineage(arrivals))
@@ -152,47 +122,30 @@ class Stage:
         parked = tuple(parked_arrivals(self.spark, self.dataset, self.bucket))
         arrivals = Arrivals(deliveries, parked)
         broken: dict[int, str] = {}
-        apart = not parents_withdrew and self._may_be_apart(arrivals, tables[self.dataset.name])
-        attempt, accounts = self._attempt(arrivals, tables, broken, None, apart=apart)
-        withdrawal = None
-        if not apart:
-            withdrawal = self._withdrawal(attempt, accounts, arrivals, tables, parents_withdrew)
+        attempt, accounts = self._attempt(arrivals, tables, broken, None)
+        withdrawal = self._withdrawal(attempt, accounts, arrivals, tables, parents_withdrew)
         if withdrawal:
             reasons = {arrivals.ordered[number].delivery_id: reason for number, reason in broken.items()}
             arrivals = Arrivals(deliveries, parked, withdrawal.hidden, withdrawal.arrivals)
             broken = {arrivals.numbers[delivery]: reason for delivery, reason in reasons.items()}
             attempt, accounts = self._attempt(arrivals, tables, broken, withdrawal)
-        summary = self._summary(attempt, accounts, arrivals, made_by, seen, apart=apart)
+        summary = self._summary(attempt, accounts, arrivals, made_by, seen)
         refuse_imbalance(list(summary.entries))
         body = json.dumps(asdict(summary), indent=1).encode()
         s3().put_object(Bucket=self.bucket, Key=self._summary_key, Body=body)
         return summary
 
-    def _may_be_apart(self, arrivals: Arrivals, own: LakeTable) -> bool:
-        """Whether it is worth the while, and no row is in the table already, so that none can be withdrawn."""
-        if text_of(arrivals.batch) < APART or not may_be_apart(self.dataset):
-            return False
-        return withdrawals.are_new(own.read(), arrivals)
-
     def _attempt(
-        self,
-        arrivals: Arrivals,
-        tables: Mapping[str, LakeTable],
-        broken: dict[int, str],
-        withdrawal: Withdrawal | None,
-        *,
-        apart: bool = False,
+        self, arrivals: Arrivals, tables: Mapping[str, LakeTable], broken: dict[int, str], withdrawal: Withdrawal | None
     ) -> tuple[str, Accounts]:
         """Write the rows of a new attempt, and count them."""
         candidates = Candidates(self.spark, self.dataset, self.bucket, arrivals, withdrawal)
         while arrivals.ordered:
             attempt = uuid.uuid4().hex[:8]
-            plain = self._apart(attempt) if apart else None
-            judged = candidates.judged(tables, broken, f"{self._folder}{attempt}-read/", plain)
-            judged = judged.where("not (_plain and _fate = 'inserted')") if apart else judged
-            judged.write.options(**WRITTEN_ONCE).partitionBy("_fate").parquet(f"{self._folder}{attempt}/")
+            judged = candidates.judged(tables, broken, f"{self._folder}{attempt}-read/")
+            judged.write.options(**_WRITTEN_QUICKLY).partitionBy("_fate").parquet(f"{self._folder}{attempt}/")
             try:
-                return attempt, account(self._written(attempt), arrivals, plain and plain.values(self.spark))
+                return attempt, account(self._written(attempt), arrivals)
             except Broken as error:
                 # The reader had passed on rows before it met the fault: once more, without them.
                 broken |= error.files
@@ -210,7 +163,7 @@ class Stage:
         return withdrawals.find(self.dataset, staged, own.read(), opened, keys, self.bucket)
 
     def _summary(
-        self, attempt: str, accounts: Accounts, arrivals: Arrivals, made_by: str, seen: dict[str, int], *, apart: bool
+        self, attempt: str, accounts: Accounts, arrivals: Arrivals, made_by: str, seen: dict[str, int]
     ) -> Summary:
         entries = tuple(
             LedgerEntry(
@@ -226,14 +179,5 @@ class Stage:
         parking = tuple(sorted({arrival.delivery_id for arrival in arrivals.ordered} - accounts.missing))
         touched = tuple(sorted(accounts.touched))
         return Summary(
-            attempt=attempt,
-            made_by=made_by,
-            seen=seen,
-            arrivals=arrivals.ordered,
-            entries=entries,
-            parking=parking,
-            replaced=accounts.replaced,
-            touched=touched,
-            unknown=accounts.unknown,
-            apart=apart,
+            attempt, made_by, seen, arrivals.ordered, entries, parking, accounts.replaced, touched, accounts.unknown
         )

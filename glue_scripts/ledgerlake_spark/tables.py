@@ -100,23 +100,19 @@ class LakeTable:
             *DeltaTable.forPath(self.spark, self.path).detail().select("sizeInBytes", "numFiles").first()
         )
 
-    def look_up(self) -> None:
-        """Let Delta find out which files the table has now, as any query begins; it is known from then on."""
-        DeltaTable.forPath(self.spark, self.path).detail().select("numFiles").collect()
-
     @property
     def is_large(self) -> bool:
         """Whether it is worth the while to find out which part of it a batch can touch."""
         return self.size.bytes >= pruning.LARGE or self.size.files >= pruning.MANY
 
     def keys(self, wanted: pruning.Ranges | None = None) -> DataFrame:
-        """Every key; of a table that somebody has damaged perhaps more than once.
+        """Every key, once: even a table that somebody has damaged must not multiply what is joined to it.
 
         Args:
             wanted: ranges of the first column of the key; the others are left out.
         """
         rows = self.read() if wanted is None else self.read().where(pruning.within(self.dataset.key[0], wanted))
-        return rows.select(*self.dataset.key)
+        return rows.select(*self.dataset.key).distinct()
 
     def version(self) -> int:
         """Of the last commit."""

@@ -8,8 +8,8 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from ledgerlake.contracts import Column, Dataset
+from ledgerlake_spark.reading import text_name
 from ledgerlake_spark.shown import literal, shown_sql
-from ledgerlake_spark.texts import text_name
 from ledgerlake_spark.typing_rules import text_of, value_of
 
 _BITS = 62  # of a bigint that are safe to use as flags

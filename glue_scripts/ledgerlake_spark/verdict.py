@@ -14,7 +14,8 @@ Rejected rows and closing rows pass through, so that one pass over the files mak
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
+from functools import reduce
 
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
@@ -38,8 +39,6 @@ def judge(
     parents: dict[str, DataFrame],
     dataset: Dataset,
     lineage: Sequence[Column] = (),
-    *,
-    all_new: bool = False,
 ) -> DataFrame:
     """Give every row its fate.
 
@@ -51,21 +50,20 @@ def judge(
         parents: by dataset name, their tables as this batch's jobs have left them.
         lineage: `_source_file` and `_landed_at` as columns that follow from `_delivery`: they need not be sorted
             with the rows.
-        all_new: the table has no version that is among the candidates, so that contents need not be compared.
 
     Returns:
         The columns of `candidates`, and `_fate`, `_missing` (array of the tables in which a
         parent is missing; NULL when none is) and `_was` (of an updated row, the partition of the table's row).
     """
     judged = _with_missing(candidates, parents, dataset)
-    packed, unpacked = _more(judged, dataset.key if all_new else dataset.column_names)
+    packed, unpacked = _more(judged, dataset)
     ready = F.expr(f"if({_HAS_A_SAY} and _missing is null, {_PACKED}, null)").alias("_ready")
     slim = judged.select(*_groups(dataset), *packed, ready)
     window = Window.partitionBy(*(name for name in slim.columns if name.startswith("_group_")))
     version = F.expr(_PACKED).alias("_version")
     ranked = slim.withColumn("_winner", F.max("_ready").over(window)).select(*unpacked, version, "_winner")
     compared = _beside_table(ranked, table, dataset).select("*", *lineage)
-    judged = compared.withColumn("_fate", F.expr(_fate(dataset, all_new=all_new)))
+    judged = compared.withColumn("_fate", F.expr(_fate(dataset)))
     was = (
         f"if(_fate = 'updated', cast(`_t_{dataset.partition_by[0]}` as string), null)"
         if dataset.partition_by
@@ -86,15 +84,11 @@ def _groups(dataset: Dataset) -> list[Column]:
     return [F.expr(f"if({_HAS_A_SAY}, 0L, 1L + coalesce(_source_row, 0L))").alias("_group_0"), *keys]
 
 
-def _more(rows: DataFrame, needed: Iterable[str]) -> tuple[list[Column | str], list[Column | str]]:
-    """What few rows have, as one column `_more` while all rows are sorted; and how to have it back from there.
-
-    Args:
-        needed: columns of the contract that are compared.
-    """
-    kept = {*needed, *_LINEAGE, *_VERSION, "_plain"}
+def _more(rows: DataFrame, dataset: Dataset) -> tuple[list[Column | str], list[Column | str]]:
+    """What few rows have, as one column `_more` while all rows are sorted; and how to have it back from there."""
+    kept = {*dataset.column_names, *_LINEAGE, *_VERSION}
     types = {name: kind for name, kind in rows.dtypes if name not in kept}
-    flags = [name for name, kind in types.items() if kind == "boolean" and name.startswith("_")]
+    flags = [name for name, kind in types.items() if kind == "boolean"]
     none = " and ".join([f"{name} is null" for name in types if name not in flags] + [f"not {name}" for name in flags])
     packed = F.expr(f"if({none}, null, struct({', '.join(types)}))").alias("_more")
     back = [
@@ -108,16 +102,15 @@ def _with_missing(candidates: DataFrame, parents: dict[str, DataFrame], dataset:
     if not dataset.references:
         return candidates.withColumn("_missing", F.lit(None).cast("array<string>"))
 
-    parts = {f"parents_{n}": parents[reference.dataset] for n, reference in enumerate(dataset.references)}
-    found = ", ".join(
-        f"coalesce({{rows}}.`{ref.column}` in (select {parents[ref.dataset].columns[0]} from {{parents_{n}}}), false)"
-        f" as _parent_{n}"
-        for n, ref in enumerate(dataset.references)
-    )
-    # Unlike a join this cannot make two rows of one, should a damaged table hold a parent twice.
-    marked = candidates.sparkSession.sql(f"select {{rows}}.*, {found} from {{rows}}", rows=candidates, **parts)
-    there = " and ".join(f"_parent_{n}" for n in range(len(dataset.references)))
-    names = ", ".join(f"if(_parent_{n}, null, '{ref.dataset}')" for n, ref in enumerate(dataset.references))
+    def mark(rows: DataFrame, number: int) -> DataFrame:
+        reference = dataset.references[number]
+        keys = parents[reference.dataset].columns[:1]
+        there = parents[reference.dataset].select(F.col(keys[0]).alias(f"_parent_{number}"))
+        return rows.join(there, F.col(reference.column) == F.col(f"_parent_{number}"), "left")
+
+    marked = reduce(mark, range(len(dataset.references)), candidates)
+    there = " and ".join(f"_parent_{n} is not null" for n in range(len(dataset.references)))
+    names = ", ".join(f"if(_parent_{n} is null, '{ref.dataset}', null)" for n, ref in enumerate(dataset.references))
     # Of most rows nothing is missing: an array for each of them would cost more than all the rest of the verdict.
     missing = f"if({there}, null, array_distinct(filter(array({names}), name -> name is not null)))"
     known = marked.withColumn("_missing", F.expr(missing))
@@ -133,9 +126,9 @@ def _beside_table(rows: DataFrame, table: DataFrame, dataset: Dataset) -> DataFr
     return rows.join(there, condition, "left")
 
 
-def _fate(dataset: Dataset, *, all_new: bool) -> str:
+def _fate(dataset: Dataset) -> str:
     version = f"struct({', '.join(_TABLE_VERSION)})"
-    same = "false" if all_new else " and ".join(f"`{name}` <=> `_t_{name}`" for name in dataset.column_names)
+    same = " and ".join(f"`{name}` <=> `_t_{name}`" for name in dataset.column_names)
     winner = "_winner is not null and _version = _winner"
     newer_than_winner = "(_winner is null or _version > _winner)"
     newer_than_table = f"(_t_version is null or {version} > _t_version)"

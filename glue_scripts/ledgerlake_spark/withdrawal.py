@@ -64,7 +64,7 @@ def find(
         None when nothing is to be withdrawn, as in every batch of new deliveries.
     """
     spark = table.sparkSession
-    if not parents and (staged is None or are_new(table, arrivals)):
+    if not parents and (staged is None or _of_their_times(table, arrivals).isEmpty()):
         return None
     unsupported = _unsupported(dataset, staged, table, arrivals) if staged else table.limit(0)
     orphans = _orphans(dataset, table, parents, arrivals) if parents else table.limit(0)
@@ -76,11 +76,6 @@ def find(
     last = max(landed_at for _, landed_at in came)
     hidden = _hidden(spark, dataset, table, arrivals, last, bucket)
     return Withdrawal(rows, orphans.cache(), hidden, tuple(_arrivals(dataset, came, arrivals, bucket)))
-
-
-def are_new(table: DataFrame, arrivals: Arrivals) -> bool:
-    """Whether the table has no row that landed when one of the batch's deliveries did."""
-    return _of_their_times(table, arrivals).isEmpty()
 
 
 def older_versions(read: DataFrame, withdrawn: DataFrame, rejected: DataFrame | None, dataset: Dataset) -> DataFrame:
@@ -124,7 +119,7 @@ def _orphans(dataset: Dataset, table: DataFrame, parents: dict[str, DataFrame], 
     """Rows whose parent is gone; those of the batch's own deliveries are unsupported already."""
     marked = table
     for number, reference in enumerate(dataset.references):
-        keys = parents[reference.dataset].distinct()
+        keys = parents[reference.dataset]
         there = keys.select(F.col(keys.columns[0]).alias(reference.column), F.lit(True).alias(f"_there_{number}"))
         marked = marked.join(there, reference.column, "left")
     gone = " or ".join(f"_there_{number} is null" for number in range(len(dataset.references)))

@@ -18,7 +18,7 @@ from laws.world import COUNTS, World
 from spark_lake import Lake
 
 from ledgerlake.settings import Settings
-from ledgerlake_spark import pruning, stage
+from ledgerlake_spark import pruning
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(3600)]
 
@@ -30,8 +30,6 @@ SEED = int(os.environ.get("LAWS_SEED") or (random.randrange(2**32) if LONG else 
 def test_tables_rejects_parking_and_ledger_are_as_the_model_says(spark, monkeypatch):
     if SEED % 2:  # every second time the tables are searched as large ones are
         monkeypatch.setattr(pruning, "LARGE", 0)
-    if SEED % 4 < 2:  # and, where no delivery is read again, plain rows are staged as those of large batches are
-        monkeypatch.setattr(stage, "APART", 0)
 
     def new_lake() -> Lake:
         return Lake(spark, Settings(gate="any"))

@@ -42,10 +42,8 @@ batch.close(boto3.client("s3"), sys.argv[1], sys.argv[2])
 }
 
 _JOBS = """
-import os, runpy, sys
+import runpy, sys
 from ledgerlake.contracts import DATASETS
-from ledgerlake_spark import stage
-stage.APART = int(os.environ.get("STAGED_APART", stage.APART))
 _, names, *sys.argv[1:] = sys.argv
 for name in names.split(","):
     runpy.run_path(f"glue_scripts/{DATASETS[name].job}.py", run_name="__main__")
