@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
@@ -16,6 +17,7 @@ from ledgerlake_spark.parking import parked_rows
 from ledgerlake_spark.pruning import Ranges, merged, ranges, within
 from ledgerlake_spark.reading import read_deliveries
 from ledgerlake_spark.sections import sections
+from ledgerlake_spark.session import FEW, text_of
 from ledgerlake_spark.tables import LakeTable
 from ledgerlake_spark.validation import validate
 from ledgerlake_spark.verdict import WITHDRAWN, judge
@@ -46,7 +48,7 @@ class Candidates:
             `_replaces` (the row takes the place of a withdrawn one), `_was` (the partition of the table's
             row that is updated or withdrawn).
         """
-        rows = self._read(broken)
+        rows = self._read(tables, broken)
         if self.withdrawal is not None:
             rows = self._dated(rows).unionByName(self._restored(broken), allowMissingColumns=True)
         rows, table, parents = self._looked_up(rows, tables, read_into)
@@ -89,9 +91,14 @@ class Candidates:
             table = table.where(within(self.dataset.key[0], wanted[self.dataset.key[0]]))
         return rows, table, parents
 
-    def _read(self, broken: Mapping[int, str]) -> DataFrame:
+    def _read(self, tables: Mapping[str, LakeTable], broken: Mapping[int, str]) -> DataFrame:
         plan = self.arrivals.to_read(self.arrivals.batch)
-        cut = sections(self.spark, self.dataset, {n: plan[n] for n in plan if n not in broken}, self.bucket)
+        needed = tables.values() if text_of(self.arrivals.batch) >= FEW else ()
+        with ThreadPoolExecutor() as beside:  # to count rows is work for Python, to look up tables for Spark's driver
+            looking = [beside.submit(table.look_up) for table in needed]
+            cut = sections(self.spark, self.dataset, {n: plan[n] for n in plan if n not in broken}, self.bucket)
+            for each in looking:
+                each.result()
         read = read_deliveries(self.spark, self.dataset, plan, self.bucket, broken, cut)
         candidates = validate(read, self.dataset).withColumn("_parked_in", F.lit(None).cast("string"))
         if self.arrivals.parked:

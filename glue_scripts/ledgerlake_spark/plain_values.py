@@ -27,7 +27,7 @@ ARROW_TYPES = {
 AS_WRITTEN = ("bigint", "int", "date")
 """Types of which a plain value, written out again, is the text that it was."""
 
-_INTEGERS = {"bigint": r"^(0|-?[1-9][0-9]{0,17})$", "int": r"^(0|-?[1-9][0-9]{0,8})$"}
+_INTEGERS = {"bigint": (18, r"^(0|-?[1-9][0-9]{0,17})$"), "int": (9, r"^(0|-?[1-9][0-9]{0,8})$")}
 _WHOLE, _FRACTION = r"^-?(0|[1-9][0-9]{0,14})", r"([.][0-9]{1,9})?$"
 _DATE, _TIMESTAMP = b"dddd-dd-dd", b"dddd-dd-ddTdd:dd:dd"
 _YEARS = (1900, 2200)
@@ -45,7 +45,7 @@ def plain(texts: pa.Array, column: Column, null_words: Collection[str] = ()) -> 
         meant = pc.is_in(texts, value_set=pa.array(words, pa.string()))
         texts = pc.if_else(meant, pa.scalar(None, pa.string()), texts)
     if column.type in _INTEGERS:
-        return _matching(texts, _INTEGERS[column.type]).cast(ARROW_TYPES[column.type])
+        return _integers(texts, *_INTEGERS[column.type]).cast(ARROW_TYPES[column.type])
     if column.type == "double":
         pattern = _WHOLE + (_FRACTION if column.decimal == "." else "$")
         return pc.add(_matching(texts, pattern).cast(pa.float64()), 0.0)  # -0 is 0
@@ -63,6 +63,16 @@ def left_over(texts: pa.Array, values: pa.Array) -> pa.Array:
 
 def _matching(texts: pa.Array, pattern: str) -> pa.Array:
     return pc.if_else(pc.match_substring_regex(texts, pattern), texts, pa.scalar(None, pa.string()))
+
+
+def _integers(texts: pa.Array, digits: int, pattern: str) -> pa.Array:
+    """The texts that match the pattern; where none is negative, without looking for it, which takes longer."""
+    if pc.any(pc.starts_with(texts, "-")).as_py():
+        return _matching(texts, pattern)
+    is_short = pc.less_equal(pc.binary_length(texts), digits)
+    starts_well = pc.or_(pc.equal(texts, "0"), pc.invert(pc.starts_with(texts, "0")))
+    matches = pc.and_(pc.and_(pc.ascii_is_decimal(texts), is_short), starts_well)
+    return pc.if_else(matches, texts, pa.scalar(None, pa.string()))
 
 
 def _booleans(texts: pa.Array) -> pa.Array:

@@ -25,7 +25,7 @@ from ledgerlake.storage import exists, get_json
 from ledgerlake_spark.objects import s3
 from ledgerlake_spark.parts import remove, write_parked, write_rejected
 from ledgerlake_spark.stage import Stage, Summary
-from ledgerlake_spark.tables import DELETE, REPLACE, WRITE, LakeTable
+from ledgerlake_spark.tables import DELETE, REPLACE, WRITE, LakeTable, only_inserts
 from ledgerlake_spark.verdict import CLOSING, WITHDRAWN, WRITES
 
 
@@ -120,7 +120,8 @@ def _rejected_rows(stage: Stage, summary: Summary) -> DataFrame:
 
 def _merge(stage: Stage, summary: Summary, table: LakeTable) -> None:
     columns = [*(name for name, _ in delta_columns(stage.dataset)), "_action"]
-    written = stage.rows(summary, *WRITES)
+    together = stage.dataset.partition_by if only_inserts(summary.expected()) else ()
+    written = stage.rows(summary, *WRITES, together=together)
     written = written.withColumn("_action", F.expr(f"if(_replaces, '{REPLACE}', '{WRITE}')"))
     rows = written.withColumn("_batch_id", F.lit(stage.batch_id)).select(*columns)
     if summary.total("withdrawn"):

@@ -67,10 +67,15 @@ def expect(spark: SparkSession, deliveries: Iterable[Delivery], *, large_tables:
     """
     if large_tables:
         return
-    text = sum(each.size * (_ZIPPED if each.key.lower().endswith(".gz") else 1) for each in deliveries)
+    text = text_of(deliveries)
     settings = INTERPRETED if text < FEW else _evenly(text, spark.sparkContext.defaultParallelism)
     for name, value in settings.items():
         spark.conf.set(name, value)
+
+
+def text_of(deliveries: Iterable[Delivery]) -> int:
+    """Bytes of text in the deliveries, about."""
+    return sum(each.size * (_ZIPPED if each.key.lower().endswith(".gz") else 1) for each in deliveries)
 
 
 def _evenly(text: int, cores: int) -> dict[str, str]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -30,8 +30,14 @@ from ledgerlake_spark.parking import parked_arrivals
 from ledgerlake_spark.tables import LakeTable
 from ledgerlake_spark.withdrawal import Withdrawal
 
-_WRITTEN_QUICKLY = {"parquet.enable.dictionary": "false"}
-"""A stage is read twice: to look each value up in a dictionary would take longer than it saves."""
+_WRITTEN_QUICKLY = {
+    # It is read twice: to look each value up in a dictionary would take longer than it saves.
+    "parquet.enable.dictionary": "false",
+    # Each task moves its own files, once. Half a folder is no harm: only what a summary names is ever read.
+    "mapreduce.fileoutputcommitter.algorithm.version": "2",
+    "mapreduce.fileoutputcommitter.marksuccessfuljobs": "false",
+}
+"""How a stage is written."""
 
 
 @dataclass(frozen=True)
@@ -94,9 +100,14 @@ class Stage:
         body = get_json(s3(), self.bucket, self._summary_key)
         return Summary.from_json(body) if body else None
 
-    def rows(self, summary: Summary, *fates: str) -> DataFrame:
-        """The staged rows of the given fates, with their lineage."""
-        return self._dated(summary.attempt, summary.arrivals).where(F.col("_fate").isin(*fates))
+    def rows(self, summary: Summary, *fates: str, together: Sequence[str] = ()) -> DataFrame:
+        """The staged rows of the given fates, with their lineage.
+
+        Args:
+            together: columns by which the rows are brought together, while they have no lineage to be moved with them.
+        """
+        rows = self._written(summary.attempt).where(F.col("_fate").isin(*fates))
+        return (rows.repartition(*together) if together else rows).select("*", *lineage(summary.arrivals))
 
     def _dated(self, attempt: str, arrivals: Iterable[Arrival]) -> DataFrame:
         return self._written(attempt).select("*", *lineage(arrivals))

@@ -13,10 +13,10 @@ from contextlib import contextmanager
 from functools import cached_property
 
 from delta.tables import DeltaTable
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import DataFrame, Row, SparkSession
 
 from ledgerlake.catalogue import delta_columns
-from ledgerlake.contracts import Dataset
+from ledgerlake.contracts import DATASETS, Dataset
 from ledgerlake.errors import ContractError, VerdictError
 from ledgerlake_spark import delta_log, pruning
 
@@ -30,6 +30,15 @@ _PROPERTIES = {
     "delta.columnMapping.mode": "none",  # nor these
     "delta.setTransactionRetentionDuration": "interval 365 days",
 }
+
+
+def _is_by_day(dataset: Dataset) -> bool:
+    return any(dataset.column(name).type == "date" for name in dataset.partition_by)
+
+
+def only_inserts(expected: dict[str, int]) -> bool:
+    """Whether a MERGE finds nothing to rewrite, so that rows stay where they are until they are written."""
+    return not (expected["updated"] or expected["deleted"])
 
 
 class LakeTable:
@@ -88,6 +97,13 @@ class LakeTable:
         wanted = [name for name in dict.fromkeys([*self.dataset.key, *times]) if name not in self.dataset.partition_by]
         return {"delta.dataSkippingStatsColumns": ",".join([*wanted, "_landed_at"])}
 
+    def _hardly_repeated(self) -> list[str]:
+        """Columns of values of which a dictionary is nearly as long as they are, and has to be searched for each."""
+        key = self.dataset.key if len(self.dataset.key) == 1 else ()
+        daily = [each.column for each in self.dataset.references if _is_by_day(DATASETS[each.dataset])]
+        times = [column.name for column in self.dataset.columns if column.type == "timestamp"]
+        return ["_source_row", *key, *daily, *times]
+
     def read(self) -> DataFrame:
         return self.spark.read.format("delta").load(self.path)
 
@@ -96,9 +112,14 @@ class LakeTable:
         """Of its files, asked once."""
         if known := delta_log.size(self.path, self.version()):
             return known
-        return delta_log.Size(
-            *DeltaTable.forPath(self.spark, self.path).detail().select("sizeInBytes", "numFiles").first()
-        )
+        return delta_log.Size(*self._detail("sizeInBytes", "numFiles"))
+
+    def look_up(self) -> None:
+        """Let Delta find out which files the table has now, as any query begins; it is known from then on."""
+        self._detail("numFiles")
+
+    def _detail(self, *names: str) -> Row:
+        return DeltaTable.forPath(self.spark, self.path).detail().select(*names).collect()[0]
 
     @property
     def is_large(self) -> bool:
@@ -106,13 +127,13 @@ class LakeTable:
         return self.size.bytes >= pruning.LARGE or self.size.files >= pruning.MANY
 
     def keys(self, wanted: pruning.Ranges | None = None) -> DataFrame:
-        """Every key, once: even a table that somebody has damaged must not multiply what is joined to it.
+        """Every key; of a table that somebody has damaged perhaps more than once.
 
         Args:
             wanted: ranges of the first column of the key; the others are left out.
         """
         rows = self.read() if wanted is None else self.read().where(pruning.within(self.dataset.key[0], wanted))
-        return rows.select(*self.dataset.key).distinct()
+        return rows.select(*self.dataset.key)
 
     def version(self) -> int:
         """Of the last commit."""
@@ -133,7 +154,8 @@ class LakeTable:
         """Publish the verdict: rows to insert, to update and to take out, in one commit.
 
         Args:
-            rows: the table's columns, and `_action`; one row a key.
+            rows: the table's columns, and `_action`; one row a key. Where the MERGE `only_inserts`, those of a
+                partition are together.
             expected: `inserted`, `updated` and `deleted` rows, as the verdict counted them.
             touched: the partitions (values of the first column) that hold the rows to be updated or taken out.
 
@@ -146,7 +168,7 @@ class LakeTable:
         names, values = ", ".join(columns), ", ".join(f"s.{name}" for name in columns)
         sets = ", ".join(f"t.{name} = s.{name}" for name in columns)
         version = "struct({0}._landed_at, {0}._source_file, {0}._source_row)"
-        with self._carrying(batch_id, attempt):
+        with self._carrying(batch_id, attempt, expected):
             # Where nothing but inserts is to be done, Delta looks for no files to rewrite.
             matched = f"""
                 when matched and s._action = '{DELETE}' and {version.format("s")} = {version.format("t")} then delete
@@ -154,7 +176,7 @@ class LakeTable:
                     and {version.format("s")} >= {version.format("t")}) then update set {sets}"""
             answer = self.spark.sql(f"""
                 merge into delta.`{self.path}` t using verdict s on {same_key}
-                {matched if expected["updated"] or expected["deleted"] else ""}
+                {"" if only_inserts(expected) else matched}
                 when not matched and s._action <> '{DELETE}' then insert ({names}) values ({values})""").first()
         # Delta leaves a transaction that it has already seen undone, and then answers nothing.
         done = answer and {name: int(answer[f"num_{name}_rows"]) for name in ("inserted", "updated", "deleted")}
@@ -178,14 +200,14 @@ class LakeTable:
             )
 
     @contextmanager
-    def _carrying(self, batch_id: str, attempt: str) -> Iterator[None]:
-        unique = ("_source_row", *(self.dataset.key if len(self.dataset.key) == 1 else ()))
+    def _carrying(self, batch_id: str, attempt: str, expected: dict[str, int]) -> Iterator[None]:
         names = {
             f"{_CONF}write.txnAppId": f"ledgerlake/{batch_id}/{attempt}",
             f"{_CONF}write.txnVersion": "1",
+            # Delta would shuffle rows in their full width, once more.
+            **({f"{_CONF}merge.repartitionBeforeWrite.enabled": "false"} if only_inserts(expected) else {}),
             f"{_CONF}commitInfo.userMetadata": json.dumps({"batch_id": batch_id, "attempt": attempt}),
-            # Of values that do not come twice a dictionary is as long as they are, and has to be searched for each.
-            **{f"parquet.enable.dictionary#{name}": "false" for name in unique},
+            **{f"parquet.enable.dictionary#{name}": "false" for name in self._hardly_repeated()},
         }
         for name, value in names.items():
             self.spark.conf.set(name, value)

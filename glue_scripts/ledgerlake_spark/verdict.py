@@ -15,7 +15,6 @@ Rejected rows and closing rows pass through, so that one pass over the files mak
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import reduce
 
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
@@ -102,15 +101,16 @@ def _with_missing(candidates: DataFrame, parents: dict[str, DataFrame], dataset:
     if not dataset.references:
         return candidates.withColumn("_missing", F.lit(None).cast("array<string>"))
 
-    def mark(rows: DataFrame, number: int) -> DataFrame:
-        reference = dataset.references[number]
-        keys = parents[reference.dataset].columns[:1]
-        there = parents[reference.dataset].select(F.col(keys[0]).alias(f"_parent_{number}"))
-        return rows.join(there, F.col(reference.column) == F.col(f"_parent_{number}"), "left")
-
-    marked = reduce(mark, range(len(dataset.references)), candidates)
-    there = " and ".join(f"_parent_{n} is not null" for n in range(len(dataset.references)))
-    names = ", ".join(f"if(_parent_{n} is null, '{ref.dataset}', null)" for n, ref in enumerate(dataset.references))
+    keys = {f"parents_{n}": parents[reference.dataset] for n, reference in enumerate(dataset.references)}
+    found = ", ".join(
+        f"coalesce({{rows}}.`{reference.column}` in (select `{parents[reference.dataset].columns[0]}`"
+        f" from {{parents_{n}}}), false) as _parent_{n}"
+        for n, reference in enumerate(dataset.references)
+    )
+    # Unlike a join this cannot make two rows of one, should a damaged table hold a parent twice.
+    marked = candidates.sparkSession.sql(f"select {{rows}}.*, {found} from {{rows}}", rows=candidates, **keys)
+    there = " and ".join(f"_parent_{n}" for n in range(len(dataset.references)))
+    names = ", ".join(f"if(_parent_{n}, null, '{ref.dataset}')" for n, ref in enumerate(dataset.references))
     # Of most rows nothing is missing: an array for each of them would cost more than all the rest of the verdict.
     missing = f"if({there}, null, array_distinct(filter(array({names}), name -> name is not null)))"
     known = marked.withColumn("_missing", F.expr(missing))

@@ -119,7 +119,7 @@ def _orphans(dataset: Dataset, table: DataFrame, parents: dict[str, DataFrame], 
     """Rows whose parent is gone; those of the batch's own deliveries are unsupported already."""
     marked = table
     for number, reference in enumerate(dataset.references):
-        keys = parents[reference.dataset]
+        keys = parents[reference.dataset].distinct()
         there = keys.select(F.col(keys.columns[0]).alias(reference.column), F.lit(True).alias(f"_there_{number}"))
         marked = marked.join(there, reference.column, "left")
     gone = " or ".join(f"_there_{number} is null" for number in range(len(dataset.references)))

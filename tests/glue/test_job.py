@@ -8,9 +8,11 @@ import sys
 from pathlib import Path
 
 import pytest
+from pyspark.sql import functions as F
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 from shop import ITEMS, item, items, order, orders, product, products
+from spark_lake import set_all
 
 from ledgerlake.contracts.model import Rule
 
@@ -100,6 +102,28 @@ def test_of_duplicates_within_and_across_files_the_last_to_arrive_stays(lake):
         (1, 3.0, "raw/orders/b.csv", 2),
         (2, 5.0, "raw/orders/a.csv", 3),
     ]
+
+
+@pytest.mark.slow
+def test_the_rows_of_a_day_become_one_file_however_many_tasks_have_judged_them(lake):
+    several = {
+        "spark.sql.shuffle.partitions": "4",
+        "spark.sql.adaptive.coalescePartitions.enabled": "false",
+        "spark.sql.files.openCostInBytes": str(128 << 20),  # each file of the stage is read by its own task
+    }
+    before = {name: lake.spark.conf.get(name) for name in several}
+    days = [f"2025-04-0{1 + number % 3}" for number in range(60)]
+    set_all(lake.spark, several)
+    try:
+        for first in (1, 101):  # into an empty table, and into one that has these days already
+            every = [order(number, day=day) for number, day in enumerate(days, first)]
+            lake.deliver("orders", f"{first}-a.csv", orders(*every[::2]))
+            lake.deliver("orders", f"{first}-b.csv", orders(*every[1::2]))
+            assert counts(lake.run()["orders"]) == {"rows_read": 60, "inserted": 60}
+    finally:
+        set_all(lake.spark, before)
+    files = lake.table("orders").read().select(F.col("date").cast("string"), F.input_file_name()).distinct()
+    assert sorted(row.date for row in files.collect()) == sorted([*set(days), *set(days)])
 
 
 @pytest.mark.slow

@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+import io
+import sys
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 from pyspark.sql import functions as F
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+from shop import item, items, order, orders, products
+from shop import product as product_line
 
 from ledgerlake.errors import VerdictError
 from ledgerlake_spark.tables import WRITE
@@ -81,3 +89,16 @@ def test_rows_that_are_only_inserted_leave_every_file_of_the_table_unread(spark,
     metrics = spark.sql(f"describe history delta.`{table.path}` limit 1").first().operationMetrics
     assert metrics["numTargetFilesRemoved"] == "0"
     assert metrics["numTargetRowsCopied"] == "0"
+
+
+def test_values_that_hardly_repeat_are_written_without_a_dictionary_and_the_others_with_one(lake):
+    lake.deliver("products", "products.csv", products(product_line(1)))
+    lake.deliver("orders", "2025-04-01.csv", orders(order(10)))
+    lake.deliver("order_items", "2025-04-01.csv", items(*(item(n, 10) for n in range(50))))
+    lake.run()
+    (file,) = lake.table("order_items").read().inputFiles()
+    body = lake.s3.get_object(Bucket=lake.bucket, Key=file.partition(f"{lake.bucket}/")[2])["Body"].read()
+    group = pq.ParquetFile(io.BytesIO(body)).metadata.row_group(0)
+    columns = [group.column(number) for number in range(group.num_columns)]
+    plain = {each.path_in_schema for each in columns if "PLAIN_DICTIONARY" not in each.encodings}
+    assert plain - {"reordered"} == {"id", "order_id", "order_timestamp", "_source_row"}

@@ -154,9 +154,12 @@ PLAIN = {
 }
 
 
+@pytest.mark.parametrize("negative", [True, False], ids=["also negative", "none negative"])
 @pytest.mark.parametrize("column", COLUMNS, ids=lambda c: f"{c.type} {c.thousands or 'no'} {c.decimal}")
-def test_what_arrow_types_is_what_plain_python_says_and_the_rest_is_left_to_spark(column):
+def test_what_arrow_types_is_what_plain_python_says_and_the_rest_is_left_to_spark(column, negative):
     every = [*texts(), *PLAIN[column.type], "", " ", "2025-02-29", "2025-13-01", "2025-04-31", "2025-04-00"]
+    every += ["00", "07", "1234567890", "1234567890123456789", "\u0661\u0662", "1 ", "+1"]
+    every = [text for text in every if negative or not text.startswith("-")]
     values = plain(pa.array([*every, None]), column)
     wrong = {
         text: (value, model(text, column))
@@ -175,6 +178,8 @@ def test_what_arrow_types_is_what_plain_python_says_and_the_rest_is_left_to_spar
 def test_values_as_producers_mostly_write_them_are_plain(kind):
     values = plain(pa.array(PLAIN[kind]), column(kind)).to_pylist()
     assert None not in values
+    without = [text for text in PLAIN[kind] if not text.startswith("-")]
+    assert None not in plain(pa.array(without), column(kind)).to_pylist()
     if kind in AS_WRITTEN:
         assert [str(value) for value in values] == PLAIN[kind], "what people are shown is what was written"
 

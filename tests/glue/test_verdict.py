@@ -92,6 +92,23 @@ def test_the_fate_of_every_candidate_is_what_the_rules_say(spark):
     assert set(expected.values()) == {"inserted", "updated", "unchanged", "superseded", "parked"}
 
 
+def test_a_parent_that_is_there_twice_makes_no_second_row_of_its_child(spark):
+    candidates = spark.createDataFrame(
+        [(1, 7, "a", 0, 1, None, None, file(0), landed(0)), (2, 8, "a", 0, 2, None, None, file(0), landed(0))],
+        "id bigint, parent bigint, x string, _delivery int, _source_row bigint, _reasons array<string>, "
+        "_rows_read bigint, _source_file string, _landed_at timestamp",
+    )
+    table = spark.createDataFrame(
+        [], "id bigint, parent bigint, x string, _landed_at timestamp, _source_file string, _source_row bigint"
+    )
+    parents = spark.createDataFrame([(7,), (7,), (None,)], "parent_id bigint")
+    judged = judge(candidates, table, {"parents": parents}, CHILDREN).collect()
+    assert sorted((row.id, row._fate, row._missing) for row in judged) == [
+        (1, "inserted", None),
+        (2, "parked", ["parents"]),
+    ]
+
+
 def test_rejected_and_closing_rows_pass_through_and_decide_nothing(spark):
     rows = [
         (1, 7, "a", 0, 1, None, None),
