@@ -7,12 +7,15 @@ from pathlib import Path
 from benchmarks import samples
 from benchmarks.lab import Lab
 from benchmarks.lake import COLUMNS, Lake
-from benchmarks.measuring import Measured, spread
+from benchmarks.measuring import Measured, in_turns, spread
 from benchmarks.report import Goal, Result
 
 ITEMS, SMALL = 5_000_000, 20_000
 LAPS = {"1 file": 3, "30 files": 1}
-"""So often each way loads the files, all in one process: the first time it is cold, then it is warm."""
+"""So often each way loads the files, all in one process: the first time it is cold, then it is warm.
+
+The ways take turns, load by load, so that an hour in which the machine is slow is slow for all of them.
+"""
 _UNDECIDED = "add_to_cart_order"
 """The column in which versions of one key differ: which of them the usual way keeps is chance."""
 
@@ -25,17 +28,20 @@ def run(lab: Lab) -> list[Result]:
     lakes = {name: [_lake(lab, base, files, number) for number in range(LAPS[name])] for name, files in shapes.items()}
     every = [lake for laps in lakes.values() for lake in laps]
     buckets = [lake.bucket for lake in every]
-    loads = ", then ".join(f"{name} {LAPS[name]} times" for name in lakes)
-    lab.say(f"Ledgerlake: {loads} …")
-    ours = lab.spark("ours", ",".join(lake.planned() for lake in every), "order_items")
-    lab.say(f"DuckDB and delta-rs: {loads} …")
-    floor = lab.python("baselines.duckdb_floor", str(lab.folder), *buckets)
-    lab.say(f"the usual way: {loads} …")
-    usual = lab.spark("baselines.seeds_way", *buckets)
+    planned = ",".join(lake.planned() for lake in every)
+    ways = in_turns(
+        {
+            "Ledgerlake": lambda: lab.start_spark("ours", planned, "order_items"),
+            "the usual way": lambda: lab.start_spark("baselines.seeds_way", *buckets),
+            "DuckDB + delta-rs": lambda: lab.start_python("baselines.duckdb_floor", str(lab.folder), *buckets),
+        },
+        len(every),
+        lab.say,
+    )
     for lake in every:
         refuse_difference(lake)
-    ways = {"Ledgerlake": ours, "the usual way": usual, "DuckDB + delta-rs": floor}
-    return [_table(name, ways, [every.index(lake) for lake in laps]) for name, laps in lakes.items()]
+    megabytes = sample.whole.stat().st_size / 1e6
+    return [_table(name, ways, [every.index(lake) for lake in laps], megabytes) for name, laps in lakes.items()]
 
 
 def _lake(lab: Lab, base: Lake, files: list[Path], number: int) -> Lake:
@@ -65,10 +71,11 @@ def refuse_difference(lake: Lake) -> None:
     assert ours == usual, f"Ledgerlake has {ours}, the usual way {usual}"
 
 
-def _table(shape: str, ways: dict[str, Measured], laps: list[int]) -> Result:
+def _table(shape: str, ways: dict[str, Measured], laps: list[int], megabytes: float) -> Result:
     """Of one shape.
 
     Args:
+        megabytes: of CSV.
         laps: which of each way's laps were of that shape; lap 0 was cold.
     """
     runs = [ways["Ledgerlake"].answer["runs"][lap] for lap in laps]
@@ -95,7 +102,7 @@ def _table(shape: str, ways: dict[str, Measured], laps: list[int]) -> Result:
         for kind, run in zip(kinds, runs, strict=False)
     )
     return Result(
-        f"{first['rows_read']:,} order items in {shape}",
+        f"{first['rows_read']:,} order items in {shape}, {megabytes:,.0f} MB",
         ["", *(f"{kind}: {text}" for kind in kinds for text in ("wall s", "CPU s")), "memory GB", "rows/s, at last"],
         rows,
         [goal for kind, laps in kinds.items() for goal in _goals(kind, laps)],

@@ -17,7 +17,7 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from benchmarks.measuring import Measured, measure
+from benchmarks.measuring import Measured, Running, measure
 from infra.local import java, spark_properties
 
 ROOT = Path(__file__).parents[1]
@@ -33,6 +33,9 @@ LARGE_BATCHES = (
 
 By default it compiles for fifty seconds on end, above all what Spark needs to make its plans.
 """
+
+
+_Command = tuple[list[str], dict[str, str]]
 
 
 @dataclass(frozen=True)
@@ -91,6 +94,21 @@ class Lab:
             memory: of the driver.
             job_like_local: with the settings by which the local Glue starts small jobs quickly.
         """
+        return measure(*self._spark(module, *arguments, memory=memory, job_like_local=job_like_local))
+
+    def start_spark(self, module: str, *arguments: str) -> Running:
+        """Begin to run such a process, which waits after each lap."""
+        return Running(*self._spark(module, *arguments, memory="4g", job_like_local=False))
+
+    def python(self, module: str, *arguments: str) -> Measured:
+        """Run `python -m benchmarks.<module>` in the environment of the command line."""
+        return measure(*self._python(module, *arguments))
+
+    def start_python(self, module: str, *arguments: str) -> Running:
+        """Begin to run such a process, which waits after each lap."""
+        return Running(*self._python(module, *arguments))
+
+    def _spark(self, module: str, *arguments: str, memory: str, job_like_local: bool) -> _Command:
         properties = spark_properties.local(self.endpoint_url)
         if not (job_like_local or self.smoke):
             properties["spark.driver.extraJavaOptions"] = f"{LARGE_BATCHES} {spark_properties.class_archive()}"
@@ -107,12 +125,11 @@ class Lab:
         }
         if found := java.home():
             environment["JAVA_HOME"] = str(found)
-        return measure([str(GLUE_PYTHON), "-m", f"benchmarks.{module}", *arguments], environment)
+        return [str(GLUE_PYTHON), "-m", f"benchmarks.{module}", *arguments], environment
 
-    def python(self, module: str, *arguments: str) -> Measured:
-        """Run `python -m benchmarks.<module>` in the environment of the command line."""
+    def _python(self, module: str, *arguments: str) -> _Command:
         environment = self.environment | {"PYTHONPATH": os.pathsep.join(str(ROOT / each) for each in (".", "dags"))}
-        return measure([str(PYTHON), "-m", f"benchmarks.{module}", *arguments], environment)
+        return [str(PYTHON), "-m", f"benchmarks.{module}", *arguments], environment
 
 
 @contextmanager

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import statistics
+import subprocess
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,6 +18,8 @@ import psutil
 from benchmarks.laps import LAP
 
 _LOOK_EVERY = 0.1
+_AT_REST, _MOST_RESTS = 0.1, 30
+"""CPU seconds in a second, and so many seconds."""
 
 
 class Failed(RuntimeError):
@@ -41,34 +45,123 @@ class Measured:
     laps: tuple[Measured, ...] = ()
 
 
+class Running:
+    """A process that is measured lap by lap, from now on.
+
+    Args:
+        waits: it waits after each lap until it is told to go on.
+    """
+
+    def __init__(self, argv: Sequence[str], environment: Mapping[str, str], *, waits: bool = True) -> None:
+        self._argv = argv
+        self._out, self._err = (tempfile.TemporaryFile("w+") for _ in range(2))  # noqa: SIM115  (end with this object)
+        stdin = subprocess.PIPE if waits else subprocess.DEVNULL
+        self._process = psutil.Popen(
+            argv, env=dict(environment), stdin=stdin, stdout=self._out, stderr=self._err, text=True
+        )
+        self._cpu: dict[int, float] = {}
+        self._began, self._cpu_began = time.monotonic(), 0.0
+        self._memory = 0
+        self._parts: list[Measured] = []
+        self._has_ended = False
+
+    def go_on(self) -> None:
+        """Let it begin its next lap."""
+        self._began, self._cpu_began = time.monotonic(), self._cpu_now()
+        with contextlib.suppress(OSError):  # it has ended
+            self._process.stdin.write("\n")
+            self._process.stdin.flush()
+
+    def lap(self) -> bool:
+        """Wait for the end of its lap; returns False when the process has ended instead."""
+        while not self._has_ended and self._ended_laps() <= len(self._parts):
+            self._has_ended = self._process.poll() is not None
+            self._memory = max(self._memory, _look(self._process, self._cpu))
+            if not self._has_ended:
+                time.sleep(_LOOK_EVERY)
+        now, cpu = time.monotonic(), sum(self._cpu.values())
+        self._parts.append(Measured(now - self._began, cpu - self._cpu_began, self._memory))
+        self._began, self._cpu_began = now, cpu
+        return not self._has_ended
+
+    def rest(self) -> None:
+        """Wait until it has nothing more to do, like compiling Java, that would slow down others."""
+        for _ in range(_MOST_RESTS):
+            before = self._cpu_now()
+            time.sleep(1)
+            if self._cpu_now() - before < _AT_REST:
+                break
+
+    def result(self) -> Measured:
+        """All laps, and the process from its start to its end.
+
+        Raises:
+            Failed: it ended with an error, or its last line is no JSON.
+        """
+        while not self._has_ended:
+            self.go_on()
+            self.lap()
+        answer = _answer(self._argv, self._process.returncode, _text(self._out), _text(self._err))
+        wall, cpu = (sum(getattr(part, name) for part in self._parts) for name in ("wall", "cpu"))
+        return Measured(wall, cpu, self._memory, answer, tuple(self._parts[: self._ended_laps()]))
+
+    def kill(self) -> None:
+        """Do nothing if it has ended."""
+        for each in _family(self._process):
+            with contextlib.suppress(psutil.Error):
+                each.kill()
+
+    def _ended_laps(self) -> int:
+        return os.pread(self._out.fileno(), 1 << 16, 0).count(LAP.encode())  # its own place in the file stays
+
+    def _cpu_now(self) -> float:
+        _look(self._process, self._cpu)
+        return sum(self._cpu.values())
+
+
 def measure(argv: Sequence[str], environment: Mapping[str, str]) -> Measured:
     """Run the process to its end.
 
     Raises:
         Failed: it ended with an error, or its last line is no JSON.
     """
-    laps: list[Measured] = []
-    with tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as err:
-        began = time.monotonic()
-        process = psutil.Popen(argv, env=dict(environment), stdout=out, stderr=err, text=True)
-        cpu: dict[int, float] = {}
-        memory = 0
-        try:
-            while process.poll() is None:
-                memory = max(memory, _look(process, cpu))
-                if os.pread(out.fileno(), 1 << 16, 0).count(LAP.encode()) > len(
-                    laps
-                ):  # its own place in the file stays
-                    before = [sum(getattr(lap, name) for lap in laps) for name in ("wall", "cpu")]
-                    now = [time.monotonic() - began, sum(cpu.values())]
-                    laps.append(Measured(now[0] - before[0], now[1] - before[1], memory))
-                time.sleep(_LOOK_EVERY)
-        except BaseException:
-            process.kill()
-            raise
-        wall = time.monotonic() - began
-        answer = _answer(argv, process.returncode, _text(out), _text(err))
-        return Measured(wall, sum(cpu.values()), memory, answer, tuple(laps))
+    running = Running(argv, environment, waits=False)
+    try:
+        while running.lap():
+            pass
+        return running.result()
+    finally:
+        running.kill()
+
+
+def in_turns(starts: Mapping[str, Callable[[], Running]], laps: int, say: Callable[[str], None]) -> dict[str, Measured]:
+    """Let several processes work lap by lap, one after the other, so that a slow hour of the machine meets all of them.
+
+    Args:
+        starts: starts each of them, which is when its first lap begins.
+        say: shows a line of progress.
+
+    Raises:
+        Failed: one of them ended with an error, or before its last lap.
+    """
+    running: dict[str, Running] = {}
+    try:
+        for lap in range(laps):
+            for name, start in starts.items():
+                say(f"{name}: load {lap + 1} of {laps} …")
+                if lap:
+                    running[name].go_on()
+                else:
+                    running[name] = start()
+                if not running[name].lap():
+                    running[name].result()
+                    raise Failed(f"{name} ended after {lap} of {laps} laps")
+                if laps > 1:
+                    running[name].rest()
+        return {name: each.result() for name, each in running.items()}
+    finally:
+        for each in running.values():
+            each.kill()
 
 
 def _look(process: psutil.Process, cpu: dict[int, float]) -> int:
@@ -130,4 +223,4 @@ def spread(runs: Sequence[Measured], name: str) -> Spread:
     return Spread(tuple(float(run.answer["seconds"][name]) for run in runs))
 
 
-__all__ = ["Failed", "Measured", "Spread", "measure", "spread"]
+__all__ = ["Failed", "Measured", "Running", "Spread", "in_turns", "measure", "spread"]

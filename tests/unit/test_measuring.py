@@ -1,0 +1,54 @@
+"""Processes that are measured: their laps, and their turns."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+from benchmarks.measuring import Failed, Running, in_turns, measure
+
+WORKER = """
+import json, sys, time
+from benchmarks.laps import end_lap
+name, laps, diary, last = sys.argv[1:]
+for lap in range(int(laps)):
+    with open(diary, "a") as file:
+        file.write(name)
+    time.sleep(0.3)
+    end_lap()
+    if last == str(lap):
+        sys.exit("no more")
+print(json.dumps({"name": name}))
+"""
+ENVIRONMENT = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])}
+
+
+def argv(name: str, laps: int, diary: Path, last: str = "") -> list[str]:
+    return [sys.executable, "-c", WORKER, name, str(laps), str(diary), last]
+
+
+def test_two_processes_take_turns_lap_by_lap(tmp_path):
+    diary = tmp_path / "diary"
+    starts = {name: lambda name=name: Running(argv(name, 3, diary), ENVIRONMENT) for name in "ab"}
+    found = in_turns(starts, 3, lambda _: None)
+    assert diary.read_text() == "ababab"
+    assert [measured.answer["name"] for measured in found.values()] == ["a", "b"]
+    for measured in found.values():
+        assert len(measured.laps) == 3
+        # While it waits for the other one, which takes a second and more, its clock stands still.
+        assert all(0.3 <= lap.wall < 1 for lap in measured.laps[1:])
+
+
+def test_who_measures_one_process_lets_it_work_on_without_leave(tmp_path):
+    measured = measure(argv("a", 2, tmp_path / "diary"), ENVIRONMENT)
+    assert len(measured.laps) == 2
+    assert measured.wall >= sum(lap.wall for lap in measured.laps)
+
+
+def test_a_process_that_ends_before_its_last_turn_is_no_result(tmp_path):
+    starts = {"a": lambda: Running(argv("a", 3, tmp_path / "diary", last="0"), ENVIRONMENT)}
+    with pytest.raises(Failed, match="no more"):
+        in_turns(starts, 3, lambda _: None)
