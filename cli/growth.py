@@ -22,7 +22,7 @@ from ledgerlake.settings import Settings
 GB, MB = 10**9, 10**6
 
 ROWS_PER_SECOND, ON_CORES = 110_000, 2
-"""Of CSV, from text to merged table: `make bench NAME=batch`, 5 million rows in one file, warm."""
+"""Of CSV, from text to merged table: `make bench NAME=batch`, 5 million rows in one file, warm, in a slow hour."""
 BYTES_PER_ROW = 71
 """Of CSV: 4,993,993 rows of that benchmark are 354 MB."""
 FILE_BYTES_PER_SECOND = 50 * MB
