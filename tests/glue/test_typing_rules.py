@@ -167,6 +167,11 @@ def test_what_arrow_types_is_what_plain_python_says_and_the_rest_is_left_to_spar
         if value is not None and (value != model(text, column) or str(value).startswith("-0.0"))
     }
     assert not wrong
+    if column.type in AS_WRITTEN:
+        typed = [
+            (text, str(value)) for text, value in zip(every, values.to_pylist(), strict=False) if value is not None
+        ]
+        assert not [pair for pair in typed if pair[0] != pair[1]], "people are shown what was written"
     left = left_over(pa.array([*every, None]), values).to_pylist()
     assert [text for text in left if text] == [
         text for text, value in zip(every, values.to_pylist(), strict=False) if value is None and text
