@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import importlib
+import signal
+import sys
 import time
 from typing import Annotated
 
@@ -11,6 +13,7 @@ from rich.console import Console
 from rich.markdown import Markdown
 
 from benchmarks import lab, report
+from benchmarks.measuring import Failed
 
 NAMES = ("batch", "start", "growth", "small_files", "orchestration", "memory")
 SMOKE = ("batch", "small_files")
@@ -28,8 +31,19 @@ def main(
     chosen = names or list(SMOKE if smoke else NAMES)
     if unknown := sorted(set(chosen) - set(NAMES)):
         raise typer.BadParameter(f"there is no benchmark {', '.join(unknown)}; expected some of {', '.join(NAMES)}")
+    for number in (signal.SIGTERM, signal.SIGHUP):  # so that what was started ends too
+        signal.signal(number, lambda number, _: sys.exit(128 + number))
     began = time.monotonic()
-    missed = [goal for name in chosen for goal in _run(name, smoke=smoke)]
+    missed = []
+    for place, name in enumerate(chosen):
+        try:
+            missed += _run(name, smoke=smoke)
+        except (Failed, KeyboardInterrupt) as error:
+            go_on = "make bench-smoke" if smoke else f'make bench NAME="{" ".join(chosen[place:])}"'
+            why = f"failed: {error}" if isinstance(error, Failed) else "stopped"
+            console.print(f"{name} {why}", style="red", markup=False, highlight=False)
+            console.print(f"What was measured before it is written. To go on: {go_on}", markup=False, highlight=False)
+            raise typer.Exit(1 if isinstance(error, Failed) else 130) from None
     console.print(f"{len(chosen)} benchmarks in {time.monotonic() - began:.0f} s")
     for goal in missed:
         console.print(f"[red]missed[/] {goal}")

@@ -145,7 +145,14 @@ def opened(name: str, *, smoke: bool, say: Callable[[str], None]) -> Iterator[La
     places = {"GATEWAY_PORT": str(port), "TMPDIR": str(folder), "PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'dags'}"}
     argv = [str(PYTHON), "-m", "infra.local.aws.ranges"]
     with (folder / "s3.log").open("w") as log:
-        server = subprocess.Popen(argv, env=lab.environment | quiet | places, cwd=folder, stdout=log, stderr=log)
+        server = subprocess.Popen(
+            argv,
+            env=lab.environment | quiet | places,
+            cwd=folder,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,  # Ctrl-C is for this process, which then ends what it has started
+        )
     try:
         _wait(lab, server)
         yield lab

@@ -57,7 +57,13 @@ class Running:
         self._out, self._err = (tempfile.TemporaryFile("w+") for _ in range(2))  # noqa: SIM115  (end with this object)
         stdin = subprocess.PIPE if waits else subprocess.DEVNULL
         self._process = psutil.Popen(
-            argv, env=dict(environment), stdin=stdin, stdout=self._out, stderr=self._err, text=True
+            argv,
+            env=dict(environment),
+            stdin=stdin,
+            stdout=self._out,
+            stderr=self._err,
+            text=True,
+            start_new_session=True,  # Ctrl-C is for this process, which then kills what it measures
         )
         self._cpu: dict[int, float] = {}
         self._began, self._cpu_began = time.monotonic(), 0.0

@@ -54,8 +54,8 @@ def _lake(lab: Lab, orchestrator: str) -> Iterator[Home]:
     with tempfile.TemporaryDirectory(prefix="lake-") as folder:
         home = Home(Path(folder))
         lab.say(f"starting a lake, orchestrated by {orchestrator} …")
-        _ledgerlake(home, "up", "--fresh", "--orchestrator", orchestrator)
         try:
+            _ledgerlake(home, "up", "--fresh", "--orchestrator", orchestrator)
             yield home
         finally:
             _ledgerlake(home, "down")

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
+import signal
+import subprocess
 import sys
 import time
 from pathlib import Path
 
+import psutil
 import pytest
 
 from benchmarks.measuring import Failed, Running, in_turns, measure
@@ -55,3 +58,26 @@ def test_a_process_that_ends_before_its_last_turn_is_no_result(tmp_path):
     starts = {"a": lambda: Running(argv("a", 3, tmp_path / "diary", last="0"), ENVIRONMENT)}
     with pytest.raises(Failed, match="no more"):
         in_turns(starts, 3, lambda _: None)
+
+
+def test_ctrl_c_ends_what_is_measured_too(tmp_path):
+    diary = tmp_path / "pid"
+    endless = f"import os, time; open({str(diary)!r}, 'w').write(str(os.getpid())); time.sleep(600)"
+    measuring = f"""
+import os, signal, sys
+from benchmarks.measuring import measure
+signal.signal(signal.SIGINT, signal.default_int_handler)
+measure([sys.executable, "-c", {endless!r}], os.environ)
+"""
+    process = subprocess.Popen(
+        [sys.executable, "-c", measuring], env=ENVIRONMENT, stderr=subprocess.PIPE, start_new_session=True
+    )
+    until = time.monotonic() + 60
+    while not (diary.exists() and diary.read_text()):
+        assert time.monotonic() < until, "it was not started"
+        time.sleep(0.05)
+    measured = psutil.Process(int(diary.read_text()))
+    os.killpg(process.pid, signal.SIGINT)  # what a terminal does
+    assert b"KeyboardInterrupt" in process.communicate(timeout=30)[1]
+    psutil.wait_procs([measured], timeout=30)
+    assert not measured.is_running()
