@@ -42,7 +42,8 @@ def main(
             go_on = "make bench-smoke" if smoke else f'make bench NAME="{" ".join(chosen[place:])}"'
             why = f"failed: {error}" if isinstance(error, Failed) else "stopped"
             console.print(f"{name} {why}", style="red", markup=False, highlight=False)
-            console.print(f"What was measured before it is written. To go on: {go_on}", markup=False, highlight=False)
+            told = f"What was measured before it is written.\nTo go on: {go_on}"
+            console.print(told, markup=False, highlight=False, soft_wrap=True)
             raise typer.Exit(1 if isinstance(error, Failed) else 130) from None
     console.print(f"{len(chosen)} benchmarks in {time.monotonic() - began:.0f} s")
     for goal in missed:

@@ -81,3 +81,34 @@ measure([sys.executable, "-c", {endless!r}], os.environ)
     assert b"KeyboardInterrupt" in process.communicate(timeout=30)[1]
     psutil.wait_procs([measured], timeout=30)
     assert not measured.is_running()
+
+
+@pytest.mark.parametrize(("error", "code"), [("Failed('the disk is full')", 1), ("KeyboardInterrupt()", 130)])
+def test_a_benchmark_that_fails_names_the_command_that_goes_on_with_it(error, code):
+    failing = f"""
+import typer
+from benchmarks import __main__ as benchmarks
+from benchmarks.measuring import Failed
+def run(name, *, smoke):
+    if name == "growth":
+        raise {error}
+    return []
+benchmarks._run = run
+typer.run(benchmarks.main)
+"""
+    ended = subprocess.run(
+        [sys.executable, "-c", failing, "start", "growth", "memory"], env=ENVIRONMENT, capture_output=True, text=True
+    )
+    assert ended.returncode == code
+    assert 'To go on: make bench NAME="growth memory"' in ended.stdout
+    assert ("the disk is full" in ended.stdout) == (code == 1)
+    assert not ended.stderr
+
+
+def test_a_benchmark_that_is_not_there_is_refused_with_the_names_of_those_that_are():
+    ended = subprocess.run(
+        [sys.executable, "-m", "benchmarks", "btach"], env=ENVIRONMENT, capture_output=True, text=True
+    )
+    assert ended.returncode == 2
+    assert "there is no benchmark btach" in ended.stderr
+    assert "small_files" in ended.stderr
