@@ -34,6 +34,7 @@ def argv(name: str, laps: int, diary: Path, last: str = "") -> list[str]:
     return [sys.executable, "-c", WORKER, name, str(laps), str(diary), last]
 
 
+@pytest.mark.slow
 def test_two_processes_take_turns_lap_by_lap(tmp_path):
     diary = tmp_path / "diary"
     starts = {name: lambda name=name: Running(argv(name, 3, diary), ENVIRONMENT) for name in "ab"}
