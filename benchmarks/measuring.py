@@ -23,7 +23,11 @@ _AT_REST, _MOST_RESTS = 0.1, 30
 
 
 class Failed(RuntimeError):
-    """A measured process ended with an error; the message ends with what it wrote last."""
+    """A process ended with an error; the message ends with what it wrote last."""
+
+    @classmethod
+    def of(cls, argv: Sequence[str], code: int | None, out: str, err: str) -> Failed:
+        return cls(f"{' '.join(argv)} ended with {code}:\n{out[-1000:]}\n{err[-3000:]}")
 
 
 @dataclass(frozen=True)
@@ -201,7 +205,7 @@ def _answer(argv: Sequence[str], code: int, out: str, err: str) -> dict[str, Any
             return dict(json.loads(lines[-1]))
     except (IndexError, ValueError):
         pass
-    raise Failed(f"{' '.join(argv)} ended with {code}:\n{out[-1000:]}\n{err[-3000:]}")
+    raise Failed.of(argv, code, out, err)
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ import boto3
 
 from benchmarks import samples
 from benchmarks.lab import ROOT, Lab
+from benchmarks.measuring import Failed
 from benchmarks.report import Goal, Result
 from infra.local.aws_clients import client_arguments
 from infra.local.home import Home
@@ -63,7 +64,11 @@ def _lake(lab: Lab, orchestrator: str) -> Iterator[Home]:
 
 def _ledgerlake(home: Home, *arguments: str) -> None:
     environment = {**os.environ, "LEDGERLAKE_HOME": str(home.folder)}
-    subprocess.run([_COMMAND, *arguments], env=environment, check=True, capture_output=True, timeout=_PATIENCE)
+    done = subprocess.run(
+        [_COMMAND, *arguments], env=environment, capture_output=True, text=True, timeout=_PATIENCE, check=False
+    )
+    if done.returncode:
+        raise Failed.of(["ledgerlake", *arguments], done.returncode, done.stdout, done.stderr)
 
 
 def _day(lab: Lab, home: Home, sample: samples.Made, number: int) -> tuple[float, float]:
