@@ -14,6 +14,8 @@ from rich.markdown import Markdown
 
 from benchmarks import lab, report
 from benchmarks.measuring import Failed
+from cli import failures
+from cli.failures import tell
 
 NAMES = ("batch", "start", "growth", "small_files", "orchestration", "memory")
 SMOKE = ("batch", "small_files")
@@ -36,15 +38,14 @@ def main(
     began = time.monotonic()
     missed = []
     for place, name in enumerate(chosen):
+        go_on = "make bench-smoke" if smoke else f'make bench NAME="{" ".join(chosen[place:])}"'
         try:
             missed += _run(name, smoke=smoke)
-        except (Failed, KeyboardInterrupt) as error:
-            go_on = "make bench-smoke" if smoke else f'make bench NAME="{" ".join(chosen[place:])}"'
-            why = f"failed: {error}" if isinstance(error, Failed) else "stopped"
-            console.print(f"{name} {why}", style="red", markup=False, highlight=False)
-            told = f"What was measured before it is written.\nTo go on: {go_on}"
-            console.print(told, markup=False, highlight=False, soft_wrap=True)
-            raise typer.Exit(1 if isinstance(error, Failed) else 130) from None
+        except Failed as error:
+            raise typer.Exit(tell(failures.Failed(f"{name}: {error}", remedy=go_on))) from None
+        except KeyboardInterrupt:
+            tell(failures.Failed(f"{name} was interrupted", remedy=go_on))
+            raise typer.Exit(failures.INTERRUPTED) from None
     console.print(f"{len(chosen)} benchmarks in {time.monotonic() - began:.0f} s")
     for goal in missed:
         console.print(f"[red]missed[/] {goal}")

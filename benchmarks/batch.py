@@ -75,8 +75,8 @@ def _table(shape: str, ways: dict[str, Measured], laps: list[int], megabytes: fl
     """Of one shape.
 
     Args:
-        megabytes: of CSV.
         laps: which of each way's laps were of that shape; lap 0 was cold.
+        megabytes: of CSV.
     """
     runs = [ways["Ledgerlake"].answer["runs"][lap] for lap in laps]
     first, *others = (run["counts"]["order_items"] for run in runs)

@@ -17,7 +17,7 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from benchmarks.measuring import Measured, Running, measure
+from benchmarks.measuring import Failed, Measured, Running, measure
 from infra.local import java, spark_properties
 
 ROOT = Path(__file__).parents[1]
@@ -172,4 +172,4 @@ def _wait(lab: Lab, server: subprocess.Popen[bytes]) -> None:
             time.sleep(0.1)
         else:
             return
-    raise RuntimeError(f"the local S3 did not start: {(lab.folder / 's3.log').read_text()[-1000:]}")
+    raise Failed(f"the local S3 did not start: {(lab.folder / 's3.log').read_text()[-1000:]}")

@@ -85,7 +85,7 @@ def _day(lab: Lab, home: Home, sample: samples.Made, number: int) -> tuple[float
     began = time.time()
     while deliveries.waiting(s3, bucket).deliveries or batch.open_batches(s3, bucket):
         if time.time() - began > _PATIENCE:
-            raise RuntimeError(f"nothing was acknowledged in {_PATIENCE} s; expected a batch of {len(files)} files")
+            raise Failed(f"nothing was acknowledged in {_PATIENCE} s; expected a batch of {len(files)} files")
         time.sleep(0.1)
     whole = time.time() - began
     runs = [run for run in _job_runs(home) if run["Id"] not in before]

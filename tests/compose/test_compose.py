@@ -33,16 +33,17 @@ def test_ports_are_open_on_loopback_alone(lake):
 
 
 def test_no_process_is_root_longer_than_it_takes_to_become_another(lake):
-    for name, each in lake.containers().items():
-        if name not in RUNNING:
-            continue
-        looks = []
-        for _ in range(2):  # at the first a check of health may just have begun
-            top = lake.docker("top", each["Id"], "-eo", "uid,pid,args").stdout.splitlines()[1:]
-            assert top, f"{name} has no process"
-            looks.append({line for line in top if line.split()[0] == "0"})
-            time.sleep(1)
-        assert not looks[0] & looks[1], name
+    running = {name: each for name, each in lake.containers().items() if name in RUNNING}
+
+    def roots(name: str) -> set[str]:
+        top = lake.docker("top", running[name]["Id"], "-eo", "uid,pid,args").stdout.splitlines()[1:]
+        assert top, f"{name} has no process"
+        return {line for line in top if line.split()[0] == "0"}
+
+    first = {name: roots(name) for name in running}  # at that moment a check of health may just begin
+    time.sleep(1)
+    assert not {name: still for name in running if (still := first[name] & roots(name))}
+    for name, each in running.items():
         starts_as_root = each["Config"].get("User", "").partition(":")[0] in ("", "0", "root")
         becomes_another = each["Config"]["Healthcheck"]["Test"][:3] == ["CMD", "gosu", "postgres"]
         assert becomes_another or not starts_as_root, f"the check of {name}'s health is root"

@@ -91,6 +91,7 @@ def test_rows_that_are_only_inserted_leave_every_file_of_the_table_unread(spark,
     assert metrics["numTargetRowsCopied"] == "0"
 
 
+@pytest.mark.slow
 def test_values_that_hardly_repeat_are_written_without_a_dictionary_and_the_others_with_one(lake):
     lake.deliver("products", "products.csv", products(product_line(1)))
     lake.deliver("orders", "2025-04-01.csv", orders(order(10)))
@@ -100,5 +101,6 @@ def test_values_that_hardly_repeat_are_written_without_a_dictionary_and_the_othe
     body = lake.s3.get_object(Bucket=lake.bucket, Key=file.partition(f"{lake.bucket}/")[2])["Body"].read()
     group = pq.ParquetFile(io.BytesIO(body)).metadata.row_group(0)
     columns = [group.column(number) for number in range(group.num_columns)]
-    plain = {each.path_in_schema for each in columns if "PLAIN_DICTIONARY" not in each.encodings}
-    assert plain - {"reordered"} == {"id", "order_id", "order_timestamp", "_source_row"}
+    # Parquet has no dictionary for booleans.
+    plain = {each.path_in_schema for each in columns if "PLAIN_DICTIONARY" not in each.encodings} - {"reordered"}
+    assert plain == {"id", "order_id", "order_timestamp", "_source_row"}

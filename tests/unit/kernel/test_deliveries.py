@@ -42,6 +42,7 @@ def found_in(*pages) -> list[tuple[str, str]]:
     return [(each.version_id, each.landed_at) for each in waiting(Listing(*pages), BUCKET).deliveries]
 
 
+@pytest.mark.slow
 def test_a_listing_of_many_pages_is_read_to_its_end(s3, deliver):
     for number in range(1005):
         deliver(f"raw/orders/{number:05}.csv")

@@ -52,6 +52,7 @@ def test_an_object_is_written_once_and_the_second_writer_is_told(s3):
     assert get_json(s3, BUCKET, "a.json") == {"n": 1}
 
 
+@pytest.mark.slow
 def test_objects_and_versions_are_deleted_some_at_once(s3):
     for number in range(1_005):
         s3.put_object(Bucket=BUCKET, Key=f"a/{number}", Body=b"1")
