@@ -25,7 +25,6 @@ from ledgerlake.contracts import Dataset
 from ledgerlake.errors import ConservationError
 from ledgerlake_spark.csv_header import BrokenFile, Header, Joined, read_header
 from ledgerlake_spark.originals import Quotes, judge_quotes
-from ledgerlake_spark.shown import shown
 
 __all__ = ["BLOCK", "BrokenFile", "Rows", "Section"]
 
@@ -147,11 +146,12 @@ class Rows:
         if doubled := [name for name in wanted if names.count(name) > 1]:
             raise BrokenFile(f"doubled_column: the header has {', '.join(doubled)} more than once")
         if missing := [name for name in self.dataset.required if name not in names]:
-            seen = shown(",".join(header.names), 500)
+            seen = display_text(",".join(header.names), 500)
             raise BrokenFile(f"missing_column: no {', '.join(missing)} in the header {seen}")
         strange = [n for n, name in enumerate(names) if name not in wanted]
         self.unknown = [
-            shown(header.names[n].strip()) or f"(column {n + 1}, without a name)" for n in strange[:_UNKNOWN_NAMED]
+            display_text(header.names[n].strip()) or f"(column {n + 1}, without a name)"
+            for n in strange[:_UNKNOWN_NAMED]
         ]
         if len(strange) > _UNKNOWN_NAMED:
             self.unknown.append(f"(and {len(strange) - _UNKNOWN_NAMED} more)")
@@ -214,7 +214,7 @@ class Rows:
         # The handler of rows of the wrong width leaves only those to Arrow that it cannot even decode.
         if place := re.search(r"Row #(\d+): (CSV conversion error to string: invalid UTF8|Expected \d+ columns)", text):
             return f"wrong_encoding: row {self._first + int(place[1])} has bytes that are not UTF-8; expected UTF-8"
-        return f"unreadable_file: {shown(text, 500)}"
+        return f"unreadable_file: {display_text(text, 500)}"
 
 
 def _plain(name: str) -> str:

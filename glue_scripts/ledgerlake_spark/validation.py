@@ -9,7 +9,7 @@ from pyspark.sql import functions as F
 
 from ledgerlake.contracts import Column, Dataset
 from ledgerlake_spark.reading import text_name
-from ledgerlake_spark.shown import literal, shown_sql
+from ledgerlake_spark.shown import display_sql, literal
 from ledgerlake_spark.typing_rules import text_of, value_of
 
 _BITS = 62  # of a bigint that are safe to use as flags
@@ -74,7 +74,7 @@ def _reasons(dataset: Dataset, tests: list[_Test]) -> str:
 
     # Of a plain value no text is kept: it is the value's own.
     written = ", ".join(f"coalesce(_text_{name}, cast(`{name}` as string))" for name in dataset.column_names)
-    text = shown_sql(f"array(_problem, {written})[piece.place]")
+    text = display_sql(f"array(_problem, {written})[piece.place]")
     said = f"concat(said, piece.words, if(piece.place is null, '', coalesce({text}, '')))"
     broken = f"filter(sequence(0, {len(tests) - 1}), bit -> _broken & shiftleft(1L, bit) != 0)"
     every = f"array({', '.join(map(pieces, tests))})"
