@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
-from urllib.parse import unquote_plus
 
 from botocore.exceptions import ClientError
 
 from cli.connection import Connection
 from cli.failures import Failed, NotUp, TimedOut
-from ledgerlake import places
+from ledgerlake import messages, places
 from ledgerlake.deliveries import iso
 
 _AT_ONCE = 10
@@ -159,19 +157,6 @@ def _letter(message: dict[str, Any]) -> Letter:
 
 
 def about(body: str) -> str:
-    """What a message is about: the objects that landed, as far as it is an event of S3."""
-    try:
-        said = json.loads(body)
-    except ValueError:
-        return "not JSON"
-    if not isinstance(said, dict):
-        return "not an event of S3"
-    if said.get("Event") == "s3:TestEvent":
-        return "S3's test of the queue"
-    if said.get("ledgerlake"):
-        return "ledgerlake run"
-    try:
-        keys = [unquote_plus(record["s3"]["object"]["key"]) for record in said["Records"]]
-    except (KeyError, TypeError):
-        return "not an event of S3"
-    return ", ".join(keys)
+    """What a message is about: the objects that landed, or in words what else it is."""
+    message = messages.read(body)
+    return message.text if message else "neither an event of S3 nor a wake message"

@@ -19,7 +19,7 @@ from cli.failures import Mistyped, stderr
 from cli.orchestrator_commands import STEP_FUNCTIONS, refuse_unless_chosen
 from cli.showing import stdout
 from cli.waiting import wait as wait_for
-from ledgerlake import places
+from ledgerlake import messages, places
 from ledgerlake.contracts import DATASETS
 from ledgerlake.deliveries import iso
 from ledgerlake.settings import ORCHESTRATORS
@@ -112,8 +112,8 @@ def run(
 
 def wake(lake: Connection) -> None:
     """Send the message that ends a sensor's wait; any message does."""
-    body = json.dumps({"ledgerlake": "look", "asked_at": iso(datetime.now(UTC))})
-    lake.client("sqs").send_message(QueueUrl=lake.places.queue_url, MessageBody=body)
+    body = messages.wake(f"ledgerlake run at {iso(datetime.now(UTC))}")
+    lake.client("sqs").send_message(QueueUrl=lake.places.queue_url, MessageBody=json.dumps(body))
 
 
 def wait(ctx: typer.Context, timeout: TimeoutOption = 1800) -> None:

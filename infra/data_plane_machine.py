@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 from aws_cdk import Aws, CfnCondition, Fn, RemovalPolicy, Token
 from aws_cdk import aws_events as events
 from aws_cdk import aws_iam as iam
@@ -20,6 +22,7 @@ from infra.data_plane_parameters import Parameters
 from infra.packaging import definition_key
 from infra.state_machine.definition import SUBSTITUTIONS
 from ledgerlake import places
+from ledgerlake.messages import wake
 
 _LOG = f"/aws/vendedlogs/states/{places.STATE_MACHINE}"  # a prefix whose resource policy never grows too long
 _LOG_DELIVERY = (
@@ -135,7 +138,9 @@ class Wakers(Construct):
             state=Token.as_string(Fn.condition_if(chosen.logical_id, "ENABLED", "DISABLED")),
             targets=[
                 events.CfnRule.TargetProperty(
-                    id="CheckDataAvailability", arn=functions.check.function_arn, input='{"look": "the sweep"}'
+                    id="CheckDataAvailability",
+                    arn=functions.check.function_arn,
+                    input=json.dumps(wake("the sweep")),
                 )
             ],
         )

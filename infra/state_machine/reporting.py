@@ -12,6 +12,7 @@ from infra import functions
 from infra.state_machine import retries
 from infra.state_machine.states import CAUSE, ERROR, EXECUTION, State, States, caught, choice, invoke, jsonata, task
 from ledgerlake import places
+from ledgerlake.messages import wake
 
 _ASKED = "$states.context.Execution.Input"
 _FACTS = {
@@ -79,7 +80,7 @@ def failing() -> States:
             "sqs:sendMessage",
             {
                 "QueueUrl": "${QueueUrl}",
-                "MessageBody": {"look": jsonata(f"{EXECUTION} & ' failed, and is tried again'")},
+                "MessageBody": wake(jsonata(f"{EXECUTION} & ' failed, and is tried again'")),
                 "DelaySeconds": jsonata("$report.again_in_seconds"),
             },
             seconds=60,
@@ -124,7 +125,7 @@ def _look(following: str, **more: Any) -> State:
     """Nobody waits for the look, which may last for minutes; when it fails, the sweep looks."""
     state = invoke(
         functions.CHECK,
-        {"look": jsonata(f"{EXECUTION} & ' has given the lease back'")},
+        wake(jsonata(f"{EXECUTION} & ' has given the lease back'")),
         Catch=[{"ErrorEquals": ["States.ALL"], **more, "Next": following}],
         **more,
         Next=following,

@@ -20,7 +20,7 @@ from typing import Any
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
-from ledgerlake import notices
+from ledgerlake import messages as codec
 from ledgerlake.availability import left_behind, wait_until_settled
 from ledgerlake.errors import LedgerlakeError, SettingsError
 from ledgerlake.executions import StateMachine, look_holder
@@ -65,7 +65,7 @@ def _messages(event: Any) -> list[dict[str, Any]] | None:
         isinstance(each, dict) and each.get("eventSource") == "aws:sqs" and "messageId" in each for each in records
     ):
         return records
-    if isinstance(event, dict) and records is None and ("look" in event or event.get("source") in SCHEDULES):
+    if isinstance(event, dict) and records is None and (codec.is_wake(event) or event.get("source") in SCHEDULES):
         return None
     raise LedgerlakeError(
         f"the event is {str(event)[:500]}", expected='messages of SQS, an event of a schedule, or {"look": "<why>"}'
@@ -99,11 +99,11 @@ def _returned(
     """The messages that have to come back: all, when nobody is bound to look; else those of files left behind."""
     if not outcome.answered:
         return messages
-    told = [notices.read(message.get("body", ""), bucket) for message in messages]
-    for message, found in zip(messages, told, strict=True):
-        if found is None:
+    read = [codec.read(message.get("body", ""), bucket) for message in messages]
+    for message, said in zip(messages, read, strict=True):
+        if said is None:
             log.warning("Message %s is answered, but says nothing: %.200r", message["messageId"], message.get("body"))
     if not outcome.planned:
         return []
     left = left_behind(s3, bucket, settings, outcome.batch_id)
-    return [message for message, found in zip(messages, told, strict=True) if notices.tells_of(found, left)]
+    return [message for message, said in zip(messages, read, strict=True) if said and said.names_any(left)]

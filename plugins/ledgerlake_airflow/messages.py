@@ -11,6 +11,7 @@ from typing import Any
 from airflow.sdk.exceptions import AirflowException
 
 from ledgerlake import places
+from ledgerlake.messages import wake
 from ledgerlake_airflow.aws import client
 
 log = logging.getLogger(__name__)
@@ -86,7 +87,7 @@ class Queue:
             self.delete(receipts[:-1])
             self.hide(receipts[-1:], 0)
         else:
-            self.sqs.send_message(QueueUrl=self.url, MessageBody=json.dumps({"look": "deliveries wait in raw/"}))
+            self.sqs.send_message(QueueUrl=self.url, MessageBody=json.dumps(wake("deliveries wait in raw/")))
 
 
 def _entries(receipts: Sequence[str]) -> list[dict[str, Any]]:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 from airflow.sdk.exceptions import AirflowException, DownstreamTasksSkipped
 
-from ledgerlake import batch, quarantine
+from ledgerlake import batch, messages, quarantine
 from ledgerlake.contracts import DATASETS
+from ledgerlake.messages import Message
 from ledgerlake_airflow.messages import Queue
 
 ALL = ("raw/products/p.csv", "raw/orders/o.csv", "raw/order_items/i.csv")
@@ -79,7 +80,7 @@ def test_a_run_without_messages_sends_one_when_it_leaves_a_file_behind(run, clou
     _archive(cloud)
     run.call("acknowledge")
     (message,) = cloud.receive()
-    assert "raw/" in message["Body"]
+    assert messages.read(message["Body"], cloud.bucket) == Message("a wake message: deliveries wait in raw/")
 
 
 def test_the_next_run_takes_what_was_left_and_wakes_nobody(run, cloud):

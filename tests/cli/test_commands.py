@@ -10,6 +10,7 @@ from cli import connection, delivery_commands, demo, failures
 from cli.main import Environment, app
 from ledgerlake import lease, places
 from ledgerlake.ledger import COUNTS
+from ledgerlake.messages import is_wake
 from ledgerlake.settings import ENVIRONMENTS
 
 LEDGER = ["batch_id", "dataset", "source_file", *COUNTS]
@@ -80,7 +81,7 @@ def test_deliver_refuses_what_cannot_be_meant_and_delivers_nothing(ledgerlake, l
 def test_run_sends_a_message_that_wakes_the_pipeline(ledgerlake, lake, monkeypatch):
     assert ledgerlake("run").exit_code == 0
     (message,) = messages(lake)
-    assert message["ledgerlake"] == "look"
+    assert is_wake(message)
 
 
 def test_wait_ends_at_once_when_nothing_waits_and_says_that_it_cannot_see_airflow(ledgerlake, lake):

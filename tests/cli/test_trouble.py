@@ -11,9 +11,11 @@ from cli.dead_letters import DeadLetters, about
 from ledgerlake import lease, places, quarantine
 from ledgerlake.batch import LIVE, make
 from ledgerlake.deliveries import iso, waiting
+from ledgerlake.messages import is_wake
 
 BATCH = "20250402T080000Z-1a2b3c4d"
 EVENT = {"Records": [{"s3": {"object": {"key": "raw/orders/a+b%C3%BC.csv"}}}]}
+POISON = "neither an event of S3 nor a wake message"
 SEEN = "orders: 150 of 200 rows were rejected"
 WHY = f"{SEEN}; expected at most 50%; to go on: ledgerlake accept {BATCH}"
 
@@ -66,7 +68,7 @@ def test_accepting_a_batch_opens_it_again_and_wakes_the_pipeline(ledgerlake, lak
     assert result.exit_code == 0, result.stderr
     assert quarantine.is_accepted(lake.s3, lake.bucket, set_aside)
     assert quarantine.quarantined(lake.s3, lake.bucket) == {}
-    assert json.loads(bodies(lake, places.QUEUE)[0])["ledgerlake"] == "look"
+    assert is_wake(json.loads(bodies(lake, places.QUEUE)[0]))
 
 
 @pytest.mark.parametrize("batch", [BATCH, "../open/x", ""])
@@ -112,7 +114,7 @@ def test_dead_letters_are_shown_and_stay_where_they_are(ledgerlake, lake):
     send_dead(lake, json.dumps(EVENT), "garbage")
     for _ in range(2):
         rows = json.loads(ledgerlake("dead-letters", "show", "-f", "json").stdout)
-        assert sorted(row["about"] for row in rows) == ["not JSON", "raw/orders/a bü.csv"]
+        assert sorted(row["about"] for row in rows) == [POISON, "raw/orders/a bü.csv"]
         assert {row["body"] for row in rows} == {json.dumps(EVENT), "garbage"}
     assert rows[0]["received"] > 1
 
@@ -121,7 +123,7 @@ def test_dead_letters_shows_no_more_than_asked_but_counts_all(ledgerlake, lake):
     send_dead(lake, *(f"m{number}" for number in range(12)))
     result = ledgerlake("dead-letters", "show", "--limit", 11)
     assert "12 messages" in result.stdout
-    assert sum("not JSON" in line for line in result.stdout.splitlines()) == 11
+    assert sum("neither an event" in line for line in result.stdout.splitlines()) == 11
     assert "ledgerlake dead-letters redrive" in result.stderr
 
 
@@ -217,11 +219,13 @@ def test_a_lake_without_the_queue_is_an_error_in_words(ledgerlake, lake):
     [
         (json.dumps(EVENT), "raw/orders/a bü.csv"),
         ('{"Event": "s3:TestEvent", "Bucket": "b"}', "S3's test of the queue"),
-        ('{"ledgerlake": "look"}', "ledgerlake run"),
-        ("{", "not JSON"),
-        ("[1]", "not an event of S3"),
-        ('{"Records": [{"s3": 1}]}', "not an event of S3"),
-        ('{"Records": 1}', "not an event of S3"),
+        ('{"ledgerlake": "look"}', "a wake message"),
+        ('{"look": "e-1 failed, and is tried again"}', "a wake message: e-1 failed, and is tried again"),
+        (json.dumps({"Type": "Notification", "Message": json.dumps(EVENT)}), "raw/orders/a bü.csv"),
+        ("{", POISON),
+        ("[1]", POISON),
+        ('{"Records": [{"s3": 1}]}', POISON),
+        ('{"Records": 1}', POISON),
     ],
 )
 def test_a_message_is_told_by_what_it_is_about(body, said):

@@ -106,15 +106,15 @@ def test_whoever_does_not_say_yes_has_nothing_deployed(account):
 def test_another_dag_reaches_the_folder_and_airflow_is_left_alone(account):
     deploy("--yes")
     before = version(account.aws, PLUGINS)
-    (account.tree / "dags" / "ledgerlake" / "notices.py").unlink()
+    (account.tree / "dags" / "ledgerlake" / "prices.py").unlink()
     with (account.tree / "dags" / "ecommerce_lakehouse.py").open("a") as dag:
         dag.write("# changed\n")
     planned = deploy("--plan")
-    assert f"remove {DAGS}ledgerlake/notices.py" in planned.output
+    assert f"remove {DAGS}ledgerlake/prices.py" in planned.output
     assert "Airflow is not updated" in planned.output
-    assert f"{DAGS}ledgerlake/notices.py" in keys(account.aws, DAGS), "a plan removes nothing"
+    assert f"{DAGS}ledgerlake/prices.py" in keys(account.aws, DAGS), "a plan removes nothing"
     assert deploy("--yes").exit_code == 0
-    assert f"{DAGS}ledgerlake/notices.py" not in keys(account.aws, DAGS)
+    assert f"{DAGS}ledgerlake/prices.py" not in keys(account.aws, DAGS)
     body = account.aws("s3").get_object(Bucket=PLACES.artifact_bucket, Key=f"{DAGS}ecommerce_lakehouse.py")["Body"]
     assert body.read().endswith(b"# changed\n")
     assert version(account.aws, PLUGINS) == before == note(account.aws, "airflow", "PluginsVersion")

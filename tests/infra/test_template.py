@@ -8,7 +8,7 @@ import pytest
 from infra.functions import ARCHIVE, CATALOGUE, CHECK, FUNCTIONS, PLAN, REPORT
 from infra.packaging import definition_key, script_key, wheel_key
 from infra.synth import DEFINITION
-from ledgerlake import catalogue, places, request_counts, settings
+from ledgerlake import catalogue, messages, places, request_counts, settings
 from ledgerlake.contracts import DATASETS
 
 PROD = settings.from_environment(
@@ -193,7 +193,7 @@ def test_the_queue_and_the_clock_call_the_function_only_when_step_functions_are_
     )
     assert rule["ScheduleExpression"] == f"rate({PROD.sweep_minutes} minutes)"
     (target,) = rule["Targets"]
-    assert json.loads(target["Input"]) == {"look": "the sweep"}
+    assert json.loads(target["Input"]) == messages.wake("the sweep")
 
 
 def test_messages_come_in_tens_and_those_that_the_function_returns_come_back(of_type):

@@ -3,12 +3,15 @@
 import json
 import logging
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 from urllib.parse import quote_plus
 
 import boto3
 import pytest
 from botocore.exceptions import ClientError
 
+from cli.dead_letters import about
+from cli.delivery_commands import wake
 from ledgerlake import batch, executions, lease, looks, quarantine
 from ledgerlake.deliveries import from_iso, waiting
 from ledgerlake.errors import LedgerlakeError, SettingsError
@@ -164,7 +167,6 @@ POISON = {
     "not JSON": "}{ \x85 no JSON",
     "JSON of another kind": "[1, null]",
     "a text": '"look"',
-    "the S3 test event": json.dumps({"Service": "Amazon S3", "Event": "s3:TestEvent", "Bucket": BUCKET}),
     "another bucket": event_of("raw/orders/late.csv", bucket="somebody-elses"),
     "no records": json.dumps({"Records": []}),
     "a record of nothing": json.dumps({"Records": [None]}),
@@ -184,10 +186,53 @@ def test_poison_beside_good_messages_is_answered_with_one_line_in_the_log(cloud,
     ]
 
 
-def test_a_message_that_only_says_look_is_no_poison(cloud, invoke, caplog):
+WAKING = {
+    "an execution's": json.dumps(LOOK),
+    "ledgerlake run of an earlier release": '{"ledgerlake": "look", "asked_at": "2025-04-02T08:00:00.000000Z"}',
+    "the S3 test event": json.dumps({"Service": "Amazon S3", "Event": "s3:TestEvent", "Bucket": BUCKET}),
+}
+
+
+@pytest.mark.parametrize("body", WAKING.values(), ids=WAKING)
+def test_a_message_that_only_wakes_is_no_poison(cloud, invoke, caplog, body):
     with caplog.at_level(logging.WARNING):
-        assert returned(invoke(NAME, messages(json.dumps(LOOK)))) == []
+        assert returned(invoke(NAME, messages(body))) == []
     assert not caplog.records
+
+
+def test_the_message_of_ledgerlake_run_wakes_the_lambda_and_is_no_poison(cloud, invoke, caplog):
+    cloud.put(*KEYS)
+    sent = []
+    queue = SimpleNamespace(send_message=lambda **request: sent.append(request["MessageBody"]))
+    wake(SimpleNamespace(client=lambda _: queue, places=SimpleNamespace(queue_url="q")))
+    with caplog.at_level(logging.WARNING):
+        assert returned(invoke(NAME, messages(*sent))) == []
+    assert not caplog.records
+    assert the_open_batch(cloud) in cloud.executions()
+    assert about(sent[0]).startswith("a wake message: ledgerlake run at ")
+
+
+def wrapped(body):
+    return json.dumps({"Type": "Notification", "MessageId": "m", "TopicArn": "t", "Message": body})
+
+
+def bridged(key):
+    seen = {"bucket": {"name": BUCKET}, "object": {"key": key, "size": 1}}
+    return json.dumps({"source": "aws.s3", "detail-type": "Object Created", "detail": seen})
+
+
+@pytest.mark.parametrize(
+    "shape", [lambda key: wrapped(event_of(key)), bridged, lambda key: wrapped(bridged(key))], ids=["sns", "eb", "both"]
+)
+def test_events_through_sns_and_eventbridge_wake_and_come_back_when_too_late(cloud, invoke, monkeypatch, caplog, shape):
+    cloud.load()
+    cloud.put("raw/orders/a 1+1.csv")
+    later_than_the_plan(cloud, monkeypatch, "raw/orders/late 1+1.csv")
+    with caplog.at_level(logging.WARNING):
+        event = messages(shape("raw/orders/a 1+1.csv"), shape("raw/orders/late 1+1.csv"))
+        assert returned(invoke(NAME, event)) == ["m1"]
+    assert not caplog.records
+    assert len(cloud.executions()) == 1
 
 
 def test_what_landed_in_this_second_and_was_not_planned_comes_back(cloud, invoke, monkeypatch):

@@ -6,6 +6,7 @@ import time
 
 import pytest
 
+from ledgerlake import messages
 from ledgerlake.contracts import DATASETS
 from tests.step_functions.conftest import ARCHIVE, BATCH, FAILED_REPORT, HEADER, PLAN, Throw, job, payload, query, table
 
@@ -30,7 +31,9 @@ def assert_told_and_looked_after(done) -> None:
         {"TopicArn": "topic", "Subject": FAILED_REPORT["subject"], "Message": FAILED_REPORT["message"]}
     ]
     assert done.asked("TryAgainLater")["DelaySeconds"] == FAILED_REPORT["again_in_seconds"]
-    assert set(done.asked("TryAgainLater")["MessageBody"]) == {"look"}
+    message = messages.read(json.dumps(done.asked("TryAgainLater")["MessageBody"]))
+    assert message is not None
+    assert message.text.endswith(" failed, and is tried again")
     assert done.status == "FAILED"
 
 
