@@ -22,6 +22,7 @@ import pyarrow.compute as pc
 import pyarrow.csv as pa_csv
 
 from ledgerlake.contracts import Dataset
+from ledgerlake.display import display_text
 from ledgerlake.errors import ConservationError
 from ledgerlake_spark.csv_header import BrokenFile, Header, Joined, read_header
 from ledgerlake_spark.originals import Quotes, judge_quotes
