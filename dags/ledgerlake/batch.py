@@ -141,13 +141,13 @@ def make(s3: Any, bucket: str, deliveries: tuple[Delivery, ...], owner: str, loa
 
 
 def closed_by(deliveries: Iterable[Delivery], settings: Settings, loaded: set[str]) -> list[str]:
-    """The datasets that the gate waits for; none when it is open."""
+    """Return the datasets that the gate waits for, of those whose contract says `gate`; none when it is open."""
     if settings.gate == "any":
         return []
     there = {delivery.dataset for delivery in deliveries}
     if settings.gate == "loaded":
         there |= loaded
-    return [name for name in DATASETS if name not in there]
+    return [name for name, dataset in DATASETS.items() if dataset.gate and name not in there]
 
 
 def loaded_tables(s3: Any, bucket: str) -> set[str]:

@@ -81,6 +81,8 @@ class Dataset:
         quality: when a batch of it has to be looked at by a person.
         formats: endings of the object keys that are read; another ending rejects the file.
         delimiter: what stands between two fields.
+        gate: whether a batch waits for it: until one of its deliveries waits, or its table is there (as the setting
+            `gate` says). A dataset that does not gate holds up nobody, also before its first delivery.
     """
 
     name: str
@@ -95,6 +97,7 @@ class Dataset:
     formats: tuple[str, ...] = FORMATS
     delimiter: str = ","
     quality: QualityLimit = QualityLimit()
+    gate: bool = False
 
     def __post_init__(self) -> None:
         self._refuse_double_names()

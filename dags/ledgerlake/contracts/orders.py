@@ -16,5 +16,6 @@ ORDERS = Dataset(
     ),
     key=("order_id",),
     partition_by=("date",),
+    gate=True,
     rules=(Rule("total_not_negative", "total_amount >= 0", shows=("total_amount",)),),
 )

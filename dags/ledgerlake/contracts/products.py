@@ -14,4 +14,5 @@ PRODUCTS = Dataset(
     ),
     key=("product_id",),
     partition_by=("department_id",),
+    gate=True,
 )

@@ -1,11 +1,14 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from ledgerlake import batch, places
+from ledgerlake.contracts import DATASETS
+from ledgerlake.contracts.products import PRODUCTS
 from ledgerlake.deliveries import Delivery, Waiting, iso, waiting
 from ledgerlake.errors import BatchNotFound, ManifestUnreadable
 from ledgerlake.settings import Settings
@@ -51,6 +54,45 @@ def test_the_gate_opens_when_its_setting_says_so(s3, deliver, gate, delivered, l
     if not opens:
         assert "gate is closed" in made.reason
         assert batch.open_batches(s3, BUCKET) == []
+
+
+CUSTOMERS = replace(PRODUCTS, name="customers", job="customers_etl", gate=False)
+
+
+@pytest.fixture
+def _a_fourth_dataset(monkeypatch):
+    monkeypatch.setitem(DATASETS, CUSTOMERS.name, CUSTOMERS)
+
+
+@pytest.mark.usefixtures("_a_fourth_dataset")
+@pytest.mark.parametrize("gate", ["loaded", "delivered"])
+def test_a_dataset_that_does_not_gate_holds_up_nobody_before_its_first_delivery(s3, deliver, gate):
+    for dataset in ALL:
+        deliver(f"raw/{dataset}/a.csv")
+    made = plan(s3, gate).batch
+    assert made is not None
+    assert {delivery.dataset for delivery in made.deliveries} == set(ALL)
+    assert "customers" in made.datasets, "its table is made, so that it can be asked"
+
+
+@pytest.mark.usefixtures("_a_fourth_dataset")
+def test_a_dataset_that_does_not_gate_opens_no_gate_for_others(s3, deliver):
+    deliver("raw/customers/a.csv")
+    assert plan(s3).reason == "the gate is closed: no delivery of products, orders, order_items has come"
+    for dataset in ALL:
+        load_table(s3, dataset)
+    assert plan(s3).batch is not None
+
+
+def test_a_new_dataset_that_gates_is_waited_for(s3, deliver, monkeypatch):
+    monkeypatch.setitem(DATASETS, CUSTOMERS.name, replace(CUSTOMERS, gate=True))
+    for dataset in ALL:
+        deliver(f"raw/{dataset}/a.csv")
+    assert plan(s3).reason == "the gate is closed: no delivery of customers has come"
+
+
+def test_the_datasets_of_the_seeds_gate():
+    assert [name for name, dataset in DATASETS.items() if dataset.gate] == list(ALL)
 
 
 def test_nothing_waiting_is_an_ordinary_outcome(s3):
