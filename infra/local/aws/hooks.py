@@ -75,6 +75,14 @@ EXECUTE_TASK = Hook("stepfunctions", "_execute_task", ("state_def", "raw_input",
 RUN_BRANCHES = Hook("stepfunctions", "_run_parallel_branches", ("state_def", "raw_input", "execution", "ctx"))
 RUN_EXECUTION = Hook("stepfunctions", "_run_execution", ("exec_arn",))
 FAIL_EXECUTION = Hook("stepfunctions", "_fail_execution", ("execution", "error", "cause"))
+START_EXECUTION = Hook("stepfunctions", "_start_execution", ("data",))
+APPLY_ARGUMENTS = Hook("stepfunctions", "_apply_jsonata_arguments", ("state_def", "raw_input", "ctx"))
+APPLY_OUTPUT = Hook(
+    "stepfunctions", "_apply_jsonata_output", ("state_def", "raw_input", "ctx", "result", "error_output", "default")
+)
+APPLY_ASSIGN = Hook("stepfunctions", "_apply_state_assign", ("state_def", "raw_input", "ctx", "result", "error_output"))
+RUN_SUB_MACHINE = Hook("stepfunctions", "_run_sub_machine", ("states", "start_at", "input_data", "execution", "ctx"))
+ERROR_MATCHES = Hook("stepfunctions", "_error_matches", ("error_equals", "error"))
 INVOKE = Hook("lambda_svc", "_execute_function_warm", ("func", "event", "request_id"))
 
 HOOKS = (
@@ -99,6 +107,12 @@ HOOKS = (
     RUN_BRANCHES,
     RUN_EXECUTION,
     FAIL_EXECUTION,
+    START_EXECUTION,
+    APPLY_ARGUMENTS,
+    APPLY_OUTPUT,
+    APPLY_ASSIGN,
+    RUN_SUB_MACHINE,
+    ERROR_MATCHES,
     INVOKE,
 )
 
@@ -120,17 +134,12 @@ USED = {
     "stepfunctions": (
         "_ExecutionError",
         "_add_event",
-        "_apply_jsonata_arguments",
-        "_apply_jsonata_output",
-        "_apply_state_assign",
         "_describe_execution",
         "_emit_execution_status_event",
         "_executions",
         "_invoke_aws_sdk_integration",
         "_nested_start_execution_request",
         "_next_or_end",
-        "_run_sub_machine",
-        "_start_execution",
         "_state_machines",
         "_stop_execution",
     ),

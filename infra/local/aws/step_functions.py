@@ -1,4 +1,4 @@
-"""Step Functions: integrations, ends of executions and parallel branches as on AWS, where MiniStack differs.
+"""Step Functions: integrations, limits, ends of executions and parallel branches as on AWS, where MiniStack differs.
 
 What MiniStack does itself: states, JSONata, `Retry` (`MaxAttempts` and `BackoffRate` are kept; jitter is not drawn,
 and no wait is longer than 60 seconds whatever `MaxDelaySeconds` says), `Catch`, Lambda, SNS, SQS, AWS SDK calls. An
@@ -14,7 +14,7 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-from infra.local.aws import hooks
+from infra.local.aws import hooks, step_functions_limits
 from infra.local.aws.step_functions_tasks import TASKS, Task
 from infra.local.home import Home
 
@@ -28,6 +28,7 @@ def install(home: Home) -> None:  # noqa: ARG001, every executor is installed al
     _install_tasks()
     _install_ends()
     hooks.replace(hooks.RUN_BRANCHES, run_branches)
+    step_functions_limits.install()
 
 
 def _install_tasks() -> None:
