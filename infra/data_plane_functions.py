@@ -25,7 +25,8 @@ from ledgerlake.contracts import DATASETS
 _ARCHIVE = (*access.READ_VERSIONS, "s3:PutObject", "s3:AbortMultipartUpload", "s3:DeleteObjectVersion")
 """Deleting a version there is for a copy that differs from its delivery: it is made anew."""
 _LEASE = places.LEASE.rpartition("/")[0] + "/"
-_STAGED = "staging/"  # the summaries say what the letter tells beside the ledger
+_EVIDENCE = ("staging/", places.LEDGER)
+"""Of what is published: the summaries of the stages, and the parts of the ledger."""
 _EVENT_SOURCE = ("sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:ChangeMessageVisibility", "sqs:GetQueueAttributes")
 
 
@@ -154,10 +155,10 @@ def _starter(key: kms.IKey, messages: Messages) -> list[iam.PolicyStatement]:
 
 def _archive(lake: s3.IBucket, key: kms.IKey) -> list[iam.PolicyStatement]:
     return [
-        access.objects(lake, [places.BATCHES], access.READ),
+        access.objects(lake, [places.BATCHES, *_EVIDENCE], access.READ),
         access.objects(lake, [places.RAW], (*access.READ_VERSIONS, "s3:DeleteObjectVersion")),
         access.objects(lake, [places.ARCHIVED], _ARCHIVE),
-        access.names(lake, [places.BATCHES, places.RAW, places.ARCHIVED]),
+        access.names(lake, [places.BATCHES, places.RAW, places.ARCHIVED, *_EVIDENCE]),
         access.versions(lake, places.RAW),
         access.encrypted_by(key, "s3"),
     ]
@@ -174,8 +175,9 @@ def _report(lake: s3.IBucket, key: kms.IKey) -> list[iam.PolicyStatement]:
     return [
         access.objects(lake, [places.BATCHES, _LEASE], access.WRITE),
         access.objects(lake, [places.RUNS], access.REPLACE),
-        access.objects(lake, [_STAGED], access.READ),
-        access.names(lake, [places.BATCHES, _LEASE, places.RUNS, _STAGED]),
+        access.objects(lake, _EVIDENCE, access.READ),
+        access.names(lake, [places.BATCHES, _LEASE, places.RUNS, *_EVIDENCE]),
+        access.versions(lake, places.RAW),
         access.allow(["glue:GetJobRuns"], jobs),
         access.allow(["glue:ListCrawls"], [access.arn("glue", f"crawler/{places.CRAWLER}")]),
         access.encrypted_by(key, "s3"),

@@ -23,6 +23,7 @@ from ledgerlake.archive import archive
 from ledgerlake.by_date import Selection
 from ledgerlake.contracts import DATASETS
 from ledgerlake.deliveries import Delivery
+from ledgerlake.evidence import require_finished, require_published
 from ledgerlake.settings import Settings
 from ledgerlake_spark import objects
 from ledgerlake_spark.job import run
@@ -139,7 +140,9 @@ class Lake:
         """One batch from plan to acknowledgement; the counts by dataset."""
         planned = planned or self.plan()
         counts = {name: self.job(name, planned.batch_id) for name in planned.datasets}
+        require_published(self.s3, self.bucket, planned)
         archive(self.s3, self.bucket, planned)
+        require_finished(self.s3, self.bucket, planned)
         batch.close(self.s3, self.bucket, planned.batch_id)
         return counts
 

@@ -61,6 +61,14 @@ class ArchiveError(LedgerlakeError):
     """A delivery could not be moved to the archive; its raw object was left where it was."""
 
 
+class NotPublished(LedgerlakeError):
+    """The ledger does not cover every delivery of a batch that is to be archived or closed."""
+
+
+class NotArchived(LedgerlakeError):
+    """Deliveries of a batch that is to be closed still lie in `raw/`."""
+
+
 class BatchNotFound(LedgerlakeError):
     """There is no manifest of that name."""
 

@@ -20,6 +20,7 @@ from ledgerlake.batch import Batch
 from ledgerlake.catalogue import delta_columns, ledger_table, parked_table
 from ledgerlake.deliveries import from_iso
 from ledgerlake.errors import ConservationError, VerdictError
+from ledgerlake.evidence import ledger_metadata
 from ledgerlake.ledger import LedgerEntry
 from ledgerlake.storage import exists, get_json
 from ledgerlake_spark.objects import s3
@@ -82,7 +83,7 @@ def _publish(stage: Stage, summary: Summary, table: LakeTable, *, merged: bool) 
     if not merged and any(summary.expected().values()):  # a MERGE without rows would still be a commit
         _merge(stage, summary, table)
     _parking(stage, summary)
-    _ledger(stage, summary)
+    _ledger(stage, summary, batch)
     _unmark(stage)
 
 
@@ -146,12 +147,16 @@ def _parking(stage: Stage, summary: Summary) -> None:
     remove([places.parked_part(stage.dataset.name, delivery) for delivery in touched - set(written)], stage.bucket)
 
 
-def _ledger(stage: Stage, summary: Summary) -> None:
+def _ledger(stage: Stage, summary: Summary, batch: Batch) -> None:
+    """Write the part of the ledger; its metadata say which deliveries of the batch it covers."""
     if not summary.entries:
         return
+    entered = {(entry.source_file, entry.landed_at) for entry in summary.entries}
+    covered = [each.id for each in batch.of(stage.dataset.name) if (each.key, each.landed_at) in entered]
     body = io.BytesIO()
     pq.write_table(ledger_rows(summary.entries, datetime.now(UTC)), body, compression="zstd")
-    s3().put_object(Bucket=stage.bucket, Key=_ledger_part(stage, summary), Body=body.getvalue())
+    metadata = ledger_metadata(covered)
+    s3().put_object(Bucket=stage.bucket, Key=_ledger_part(stage, summary), Body=body.getvalue(), Metadata=metadata)
 
 
 def _ledger_part(stage: Stage, summary: Summary) -> str:

@@ -2,7 +2,8 @@
 
 Event `{"batch_id": "20250401T080000Z-1a2b3c4d"}`; answer `{"batch_id", "archived", "already_there",
 "bytes", "missing", "requests": {"writes", "reads"}}`: `missing` is a list of raw keys that somebody deleted
-after the plan, `requests` how many were sent to S3. The bucket is named by `LEDGERLAKE_BUCKET`. An invocation
+after the plan, `requests` how many were sent to S3. Nothing is moved before the ledger covers every delivery of
+the batch; until then it fails with `NotPublished`. The bucket is named by `LEDGERLAKE_BUCKET`. An invocation
 that fails or runs out of time is simply repeated with the same event.
 """
 
@@ -15,6 +16,7 @@ import boto3
 from ledgerlake import batch as batches
 from ledgerlake.archive import THREADS, archive
 from ledgerlake.errors import ArchiveError, SettingsError
+from ledgerlake.evidence import require_published
 from ledgerlake.settings import lake_bucket
 from ledgerlake.storage import Tally, client_config
 
@@ -30,6 +32,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     s3 = boto3.client("s3", config=client_config(THREADS))
     sent = Tally(s3)
     batch = batches.load(s3, bucket, _batch_id(event))
+    require_published(s3, bucket, batch)
     done = archive(s3, bucket, batch, time_left=lambda: context.get_remaining_time_in_millis() >= NEEDED_MILLISECONDS)
     return {
         "batch_id": batch.batch_id,

@@ -14,7 +14,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from ledgerlake import failures, places
 from ledgerlake.contracts import Dataset
-from ledgerlake.errors import QualityError
+from ledgerlake.errors import NotPublished, QualityError
 from ledgerlake.settings import Settings
 from ledgerlake_airflow import PLAN
 from ledgerlake_airflow.aws import pause_of
@@ -36,6 +36,10 @@ class BatchQuarantined(AirflowFailException):
 
 class ArchiveFailed(AirflowException):
     """ArchiveETLFiles raised an error; says which."""
+
+
+class NotEvident(AirflowFailException):
+    """The archive found no evidence that the batch is published; not retried, since it would find none again."""
 
 
 class DatasetJob(GlueJobOperator):
@@ -112,7 +116,9 @@ class ArchiveFiles(LambdaInvokeFunctionOperator):
         try:
             answer = json.loads(super().execute(context))
         except ValueError as error:
-            raise ArchiveFailed(_lambda_error(error)) from error
+            happened = _lambda_error(error)
+            kind = NotEvident if NotPublished.__name__ in happened else ArchiveFailed
+            raise kind(happened) from error
         self.log.info("%s files archived, %s were there already.", answer["archived"], answer["already_there"])
         for key in answer.get("missing", ()):
             self.log.warning("%s was deleted between the plan and its turn: nothing of it is archived.", key)

@@ -170,6 +170,14 @@ def test_an_error_of_the_archive_is_the_tasks_error_with_its_class(run, cloud, m
         context["task"].execute(context)
 
 
+def test_an_archive_without_evidence_is_not_tried_again(run, cloud, monkeypatch):
+    error = {"errorType": "NotPublished", "errorMessage": "batch b-1 is not published: orders: no part"}
+    _archive_answers(monkeypatch, error, FunctionError="Unhandled")
+    context = run.of("archive_etl_files")
+    with pytest.raises(AirflowFailException, match="NotPublished: batch b-1 is not published: orders"):
+        context["task"].execute(context)
+
+
 def test_what_the_archive_did_is_kept(run, cloud, monkeypatch):
     done = {"batch_id": "b-1", "archived": 31, "already_there": 0, "bytes": 9}
     _archive_answers(monkeypatch, done)

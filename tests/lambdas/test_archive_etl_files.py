@@ -9,8 +9,9 @@ from botocore.exceptions import ClientError
 
 from ledgerlake import batch as batches
 from ledgerlake.deliveries import waiting
-from ledgerlake.errors import ArchiveError, BatchNotFound
+from ledgerlake.errors import ArchiveError, BatchNotFound, NotPublished
 from ledgerlake.settings import Settings
+from tests.published import publish
 
 BUCKET = "lake"
 PLENTY = SimpleNamespace(get_remaining_time_in_millis=lambda: 900_000)
@@ -21,8 +22,10 @@ def deliver(s3, key, body=b"order_id\n1\n", **extra):
 
 
 def plan(s3):
-    """What waits, as it is planned when nothing more can land in its second."""
-    return batches.plan(s3, BUCKET, Settings(gate="any"), datetime.now(UTC) + timedelta(seconds=5)).batch
+    """What waits, planned when nothing more can land in its second, and published."""
+    batch = batches.plan(s3, BUCKET, Settings(gate="any"), datetime.now(UTC) + timedelta(seconds=5)).batch
+    publish(s3, BUCKET, batch)
+    return batch
 
 
 def bodies(s3, prefix):
@@ -58,7 +61,7 @@ def test_the_batch_is_moved_byte_for_byte(s3, archive_etl_files):
         "already_there": 0,
         "bytes": len(body),
         "missing": [],
-        "requests": {"writes": 1, "reads": 3},
+        "requests": {"writes": 1 + 3, "reads": 3 + 4},  # the second of each for the evidence,
     }
     (delivery,) = batch.deliveries
     assert bodies(s3, "archived/") == {delivery.archive_key: body}
@@ -157,7 +160,7 @@ def test_a_retry_finds_its_own_copies_and_goes_on(s3, archive_etl_files):
         "already_there": 2,
         "bytes": 2,
         "missing": [],
-        "requests": {"writes": 2, "reads": 9},
+        "requests": {"writes": 2 + 3, "reads": 9 + 4},
     }
     assert sorted(bodies(s3, "archived/").values()) == [b"a", b"b", b"c", b"d"]
     assert bodies(s3, "raw/") == {}
@@ -306,3 +309,16 @@ def test_an_unknown_batch_and_an_empty_event_say_what_was_expected(s3, archive_e
         archive_etl_files.handler({"batch_id": "nope"}, PLENTY)
     with pytest.raises(ArchiveError, match="batch_id"):
         archive_etl_files.handler({}, PLENTY)
+
+
+def test_nothing_is_moved_before_every_delivery_is_published(s3, archive_etl_files):
+    deliver(s3, "raw/orders/a.csv")
+    deliver(s3, "raw/products/p.csv")
+    batch = batches.plan(s3, BUCKET, Settings(gate="any"), datetime.now(UTC) + timedelta(seconds=5)).batch
+    publish(s3, BUCKET, batch, without=("orders",))
+    with pytest.raises(NotPublished, match=r"orders: the ledger has no part .* ledgerlake run --wait.* orders_etl"):
+        run(archive_etl_files, batch)
+    assert len(waiting(s3, BUCKET).deliveries) == 2
+    assert bodies(s3, "archived/") == {}
+    publish(s3, BUCKET, batch)
+    assert run(archive_etl_files, batch)["archived"] == 2

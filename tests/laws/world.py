@@ -24,6 +24,7 @@ from ledgerlake.batch import Batch
 from ledgerlake.contracts import DATASETS as CONTRACTS
 from ledgerlake.contracts import Dataset, QualityLimit, Rule
 from ledgerlake.deliveries import Delivery
+from ledgerlake.evidence import require_finished, require_published
 from ledgerlake.storage import put_if_absent
 
 COUNTS = ("rows_read", "restored", "released", *FATES, "withdrawn")
@@ -108,7 +109,9 @@ class World:
         self.lake.contracts.update(contracts(number))
         for dataset in planned.datasets:
             self.lake.job(dataset, batch_id)
+        require_published(s3, bucket, planned)
         archive(s3, bucket, planned)
+        require_finished(s3, bucket, planned)
         batches.close(s3, bucket, batch_id)
 
     def _deliver(self, delivered: Delivered) -> Delivery:

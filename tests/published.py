@@ -1,0 +1,40 @@
+"""What the Glue jobs leave in S3 of a batch that is published, for tests that run none of them."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from ledgerlake import places
+from ledgerlake.batch import Batch
+from ledgerlake.evidence import ledger_metadata
+
+ATTEMPT = "a1b2c3d4"
+
+
+def publish(s3: Any, bucket: str, batch: Batch, *, without: tuple[str, ...] = ()) -> None:
+    """Leave the stage summaries of the batch, and its parts of the ledger."""
+    for name in batch.datasets:
+        if name not in without:
+            publish_dataset(s3, bucket, batch, name)
+
+
+def publish_dataset(s3: Any, bucket: str, batch: Batch, name: str, attempt: str = ATTEMPT) -> None:
+    ids = [delivery.id for delivery in batch.of(name)]
+    stage(s3, bucket, batch.batch_id, name, entries=len(ids), attempt=attempt)
+    if ids:
+        key = places.ledger_part(name, batch.batch_id, attempt)
+        s3.put_object(Bucket=bucket, Key=key, Body=b"PAR1", Metadata=ledger_metadata(ids))
+
+
+def stage(s3: Any, bucket: str, batch_id: str, name: str, *, entries: int, attempt: str = ATTEMPT) -> None:
+    """Leave a stage summary alone, as a job does that has published nothing yet."""
+    summary = {"attempt": attempt, "entries": [{"rejected": 0, "parked": 0}] * entries, "unknown": {}}
+    s3.put_object(Bucket=bucket, Key=places.stage_summary(batch_id, name), Body=json.dumps(summary).encode())
+
+
+def remove_published(s3: Any, bucket: str) -> None:
+    """Remove what `publish` has left."""
+    for prefix in ("staging/", places.LEDGER):
+        for entry in s3.list_objects_v2(Bucket=bucket, Prefix=prefix).get("Contents", []):
+            s3.delete_object(Bucket=bucket, Key=entry["Key"])
