@@ -23,6 +23,7 @@ from cli.waiting import airflow_at
 from ledgerlake import by_date, places
 from ledgerlake.contracts import DATASETS
 from ledgerlake.errors import SelectionError
+from ledgerlake.raw_keys import named_date
 
 _DAY = ["%Y-%m-%d"]
 _LOOK_SECONDS, _PATIENCE_SECONDS = 5, 60
@@ -133,7 +134,7 @@ def would_process(lake: Connection, days: Days) -> Rows:
         ("archived", _selection(days, waiting=False)),
     ):
         for each in by_date.find(lake.s3, lake.bucket, selection):
-            undated = where == "raw" and by_date.named_date(each) is None
+            undated = where == "raw" and named_date(each.key) is None
             day = "any" if undated else str(by_date.date_of(each))
             key = each.key.removeprefix(places.RAW)
             rows.append([day, each.dataset, key, where, each.landed_at, each.size])

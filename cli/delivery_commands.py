@@ -22,6 +22,7 @@ from cli.waiting import wait as wait_for
 from ledgerlake import messages, places
 from ledgerlake.contracts import DATASETS
 from ledgerlake.deliveries import iso
+from ledgerlake.raw_keys import is_ignored, suggested_dataset
 from ledgerlake.settings import ORCHESTRATORS
 
 TimeoutOption = Annotated[float, typer.Option("--timeout", min=0, help="Seconds after which to give up (exit code 4).")]
@@ -51,7 +52,11 @@ def keys_for(dataset: str, files: Sequence[Path], name: str | None = None) -> di
         Mistyped: unknown dataset, missing file, or two files that would have one key.
     """
     if dataset not in DATASETS:
-        raise Mistyped(f"there is no dataset {dataset!r}", expected=f"one of {', '.join(DATASETS)}")
+        meant = suggested_dataset(dataset)
+        raise Mistyped(
+            f"there is no dataset {dataset!r}{meant and f'; did you mean {meant}?'}",
+            expected=f"one of {', '.join(DATASETS)}",
+        )
     if missing := [str(path) for path in files if not path.is_file()]:
         raise Mistyped(f"{', '.join(missing)}: no such file", expected="files that exist")
     if name is not None and len(files) > 1:
@@ -63,7 +68,14 @@ def keys_for(dataset: str, files: Sequence[Path], name: str | None = None) -> di
             expected="different names, as they are delivered into one folder",
             remedy="deliver them one by one, with --as 2025/04/01.csv",
         )
-    return {places.raw_prefix(dataset) + each.strip("/"): path for each, path in zip(names, files, strict=True)}
+    keys = {places.raw_prefix(dataset) + each.strip("/"): path for each, path in zip(names, files, strict=True)}
+    if ignored := [key for key, path in keys.items() if is_ignored(key, path.stat().st_size)]:
+        raise Mistyped(
+            f"{', '.join(ignored)} would be ignored, as a marker or a hidden file",
+            expected="names that do not begin with _ or .",
+            remedy="--as NAME",
+        )
+    return keys
 
 
 def upload(lake: Connection, keys: dict[str, Path]) -> None:

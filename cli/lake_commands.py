@@ -17,7 +17,10 @@ from cli.showing import Format, FormatOption, Rows, show, stdout
 from cli.waiting import airflow_of, look_at
 from infra.local.home import ATHENA_ENGINES, Home
 from ledgerlake import places
+from ledgerlake.display import display_text
+from ledgerlake.raw_keys import describe_stray
 from ledgerlake.settings import ORCHESTRATORS
+from ledgerlake.unread import Unread
 
 AIRFLOW = ORCHESTRATORS[0]
 
@@ -151,9 +154,23 @@ def _state(lake: connection.Connection) -> list[tuple[str, str]]:
     ]
     if look.waits and look.gate_waits_for:
         rows.append(("the gate waits for", ", ".join(look.gate_waits_for)))
+    rows += _unread(look.unread)
     rows += [(f"execution {each.name}", "at work") for each in look.executions if each.active]
     rows += _airflow(airflow, look)
     return rows
+
+
+def _unread(unread: Unread) -> list[tuple[str, str]]:
+    """Files that no job reads, the first ten of each kind."""
+    kinds = (
+        ("read by no job", unread.strays, describe_stray),
+        ("ignored in raw/", unread.ignored, display_text),
+    )
+    return [
+        (kind, f"{len(keys):,}: {', '.join(map(said, keys[:10]))}{', …' if len(keys) > 10 else ''}")
+        for kind, keys, said in kinds
+        if keys
+    ]
 
 
 def _messages(lake: connection.Connection) -> str:

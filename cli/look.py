@@ -13,6 +13,7 @@ from cli.executions import Execution
 from ledgerlake import places
 from ledgerlake.batch import LIVE
 from ledgerlake.deliveries import from_iso
+from ledgerlake.unread import NONE_UNREAD, Unread
 
 SENSOR = "wait_for_deliveries"
 PLAN = "plan_batch"
@@ -51,6 +52,7 @@ class Look:
         quarantined: `why` and `since`, by batch.
         holder: of the lease; empty when it is free.
         executions: of the state machine, newest first.
+        unread: what else lies in `raw/`: files that no job reads.
     """
 
     waits: dict[str, int]
@@ -61,6 +63,7 @@ class Look:
     quarantined: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     holder: str = ""
     executions: tuple[Execution, ...] = ()
+    unread: Unread = NONE_UNREAD
 
     def why(self, batch_id: str) -> str:
         """Why a batch is in quarantine, without what follows for everybody."""
@@ -132,6 +135,7 @@ def describe(look: Look) -> list[str]:
     """The look in a few lines."""
     files = ", ".join(f"{count} of {name}" for name, count in look.waits.items())
     lines = [f"waiting in raw/: {files or 'nothing'}"]
+    lines += look.unread.lines()
     lines += [f"open batch: {name}" for name in look.open_batches]
     if look.gate_waits_for and look.waits:
         lines.append(f"the gate waits for: {', '.join(look.gate_waits_for)}")

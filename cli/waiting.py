@@ -20,6 +20,7 @@ from cli.failures import Failed, GateClosed, NotUp, TimedOut
 from cli.look import Look, Verdict, describe, failed_execution, failed_run, first_failure, judge
 from ledgerlake import batch, lease, places, quarantine
 from ledgerlake.deliveries import waiting
+from ledgerlake.unread import Unread
 
 _POLL_SECONDS = 1
 _BY_DATE_RUNS = 20
@@ -35,7 +36,8 @@ def look_at(lake: Connection, airflow: Airflow | None) -> Look:
     by_date = by_date_runs(airflow) if airflow else ()
     set_aside = quarantine.quarantined(lake.s3, lake.bucket)
     held = quarantine.in_quarantine(lake.s3, lake.bucket) if set_aside else frozenset()
-    found = [delivery for delivery in waiting(lake.s3, lake.bucket).deliveries if delivery.id not in held]
+    listed = waiting(lake.s3, lake.bucket)
+    found = [delivery for delivery in listed.deliveries if delivery.id not in held]
     closed: list[str] = []
     if found:
         closed = batch.closed_by(found, lake.settings, batch.loaded_tables(lake.s3, lake.bucket))
@@ -48,6 +50,7 @@ def look_at(lake: Connection, airflow: Airflow | None) -> Look:
         quarantined=set_aside,
         holder=holder(lake),
         executions=executions,
+        unread=Unread.of(listed),
     )
 
 
@@ -115,6 +118,7 @@ def wait(lake: Connection, *, timeout: float, console: Console, by_date: bool = 
             if time.monotonic() > until:
                 raise _timed_out(look, timeout)
             time.sleep(_POLL_SECONDS)
+    _show_unread(look, console)
     if aside := look.quarantined_since(since):
         raise quarantined(look, aside[-1])
     if verdict is Verdict.FAILED:
@@ -123,6 +127,13 @@ def wait(lake: Connection, *, timeout: float, console: Console, by_date: bool = 
         missing = ", ".join(look.gate_waits_for)
         remedy = f"ledgerlake deliver {look.gate_waits_for[0]} FILE"
         raise GateClosed(f"the gate is closed: no delivery of {missing} has come", remedy=remedy)
+
+
+def _show_unread(look: Look, console: Console) -> None:
+    """On a terminal the display is gone by now; elsewhere its lines stay."""
+    if console.is_terminal:
+        for line in look.unread.lines():
+            console.print(line, markup=False)
 
 
 def failure(lake: Connection, look: Look, since: datetime, airflow: Airflow | None) -> Failed:

@@ -14,7 +14,8 @@ Glue job per dataset, archives the files, checks the tables, and tells people wh
 | `acknowledge` | deletes the messages and closes the batch; only after all checks passed |
 | `report` | one message to the topic: the figures, or what failed and how to go on |
 
-One run is always active, waiting. A run that finds nothing to do, or a closed gate, ends green and tells nobody.
+One run is always active, waiting. A run that finds nothing to do, or a closed gate, ends green and tells nobody,
+but for files outside every dataset's folder, of which it tells once.
 
 ### When it fails
 The message to the topic names task, dataset, reason and log. Nothing is lost: files stay in `raw/` or are in

@@ -21,6 +21,7 @@ from ledgerlake.errors import BatchNotFound, ManifestUnreadable
 from ledgerlake.quarantine import in_quarantine
 from ledgerlake.settings import Settings
 from ledgerlake.storage import exists, get_json, put_if_absent
+from ledgerlake.unread import NONE_UNREAD, Unread
 
 LIVE = f"airflow:{places.LIVE_DAG}"
 """Who plans what the queue wakes for."""
@@ -63,13 +64,14 @@ class Plan:
     Args:
         batch: None when there is nothing to do; then `reason` says why.
         resumed: the batch was begun by an earlier run.
+        unread: what else lies in `raw/`.
         young: deliveries that landed this very second, and are all that waits: a look a moment later takes them.
     """
 
     batch: Batch | None
     reason: str
     resumed: bool = False
-    strays: tuple[str, ...] = ()
+    unread: Unread = NONE_UNREAD
     young: int = 0
 
     def as_json(self) -> dict[str, Any]:
@@ -80,7 +82,8 @@ class Plan:
             "deliveries": len(self.batch.deliveries) if self.batch else 0,
             "resumed": self.resumed,
             "reason": self.reason,
-            "strays": list(self.strays),
+            "strays": len(self.unread.strays),
+            "ignored": len(self.unread.ignored),
         }
 
 
@@ -114,17 +117,17 @@ def plan(s3: Any, bucket: str, settings: Settings, now: datetime | None = None, 
     found = waiting(s3, bucket)
     for batch_id in open_batches(s3, bucket):
         batch = load(s3, bucket, batch_id)
-        return Plan(batch, f"goes on with {batch_id}, which an earlier run left open", True, found.strays)
+        return Plan(batch, f"goes on with {batch_id}, which an earlier run left open", True, Unread.of(found))
     held = in_quarantine(s3, bucket)
     free = tuple(delivery for delivery in found.deliveries if delivery.id not in held)
     deliveries = tuple(delivery for delivery in free if ripe(delivery, now))
     if not deliveries:
-        return Plan(None, _why_nothing(found, held, free), strays=found.strays, young=len(free))
+        return Plan(None, _why_nothing(found, held, free), unread=Unread.of(found), young=len(free))
     loaded = loaded_tables(s3, bucket)
     if missing := closed_by(deliveries, settings, loaded):
-        return Plan(None, f"the gate is closed: no delivery of {', '.join(missing)} has come", strays=found.strays)
+        return Plan(None, f"the gate is closed: no delivery of {', '.join(missing)} has come", unread=Unread.of(found))
     batch = make(s3, bucket, deliveries, owner, loaded, now)
-    return Plan(batch, f"{len(batch.deliveries)} deliveries", strays=found.strays)
+    return Plan(batch, f"{len(batch.deliveries)} deliveries", unread=Unread.of(found))
 
 
 def make(s3: Any, bucket: str, deliveries: tuple[Delivery, ...], owner: str, loaded: set[str], now: datetime) -> Batch:

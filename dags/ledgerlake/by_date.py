@@ -6,7 +6,6 @@ batch of any days may be made at any time, in any order, beside live ones.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -20,12 +19,12 @@ from ledgerlake.contracts import DATASETS
 from ledgerlake.deliveries import Delivery, from_iso, waiting
 from ledgerlake.errors import SelectionError
 from ledgerlake.quarantine import in_quarantine
+from ledgerlake.raw_keys import named_date
 from ledgerlake.settings import Settings
 
 LONGEST = 400
 """So many days may be asked for at once."""
 
-_DATE = re.compile(r"(?<!\d)(\d{4})([-/])(\d{2})\2(\d{2})(?!\d)")
 _THREADS = 12
 
 
@@ -68,7 +67,7 @@ class Selection:
         day = date_of(delivery)
         if self.older:
             return waits and day <= self.last
-        return self.first <= day <= self.last or (waits and named_date(delivery) is None)
+        return self.first <= day <= self.last or (waits and named_date(delivery.key) is None)
 
     def __str__(self) -> str:
         days = f"{self.first}" if self.first == self.last else f"{self.first} to {self.last}"
@@ -76,18 +75,8 @@ class Selection:
 
 
 def date_of(delivery: Delivery) -> date:
-    """The date in the delivery's key, else the UTC day on which it landed."""
-    return named_date(delivery) or from_iso(delivery.landed_at).astimezone(UTC).date()
-
-
-def named_date(delivery: Delivery) -> date | None:
-    """The last date in the key below the dataset's folder: `2025-04-01`, `date=2025-04-01`, `2025/04/01`."""
-    for year, _, month, day in reversed(_DATE.findall(delivery.key.removeprefix(places.raw_prefix(delivery.dataset)))):
-        try:
-            return date(int(year), int(month), int(day))
-        except ValueError:  # 2025-02-30 is no date, only digits
-            continue
-    return None
+    """Return the date in the delivery's key, else the UTC day on which it landed."""
+    return named_date(delivery.key) or from_iso(delivery.landed_at).astimezone(UTC).date()
 
 
 def find(s3: Any, bucket: str, selection: Selection) -> tuple[Delivery, ...]:

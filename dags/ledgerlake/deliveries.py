@@ -13,7 +13,7 @@ from itertools import groupby
 from typing import Any
 
 from ledgerlake import places
-from ledgerlake.contracts import DATASETS
+from ledgerlake.raw_keys import dataset_of, is_ignored
 
 
 @dataclass(frozen=True, order=True)
@@ -52,10 +52,12 @@ class Waiting:
     Args:
         deliveries: of known datasets, oldest first.
         strays: keys that no job reads: outside every dataset's folder, or too long to be archived.
+        ignored: keys of markers, hidden and uncommitted files, which are no deliveries (`raw_keys.is_ignored`).
     """
 
     deliveries: tuple[Delivery, ...]
     strays: tuple[str, ...] = ()
+    ignored: tuple[str, ...] = ()
 
 
 def iso(time: datetime) -> str:
@@ -74,30 +76,24 @@ def waiting(s3: Any, bucket: str) -> Waiting:
         s3: a boto3 S3 client.
 
     Returns:
-        Every version that no later delete took back. Folder markers (`raw/orders/`) are nothing.
+        Every version that no later delete took back. Empty folder markers (`raw/orders/`) are nothing.
     """
     pages = s3.get_paginator("list_object_versions").paginate(Bucket=bucket, Prefix=places.RAW)
-    deliveries, strays = [], []
+    deliveries: list[Delivery] = []
+    strays, ignored = [], []
     for key, entries in groupby(_entries(pages), key=lambda entry: entry["Key"]):
         versions = _not_deleted(list(entries))
-        if key.endswith("/") or not versions:
+        size = sum(version["Size"] for version in versions)
+        if not versions or (key.endswith("/") and not size):
             continue
-        dataset = dataset_of(key)
-        if dataset is None:
+        dataset = None if key.endswith("/") else dataset_of(key)
+        if is_ignored(key, size):
+            ignored.append(key)
+        elif dataset is None:
             strays.append(key)
         else:
             deliveries += _arrivals(dataset, versions)
-    return Waiting(tuple(sorted(deliveries)), tuple(strays))
-
-
-def dataset_of(key: str) -> str | None:
-    """The dataset into whose folder `key` was delivered; None for a stray."""
-    if len(key.encode()) > places.LONGEST_RAW_KEY:
-        return None
-    for name in DATASETS:
-        if key.startswith(places.raw_prefix(name)):
-            return name
-    return None
+    return Waiting(tuple(sorted(deliveries)), tuple(strays), tuple(ignored))
 
 
 def _entries(pages: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:

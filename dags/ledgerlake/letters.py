@@ -12,6 +12,7 @@ from typing import Any
 
 from ledgerlake import places
 from ledgerlake.ledger import COUNTS
+from ledgerlake.unread import NONE_UNREAD, Unread
 
 SUBJECT_LIMIT = 100  # SNS refuses longer ones, line breaks and anything but ASCII
 _NAMED = 10  # keys of a kind in one letter
@@ -76,6 +77,7 @@ class RunFacts:
         dates: the first and the last date of a run by date; empty for a live run.
         missing: raw keys that were deleted between the plan and their turn.
         unknown: by dataset and raw key, columns that the contract does not have.
+        unread: objects in `raw/` that no job reads, and of which people have not been notified.
         note: what the person wrote who started it.
     """
 
@@ -86,6 +88,7 @@ class RunFacts:
     dates: tuple[str, ...] = ()
     missing: tuple[str, ...] = ()
     unknown: Mapping[str, Mapping[str, Sequence[str]]] = field(default_factory=dict)
+    unread: Unread = NONE_UNREAD
     note: str = ""
     words: Words = AIRFLOW
 
@@ -134,6 +137,18 @@ def of_success(facts: RunFacts, figures: Sequence[Mapping[str, str | None]], pro
     return Letter(f"{count} loaded ({facts.batch_id})", "\n".join(lines))
 
 
+def of_strays(unread: Unread) -> Letter:
+    """Say which files no job reads, when nothing else is to be said."""
+    count = len(unread.strays)
+    lines = [
+        *unread.lines(),
+        "",
+        "They stay where they are, and this is said once. Deliver them again into the folder that was meant, and",
+        "delete them where they are. What waits: ledgerlake status",
+    ]
+    return Letter(f"{count:,} file{'' if count == 1 else 's'} in raw/ that no job reads", "\n".join(lines))
+
+
 def _figures_line(row: Mapping[str, str | None]) -> str:
     fates = [f"{_number(row, name):,} {name}" for name in COUNTS[1:] if _number(row, name)]
     files = _number(row, "files")
@@ -155,8 +170,7 @@ def _oddities(facts: RunFacts) -> list[str]:
     lines += [f"Deleted before it was read, nothing of it is loaded: {key}" for key in facts.missing[:_NAMED]]
     if len(facts.missing) > _NAMED:
         lines.append(f"… and {len(facts.missing) - _NAMED} more")
-    why = "Outside every dataset's folder, or its name too long, read by no job"
-    lines += [f"{why}: {key}" for key in facts.plan["strays"][:_NAMED]]
+    lines += facts.unread.lines()
     return ["", *lines] if lines else []
 
 

@@ -15,11 +15,13 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from ledgerlake import batch, lease
+from ledgerlake.deliveries import Waiting
 from ledgerlake.errors import LeaseTaken
 from ledgerlake.executions import AT_WORK, LIVE, StateMachine, execution_of, is_look
 from ledgerlake.failure_letters import of_dead_execution
-from ledgerlake.letters import Letter
+from ledgerlake.letters import Letter, of_strays
 from ledgerlake.settings import Settings
+from ledgerlake.unread import take_news
 
 log = logging.getLogger(__name__)
 
@@ -78,6 +80,7 @@ class Looker:
         finally:
             lease.release(self.s3, self.bucket, self.holder)
         if plan.batch is None:
+            self._tell_of_strays(plan)
             return Outcome(plan.reason, answered=not plan.young)
         batch_id = plan.batch.batch_id
         started = self.machine.start(batch_id, self.settings)
@@ -88,6 +91,20 @@ class Looker:
             return Outcome(says, batch_id=batch_id)
         says = f"execution {started.name} {'was started before' if started.before else 'is started'}: {plan.reason}"
         return Outcome(says, batch_id=batch_id, execution=started.name, planned=not started.before)
+
+    def _tell_of_strays(self, plan: batch.Plan) -> None:
+        """Notify people of files that no job reads: no execution starts, whose report would."""
+        found = Waiting((), plan.unread.strays, plan.unread.ignored)
+        news = take_news(self.s3, self.bucket, found, self.holder, strays_only=True)
+        if news.strays:
+            self._send(of_strays(news))
+
+    def _send(self, letter: Letter) -> None:
+        log.warning("%s", letter.title)
+        try:
+            self.tell(letter)
+        except (BotoCoreError, ClientError):
+            log.exception("The notification could not be sent: %s", letter.title)
 
     def _plan(self) -> batch.Plan:
         """Plan; what has landed in this second is waited for."""
@@ -124,9 +141,4 @@ class Looker:
         """Take the lease from an execution that has ended without giving it back, and tell a person, once."""
         if not lease.release(self.s3, self.bucket, held.holder):
             return
-        letter = of_dead_execution(execution, status, held.since)
-        log.warning("%s", letter.title)
-        try:
-            self.tell(letter)
-        except (BotoCoreError, ClientError):
-            log.exception("The letter about execution %s could not be sent.", execution)
+        self._send(of_dead_execution(execution, status, held.since))

@@ -41,6 +41,8 @@ OPEN_BATCHES = "batches/open/"
 QUARANTINED = "batches/quarantined/"
 ACCEPTED = "batches/accepted/"
 LEASE = "control/lease.json"
+NOTIFIED_KEYS = "control/notified_keys.json"
+"""Of strays and ignored files: those that people were notified of."""
 ATHENA_RESULTS = "athena-results/"
 RUNS = "runs/"
 

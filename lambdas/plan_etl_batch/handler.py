@@ -6,8 +6,8 @@ Event `{"execution": "<name>", "batch_id"?, "date"?: "2025-04-01", "from"?, "to"
 - with `from` (and no `date`): answer `{"dates": ["2025-04-01", …]}`, one execution for each is started then;
 - else the lease is taken for the execution, and a batch is planned: the one named by `batch_id` if it is still
   open, that of the deliveries of `date`, or what waits. Answer `{"batch_id", "datasets", "deliveries" (how many),
-  "resumed", "reason", "strays", "dates": [first, last] or []}`; with `batch_id` None there is nothing to do, and the
-  lease is given back.
+  "resumed", "reason", "strays", "ignored" (how many of either), "dates": [first, last] or []}`; with `batch_id` None
+  there is nothing to do, and the lease is given back.
 
 While another holds the lease it fails with `LeaseTaken`, to be tried again. The same event again finds its own
 lease and its own batch.
@@ -29,6 +29,7 @@ from ledgerlake.errors import LedgerlakeError, SelectionError, SettingsError
 from ledgerlake.executions import LIVE, holder_of
 from ledgerlake.settings import Settings, from_environment, lake_bucket
 from ledgerlake.storage import client_config
+from ledgerlake.unread import Unread
 
 MOST_DATES = 366
 FIELDS = ("execution", "batch_id", "date", "from", "to", "datasets", "reprocess", "reason")
@@ -108,9 +109,9 @@ def _plan(s3: Any, bucket: str, settings: Settings, asked: dict[str, Any], chose
 
 def _named(s3: Any, bucket: str, batch_id: str, execution: str) -> Plan:
     """Go on with the batch, unless another execution was quicker and is done with it."""
-    strays = waiting(s3, bucket).strays
+    unread = Unread.of(waiting(s3, bucket))
     if batch_id not in batches.open_batches(s3, bucket):
-        return Plan(None, f"batch {batch_id} is not open: it is done, or in quarantine", strays=strays)
+        return Plan(None, f"batch {batch_id} is not open: it is done, or in quarantine", unread=unread)
     batch, first = batches.load(s3, bucket, batch_id), execution == batch_id
     reason = f"{len(batch.deliveries)} deliveries" if first else f"goes on with {batch_id}, which was left open"
-    return Plan(batch, reason, resumed=not first, strays=strays)
+    return Plan(batch, reason, resumed=not first, unread=unread)

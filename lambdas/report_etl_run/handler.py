@@ -16,11 +16,13 @@ neither fails an execution.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import boto3
 
 from ledgerlake import batch, lease, metrics, places, quarantine, run_records
+from ledgerlake.deliveries import waiting
 from ledgerlake.errors import LedgerlakeError, SelectionError, SettingsError
 from ledgerlake.executions import console_url, holder_of, patience
 from ledgerlake.failure_letters import of_failure, of_quarantine
@@ -30,6 +32,7 @@ from ledgerlake.settings import Settings, from_environment, lake_bucket
 from ledgerlake.stages import summaries, unknown_columns
 from ledgerlake.state_failures import failure_of
 from ledgerlake.storage import client_config
+from ledgerlake.unread import take_news
 from ledgerlake.usage import RunSeen
 
 
@@ -45,6 +48,8 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     facts = _facts(given, failed, staged)
     if failed:
         return _failure(s3, bucket, settings, facts, failed)
+    if facts.live:
+        facts = replace(facts, unread=take_news(s3, bucket, waiting(s3, bucket), facts.run_id))
     figures = given.get("figures") or {"problem": "nobody has asked for its figures"}
     return _success(s3, bucket, facts, figures, _seen(given, facts, settings, staged))
 

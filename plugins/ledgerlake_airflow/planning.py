@@ -83,15 +83,15 @@ def told(context: Context, plan: batch.Plan, **more: Any) -> dict[str, Any]:
 
     Returns:
         `batch_id`, `datasets` (with work, parents first), `deliveries` (how many), `resumed`,
-        `reason`, `strays`, and `more`; of a quiet run `batch_id` is None.
+        `reason`, `strays` and `ignored` (how many), and `more`; of a quiet run `batch_id` is None.
 
     Raises:
         DownstreamTasksSkipped: the run is quiet; the outcome is pushed all the same.
     """
     outcome = more | plan.as_json()
     log.info("%s", plan.reason)
-    for stray in plan.strays:
-        log.warning("%s lies outside every dataset's folder, or its name is too long: no job reads it.", stray)
+    for line in plan.unread.lines():
+        log.warning("%s", line)
     if plan.batch is None:
         context["ti"].xcom_push(key=OUTCOME, value=outcome)
         raise DownstreamTasksSkipped(tasks=_work(context))

@@ -17,11 +17,12 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from ledgerlake import metrics, places, quarantine, run_records, settings
 from ledgerlake.checks import checks
-from ledgerlake.deliveries import iso
+from ledgerlake.deliveries import iso, waiting
 from ledgerlake.failure_letters import of_failure, of_quarantine, without_report
 from ledgerlake.failures import Failure
-from ledgerlake.letters import AIRFLOW, Letter, RunFacts, figures_sql, of_success
+from ledgerlake.letters import AIRFLOW, Letter, RunFacts, figures_sql, of_strays, of_success
 from ledgerlake.stages import summaries, unknown_columns
+from ledgerlake.unread import Unread, take_news
 from ledgerlake.usage import RunSeen
 from ledgerlake_airflow import ARCHIVE, CHECKS, CRAWL, PLAN, REPORT, WAIT
 from ledgerlake_airflow.acknowledge import answer
@@ -50,7 +51,8 @@ def tell_without_report(context: dict[str, Any]) -> None:
 def report() -> None:
     """Release the lease, let the messages of a failed run come back, and send one message to the topic.
 
-    Quiet runs tell nobody. The message is sent last, so that a retry does not send a second one.
+    Quiet runs tell nobody, unless files lie in raw/ that no job reads, and nobody was told of them. The message is
+    sent last, so that a retry does not send a second one.
     """
     context = get_current_context()
     ti, run_id = context["ti"], context["dag_run"].run_id
@@ -71,9 +73,20 @@ def report() -> None:
         metrics.tell_success(cloudwatch, figures.rows)
         crawled = states.get(CRAWL) == "success"
         seen = _seen(context, facts, staged, figures.query_id, crawled=crawled)
+        facts = replace(facts, unread=_unread(facts, run_id))
         publish(of_success(facts, figures.rows, problem, run_records.account(seen, quick, lake().bucket)))
+    elif (news := _unread(facts, run_id, strays_only=True)).strays:
+        publish(of_strays(news))
     else:
         raise AirflowSkipException(f"a quiet run: {facts.plan.get('reason', 'nothing was planned')}")
+
+
+def _unread(facts: RunFacts, run_id: str, *, strays_only: bool = False) -> Unread:
+    """What lies in raw/ that no job reads, and of which nobody was told; a run by date leaves it to live ones."""
+    if not facts.live:
+        return Unread()
+    s3, bucket = client("s3"), lake().bucket
+    return take_news(s3, bucket, waiting(s3, bucket), run_id, strays_only=strays_only)
 
 
 def publish(letter: Letter) -> None:

@@ -13,6 +13,7 @@ from ledgerlake import batch, failure_letters, lease, letters, places, quarantin
 from ledgerlake.checks import checks
 from ledgerlake.contracts import DATASETS
 from ledgerlake.failures import Failure
+from ledgerlake.unread import Unread
 from ledgerlake_airflow import failure, report, turns
 from ledgerlake_airflow.athena import Answer
 from ledgerlake_airflow.failure import remember_failure
@@ -27,7 +28,8 @@ PLAN = {
     "deliveries": 31,
     "resumed": False,
     "reason": "31 deliveries",
-    "strays": [],
+    "strays": 0,
+    "ignored": 0,
 }
 FIGURES = [
     {"dataset": "orders", "files": "15", "rows_read": "7500", "inserted": "7490", "rejected": "10", "parked": None}
@@ -173,8 +175,37 @@ def _facts(**more):
 
 
 def test_strays_are_named_in_the_report():
-    letter = letters.of_success(_facts(plan={**PLAN, "strays": ["raw/cat.png"]}), FIGURES, "")
-    assert "read by no job: raw/cat.png" in letter.body
+    letter = letters.of_success(_facts(unread=Unread(("raw/Orders/a.csv",))), FIGURES, "")
+    assert "read by no job:\n  raw/Orders/a.csv (did you mean raw/orders/?)" in letter.body
+
+
+def test_a_quiet_run_tells_of_a_stray_once(planned, cloud):
+    cloud.put("raw/Orders/alone.csv", "raw/orders/_SUCCESS")
+    planned.xcoms["plan_batch", "return_value"] = {**PLAN, "batch_id": None, "reason": "nothing waits in raw/"}
+    planned.call("report")
+    (letter,) = cloud.letters()
+    assert "raw/Orders/alone.csv (did you mean raw/orders/?)" in letter
+    assert "_SUCCESS" not in letter
+    planned.run_id = "the next"
+    with pytest.raises(AirflowSkipException, match="nothing waits in raw/"):
+        planned.call("report")
+    assert cloud.letters() == []
+
+
+def test_ignored_files_are_listed_once_with_the_next_batch(planned, cloud):
+    cloud.put("raw/orders/_SUCCESS", "raw/orders/_temporary/0/part-0.csv")
+    planned.call("report")
+    assert "2 files in raw/ ignored" in cloud.letters()[0]
+    planned.run_id = "the next"
+    planned.call("report")
+    assert "ignored" not in cloud.letters()[0]
+
+
+def test_a_run_by_date_leaves_strays_to_the_live_ones(planned, cloud, by_date_dag):
+    cloud.put("raw/Orders/alone.csv")
+    planned.dag = by_date_dag
+    planned.call("report")
+    assert "raw/Orders" not in cloud.letters()[0]
 
 
 def test_columns_that_the_contract_does_not_have_are_told_once(planned, cloud):

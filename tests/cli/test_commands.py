@@ -58,6 +58,9 @@ def test_deliver_as_gives_another_name(ledgerlake, lake, tmp_path):
     ("argv", "said"),
     [
         (["ordres", "a.csv"], "one of products, orders, order_items"),
+        (["Order", "a.csv"], "did you mean orders?"),
+        (["orders", "a.csv", "--as", "_SUCCESS"], "raw/orders/_SUCCESS would be ignored"),
+        (["orders", "a.csv", "--as", "2025/.a.csv"], "would be ignored"),
         (["orders", "a.csv", "gone.csv"], "gone.csv: no such file"),
         (["orders", "a.csv", "b.csv", "--as", "c.csv"], "--as gives one name"),
         (["orders", "a.csv", "sub/a.csv"], "more than one file is called a.csv"),
@@ -167,6 +170,21 @@ def test_wait_that_is_interrupted_says_what_goes_on(ledgerlake, lake, monkeypatc
 def test_strays_do_not_keep_wait_waiting(ledgerlake, lake):
     put(lake, "raw/notes.txt")
     assert ledgerlake("wait").exit_code == 0
+
+
+def test_status_and_wait_name_strays_with_what_was_meant_and_ignored_files(ledgerlake, lake):
+    for key in ("raw/Orders/alone.csv", "raw/order/x.csv", "raw//orders/x.csv", "raw/x.csv", "raw/orders/_SUCCESS"):
+        put(lake, key)
+    rows = json.loads(ledgerlake("--env", "dev", "status", "--format", "json").stdout)
+    state = {row["what"]: row["state"] for row in rows}
+    assert state["waiting in raw/"] == "nothing"
+    assert state["ignored in raw/"] == "1: raw/orders/_SUCCESS"
+    said = ledgerlake("wait").stderr
+    for key in ("raw/Orders/alone.csv", "raw/order/x.csv", "raw//orders/x.csv"):
+        for text in (state["read by no job"], said):
+            assert f"{key} (did you mean raw/orders/?)" in text
+    assert "raw/x.csv (did you mean one of raw/products/, raw/orders/, raw/order_items/?)" in state["read by no job"]
+    assert "1 file in raw/ ignored" in said
 
 
 def test_status_of_an_account_names_what_waits_and_who_is_at_work(ledgerlake, lake):

@@ -107,6 +107,19 @@ def test_with_nothing_to_do_nothing_is_started_and_the_lease_is_given_back(
     assert (cloud.executions(), holder(cloud)) == ({}, "")
 
 
+def test_a_stray_alone_is_told_of_once_with_what_was_meant(cloud, invoke):
+    cloud.put("raw/Orders/alone.csv", "raw//orders/x.csv", "raw/orders/_SUCCESS")
+    for number in range(3):
+        invoke(NAME, LOOK, request_id=f"r-{number}")
+    ((subject, body),) = cloud.letters()
+    assert subject == "Ledgerlake: 2 files in raw/ that no job reads"
+    assert "raw/Orders/alone.csv (did you mean raw/orders/?)" in body
+    assert "_SUCCESS" not in body
+    cloud.put("raw/x.csv")
+    invoke(NAME, LOOK, request_id="r-9")
+    assert "raw/x.csv (did you mean one of raw/products/" in cloud.letters()[1][1]
+
+
 def test_messages_of_files_that_wait_for_the_gate_are_answered(cloud, invoke):
     cloud.put("raw/orders/o.csv")
     assert returned(invoke(NAME, messages(event_of("raw/orders/o.csv")))) == []

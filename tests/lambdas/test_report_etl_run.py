@@ -18,7 +18,8 @@ PLAN = {
     "deliveries": 31,
     "resumed": False,
     "reason": "31 deliveries",
-    "strays": ["raw/cat.png"],
+    "strays": 1,
+    "ignored": 0,
     "dates": [],
 }
 FIGURES = {
@@ -92,6 +93,7 @@ def left(cloud):
 
 
 def test_success_tells_the_ledgers_figures_closes_the_batch_and_gives_the_lake_back(began, invoke):
+    began.put("raw/Orders/alone.csv", "raw/orders/_SUCCESS")
     answer = invoke(NAME, event(figures=FIGURES, reason="ticket 12"))
     assert answer["subject"] == f"Ledgerlake: 31 deliveries loaded ({BATCH})"
     assert (answer["again_in_seconds"], answer["quarantined"]) == (None, False)
@@ -102,7 +104,11 @@ def test_success_tells_the_ledgers_figures_closes_the_batch_and_gives_the_lake_b
         "",
         "Why rows were rejected: ledgerlake rejects orders",
         "",
-        "Outside every dataset's folder, or its name too long, read by no job: raw/cat.png",
+        "1 file in raw/ is read by no job:",
+        "  raw/Orders/alone.csv (did you mean raw/orders/?)",
+        "1 file in raw/ ignored, as no deliveries (a part of their path begins with _ or ., or they are checksums or "
+        "unfinished copies):",
+        "  raw/orders/_SUCCESS",
         "",
         f"File by file: ledgerlake ledger {BATCH}",
         "Cost: at least $0.0009 (Glue unknown, Athena unknown, requests unknown, Lambda 5.6 GB-s $0.0001, "

@@ -30,7 +30,8 @@ PLAN = {
     "deliveries": 3,
     "resumed": False,
     "reason": "3 deliveries",
-    "strays": [],
+    "strays": 0,
+    "ignored": 0,
     "dates": [],
 }
 ARCHIVE = {"batch_id": BATCH, "archived": 3, "already_there": 0, "bytes": 30, "missing": []}

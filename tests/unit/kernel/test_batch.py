@@ -208,13 +208,34 @@ def test_an_open_batch_goes_on_though_its_files_are_archived_and_the_gate_is_clo
     assert made.batch_id in again.reason
 
 
+def test_a_plan_of_thousands_of_strays_stays_small(s3, deliver, monkeypatch):
+    strays = tuple(f"raw/Orders/{number:06}-{'x' * 80}.csv" for number in range(4_000))
+    monkeypatch.setattr(batch, "waiting", lambda *_: Waiting((), strays, strays))
+    assert len(json.dumps(plan(s3).as_json())) < 1_000
+
+
+def test_markers_and_hidden_files_are_no_batch_and_open_no_gate(s3, deliver):
+    for dataset in ALL:
+        deliver(f"raw/{dataset}/_SUCCESS", b"")
+        deliver(f"raw/{dataset}/_temporary/0/task_1/part-0.csv")
+    for gate in ("any", "loaded", "delivered"):
+        made = plan(s3, gate)
+        assert (made.batch, made.reason) == (None, "nothing waits in raw/")
+    deliver("raw/orders/part-0.csv")
+    assert plan(s3).reason == "the gate is closed: no delivery of products, order_items has come"
+    made = plan(s3, "any")
+    assert [each.key for each in made.batch.deliveries] == ["raw/orders/part-0.csv"]
+    assert len(made.unread.ignored) == 6
+
+
 def test_every_plan_tells_the_strays(s3, deliver):
     deliver("raw/readme.txt")
-    assert plan(s3).strays == ("raw/readme.txt",)
+    assert plan(s3).unread.strays == ("raw/readme.txt",)
     deliver("raw/orders/a.csv")
-    assert plan(s3, "delivered").strays == ("raw/readme.txt",)
+    assert plan(s3, "delivered").unread.strays == ("raw/readme.txt",)
     made = plan(s3, "any")
-    assert made.strays == plan(s3, "any").strays == ("raw/readme.txt",)
+    assert made.unread.strays == plan(s3, "any").unread.strays == ("raw/readme.txt",)
+    assert made.as_json()["strays"] == 1
     assert [each.key for each in made.batch.deliveries] == ["raw/orders/a.csv"]
 
 

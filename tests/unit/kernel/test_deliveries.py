@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ledgerlake import places
-from ledgerlake.deliveries import Delivery, dataset_of, from_iso, iso, waiting
+from ledgerlake.deliveries import Delivery, from_iso, iso, waiting
+from ledgerlake.raw_keys import dataset_of
 
 BUCKET = "lake"
 NOON = datetime(2025, 4, 1, 12, tzinfo=UTC)

@@ -13,7 +13,7 @@ from ledgerlake.letters import AIRFLOW, STEP_FUNCTIONS, RunFacts, of_success
 from ledgerlake.stages import summaries, unknown_columns
 from ledgerlake.state_failures import failure_of
 
-PLAN = {"batch_id": "20250401T000000Z-abc", "datasets": ["orders"], "deliveries": 31, "strays": ["raw/cat.png"]}
+PLAN = {"batch_id": "20250401T000000Z-abc", "datasets": ["orders"], "deliveries": 31, "strays": 1}
 FIGURES = [{"dataset": "orders", "files": "15", "rows_read": "7500", "inserted": "7490", "rejected": "10"}]
 RUNS = {
     "live": ({}, ("ecommerce_lakehouse", "manual__1")),
