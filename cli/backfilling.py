@@ -17,10 +17,10 @@ from cli.failures import TimedOut
 from cli.look import WAITS, first_failure, holder_of, progress
 from cli.showing import Format, Rows
 from cli.waiting import Display, holder, reason
-from ledgerlake import places
+from ledgerlake import control, places
 from ledgerlake.batch import LIVE
+from ledgerlake.errors import DamagedControlObject
 from ledgerlake.ledger import COUNTS
-from ledgerlake.storage import get_json
 
 _POLL_SECONDS = 2
 _CLOCKS = timedelta(minutes=2)
@@ -105,11 +105,20 @@ def _batches(lake: Connection, begun: Backfill) -> dict[str, tuple[str, ...]]:
     )
     found: dict[str, tuple[str, ...]] = {}
     for key in (entry["Key"] for page in pages for entry in page.get("Contents", [])):
-        manifest = get_json(lake.s3, lake.bucket, key) or {}
+        manifest = _manifest(lake, key)
         dag, _, run_id = str(manifest.get("owner", "")).partition("/")
         if dag == f"airflow:{places.BY_DATE_DAG}":
             found[run_id] = (*found.get(run_id, ()), str(manifest["batch_id"]))
     return found
+
+
+def _manifest(lake: Connection, key: str) -> dict[str, Any]:
+    """The manifest of that key; nothing of one that cannot be read."""
+    try:
+        found = control.read(lake.s3, lake.bucket, control.MANIFEST, key)
+    except DamagedControlObject:
+        return {}
+    return found.value if found else {}
 
 
 def _outcome(day: date, run: Run | None, batches: dict[str, tuple[str, ...]]) -> Outcome:

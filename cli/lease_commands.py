@@ -18,11 +18,13 @@ from ledgerlake import lease as leases
 from ledgerlake import places
 from ledgerlake.batch import LIVE
 from ledgerlake.deliveries import from_iso
+from ledgerlake.errors import DamagedControlObject
 from ledgerlake.lease import Lease
 
 lease = typer.Typer(help="Who is at work on the lake: runs take turns by one lease.", no_args_is_help=True)
 _RUNS = 50
 _FREE = "free"
+_UNKNOWN = "unknown"
 
 
 @lease.command("show")
@@ -32,8 +34,10 @@ def show_lease(ctx: typer.Context, style: FormatOption = Format.TABLE) -> None:
     Example: ledgerlake lease show
     """
     lake = connection.of(ctx)
-    held = leases.show(lake.s3, lake.bucket)
-    if held is None or not held.holder:
+    held = _read(lake)
+    if isinstance(held, DamagedControlObject):
+        row = [_UNKNOWN, None, None, str(held)]
+    elif held is None or not held.holder:
         row = [_FREE, None, None, "the next run takes it"]
     else:
         row = [held.holder, held.since, held.expires_at, state(held, datetime.now(UTC), airflow_of(lake))]
@@ -42,10 +46,20 @@ def show_lease(ctx: typer.Context, style: FormatOption = Format.TABLE) -> None:
 
 def describe(lake: Connection, airflow: Airflow | None) -> str:
     """The lease in one line."""
-    held = leases.show(lake.s3, lake.bucket)
+    held = _read(lake)
+    if isinstance(held, DamagedControlObject):
+        return f"{_UNKNOWN}: {held}"
     if held is None or not held.holder:
         return _FREE
     return f"{held.holder} since {held.since}: {state(held, datetime.now(UTC), airflow)}"
+
+
+def _read(lake: Connection) -> Lease | DamagedControlObject | None:
+    """The lease, or what is wrong with it; None when it was never taken."""
+    try:
+        return leases.show(lake.s3, lake.bucket)
+    except DamagedControlObject as damaged:
+        return damaged
 
 
 def state(held: Lease, now: datetime, airflow: Airflow | None) -> str:
@@ -85,12 +99,22 @@ def release_lease(
     Example: ledgerlake lease release --yes
     """
     lake = connection.of(ctx)
-    held = leases.show(lake.s3, lake.bucket)
-    if held is None or not held.holder:
+    held = _read(lake)
+    if held is None or (isinstance(held, Lease) and not held.holder):
         stdout.print("The lease is free.")
         return
     if not yes:
-        typer.confirm(f"{held.holder} holds the lease since {held.since}. Is that run dead?", abort=True)
-    if not leases.release(lake.s3, lake.bucket, held.holder):
+        typer.confirm(_question(held), abort=True)
+    if not (leases.overwrite(lake.s3, lake.bucket) if isinstance(held, DamagedControlObject) else _take(lake, held)):
         raise Failed("the lease changed hands at this moment", remedy="ledgerlake lease show")
-    stdout.print(f"The lease was taken from {held.holder}.")
+    stdout.print(f"The lease was taken from {_UNKNOWN if isinstance(held, DamagedControlObject) else held.holder}.")
+
+
+def _question(held: Lease | DamagedControlObject) -> str:
+    if isinstance(held, DamagedControlObject):
+        return f"{held.seen}. Whoever held it is not known. Is no run at work?"
+    return f"{held.holder} holds the lease since {held.since}. Is that run dead?"
+
+
+def _take(lake: Connection, held: Lease) -> bool:
+    return leases.release(lake.s3, lake.bucket, held.holder)

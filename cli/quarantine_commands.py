@@ -12,9 +12,9 @@ from cli.delivery_commands import TimeoutOption, wait_here, wake
 from cli.failures import Mistyped, stderr
 from cli.look import seen
 from cli.showing import Format, FormatOption, Rows, show, stdout
-from ledgerlake import batch as batches
 from ledgerlake import quarantine
 from ledgerlake.errors import BatchNotFound
+from ledgerlake.manifest import readable
 
 _COLUMNS = ("batch", "since", "deliveries", "why")
 
@@ -35,8 +35,10 @@ def quarantined(ctx: typer.Context, style: FormatOption = Format.TABLE) -> None:
         stderr.print("To let one through as it is: ledgerlake accept BATCH")
 
 
-def _deliveries(lake: Connection, batch_id: str) -> int:
-    return len(batches.load(lake.s3, lake.bucket, batch_id).deliveries)
+def _deliveries(lake: Connection, batch_id: str) -> int | None:
+    """How many it has; None of a lost one."""
+    loaded = next(readable(lake.s3, lake.bucket, [batch_id]), None)
+    return len(loaded.deliveries) if loaded else None
 
 
 def accept(

@@ -25,6 +25,7 @@ from ledgerlake import batch, places
 from ledgerlake.batch import Batch
 from ledgerlake.contracts import DATASETS
 from ledgerlake.deliveries import Delivery, waiting
+from ledgerlake.manifest import readable
 from ledgerlake.storage import exists
 
 _POLL_SECONDS = 3.0
@@ -103,10 +104,9 @@ class Smoke:
         opened = batch.open_batches(self.lake.s3, self.lake.bucket)
         found: set[str] = set()
         last = None
-        for batch_id in self._batches_from(first):
-            loaded = batch.load(self.lake.s3, self.lake.bucket, batch_id)
+        for loaded in readable(self.lake.s3, self.lake.bucket, self._batches_from(first)):
             mine = wanted & {each.id for each in loaded.deliveries}
-            if mine and batch_id in opened:
+            if mine and loaded.batch_id in opened:
                 return None
             found, last = found | mine, loaded if mine else last
         return last if found == wanted else None

@@ -20,6 +20,7 @@ from cli.failures import Failed, GateClosed, NotUp, TimedOut
 from cli.look import Look, Verdict, describe, failed_execution, failed_run, first_failure, judge
 from ledgerlake import batch, lease, places, quarantine
 from ledgerlake.deliveries import waiting
+from ledgerlake.errors import DamagedControlObject
 from ledgerlake.unread import Unread
 
 _POLL_SECONDS = 1
@@ -56,7 +57,10 @@ def look_at(lake: Connection, airflow: Airflow | None) -> Look:
 
 def holder(lake: Connection) -> str:
     """Who has the lease; empty when it is free."""
-    held = lease.show(lake.s3, lake.bucket)
+    try:
+        held = lease.show(lake.s3, lake.bucket)
+    except DamagedControlObject:
+        return "unknown"
     return held.holder if held else ""
 
 

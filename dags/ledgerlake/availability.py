@@ -9,6 +9,7 @@ from typing import Any
 
 from ledgerlake import batch
 from ledgerlake.deliveries import Delivery, Waiting, from_iso, waiting
+from ledgerlake.manifest import delivery_ids
 from ledgerlake.quarantine import in_quarantine
 from ledgerlake.settings import Settings
 
@@ -51,8 +52,7 @@ def left_behind(s3: Any, bucket: str, settings: Settings, batch_id: str | None) 
     Those of the batch, of quarantined ones, and those that wait for the gate are not among them: a run
     that is woken for them would find nothing to do, and wake the next.
     """
-    mine = {delivery.id for delivery in batch.load(s3, bucket, batch_id).deliveries} if batch_id else set()
-    known = mine | in_quarantine(s3, bucket)
+    known = delivery_ids(s3, bucket, [batch_id] if batch_id else []) | in_quarantine(s3, bucket)
     left = tuple(each for each in waiting(s3, bucket).deliveries if each.id not in known)
     if batch.closed_by(left, settings, batch.loaded_tables(s3, bucket)):
         return ()

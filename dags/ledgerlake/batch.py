@@ -8,53 +8,29 @@ failed run and the one that mends it leave what one clean run would have left.
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from hashlib import sha256
 from typing import Any
 
-from ledgerlake import places
+from ledgerlake import places, quarantine
 from ledgerlake.contracts import DATASETS
-from ledgerlake.deliveries import Delivery, Waiting, from_iso, iso, waiting
-from ledgerlake.errors import BatchNotFound, ManifestUnreadable
+from ledgerlake.deliveries import Delivery, Waiting, from_iso, waiting
+from ledgerlake.errors import BatchNotFound, DamagedControlObject
+from ledgerlake.manifest import Batch, load
 from ledgerlake.quarantine import in_quarantine
 from ledgerlake.settings import Settings
-from ledgerlake.storage import exists, get_json, put_if_absent
+from ledgerlake.storage import exists, put_if_absent
 from ledgerlake.unread import NONE_UNREAD, Unread
+
+__all__ = ["LIVE", "Batch", "Plan", "close", "closed_by", "load", "load_or_set_aside", "loaded_tables"]
+__all__ += ["make", "open_batches", "owner_of", "plan", "ripe", "settled"]
+
+log = logging.getLogger(__name__)
 
 LIVE = f"airflow:{places.LIVE_DAG}"
 """Who plans what the queue wakes for."""
-
-
-@dataclass(frozen=True)
-class Batch:
-    """A manifest.
-
-    Args:
-        batch_id: sorts by the time of its plan.
-        datasets: those whose Glue job has something to do, parents first.
-    """
-
-    batch_id: str
-    planned_at: str
-    datasets: tuple[str, ...]
-    deliveries: tuple[Delivery, ...]
-
-    def __post_init__(self) -> None:
-        if len({delivery.id for delivery in self.deliveries}) < len(self.deliveries):
-            raise ValueError(f"{self.batch_id} holds a delivery twice")
-
-    def of(self, dataset: str) -> tuple[Delivery, ...]:
-        return tuple(delivery for delivery in self.deliveries if delivery.dataset == dataset)
-
-    def as_json(self) -> dict[str, Any]:
-        return {
-            "batch_id": self.batch_id,
-            "planned_at": self.planned_at,
-            "datasets": list(self.datasets),
-            "deliveries": [delivery.as_json() for delivery in self.deliveries],
-        }
 
 
 @dataclass(frozen=True)
@@ -116,8 +92,8 @@ def plan(s3: Any, bucket: str, settings: Settings, now: datetime | None = None, 
     now = now or datetime.now(UTC)
     found = waiting(s3, bucket)
     for batch_id in open_batches(s3, bucket):
-        batch = load(s3, bucket, batch_id)
-        return Plan(batch, f"goes on with {batch_id}, which an earlier run left open", True, Unread.of(found))
+        if batch := load_or_set_aside(s3, bucket, batch_id):
+            return Plan(batch, f"goes on with {batch_id}, which an earlier run left open", True, Unread.of(found))
     held = in_quarantine(s3, bucket)
     free = tuple(delivery for delivery in found.deliveries if delivery.id not in held)
     deliveries = tuple(delivery for delivery in free if ripe(delivery, now))
@@ -136,7 +112,8 @@ def make(s3: Any, bucket: str, deliveries: tuple[Delivery, ...], owner: str, loa
     Args:
         loaded: the datasets whose table exists; a job makes the table of another, even without a delivery.
     """
-    batch = _new(deliveries, loaded, now)
+    datasets = [name for name in DATASETS if _has_work(name, deliveries, loaded)]
+    batch = Batch.new(datasets, deliveries, now)
     manifest = {**batch.as_json(), "owner": owner}
     put_if_absent(s3, bucket, places.manifest(batch.batch_id), json.dumps(manifest, indent=1))
     put_if_absent(s3, bucket, places.open_batch(batch.batch_id), json.dumps({"owner": owner}))
@@ -158,47 +135,29 @@ def loaded_tables(s3: Any, bucket: str) -> set[str]:
     return {name for name in DATASETS if exists(s3, bucket, f"{places.table_prefix(name)}_delta_log/")}
 
 
-def load(s3: Any, bucket: str, batch_id: str) -> Batch:
-    """Read a manifest.
+def load_or_set_aside(s3: Any, bucket: str, batch_id: str) -> Batch | None:
+    """Read the manifest of an open batch; None when it is lost, and the batch in quarantine for that.
 
-    Raises:
-        BatchNotFound: there is none of that name.
-        ManifestUnreadable: somebody has changed it.
+    Nobody can say any more what a lost batch holds. It must not keep newer deliveries from being loaded, so what
+    waits of it is planned again: what was published of it already comes out as unchanged.
     """
-    where = f"s3://{bucket}/{places.manifest(batch_id)}"
     try:
-        body = get_json(s3, bucket, places.manifest(batch_id))
-        if body is None:
-            raise BatchNotFound(
-                f"there is no manifest {where}",
-                expected="the id of a planned batch",
-                remedy="ledgerlake ledger lists the batches",
-            )
-        return Batch(
-            batch_id=body["batch_id"],
-            planned_at=body["planned_at"],
-            datasets=tuple(body["datasets"]),
-            deliveries=tuple(Delivery(**delivery) for delivery in body["deliveries"]),
-        )
-    except (ValueError, KeyError, TypeError) as error:
-        raise ManifestUnreadable(
-            f"{where} cannot be read: {type(error).__name__}: {error}",
-            expected="the manifest as it was planned",
-            remedy="bring its first version back (the bucket is versioned), then: ledgerlake run --wait",
-        ) from error
+        return load(s3, bucket, batch_id)
+    except (BatchNotFound, DamagedControlObject) as error:
+        why = f"its manifest is lost, what waits of it is planned again: {error.seen}"
+        log.error("Batch %s is set aside: %s", batch_id, why)
+        quarantine.set_aside(s3, bucket, batch_id, why)
+        return None
 
 
 def open_batches(s3: Any, bucket: str) -> list[str]:
     """The batches that are planned and not acknowledged, oldest first."""
-    pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=places.OPEN_BATCHES)
-    keys = [entry["Key"] for page in pages for entry in page.get("Contents", [])]
-    return [key.removeprefix(places.OPEN_BATCHES).removesuffix(".json") for key in sorted(keys)]
+    return sorted(quarantine.marks(s3, bucket, places.OPEN_BATCHES))
 
 
 def owner_of(s3: Any, bucket: str, batch_id: str) -> str:
-    """Who has opened the batch; empty when it is not open."""
-    body = get_json(s3, bucket, places.open_batch(batch_id)) or {}
-    return str(body.get("owner", ""))
+    """Who has opened the batch; empty when it is not open, or when nobody can say."""
+    return (quarantine.opened(s3, bucket, batch_id) or {}).get("owner", "")
 
 
 def close(s3: Any, bucket: str, batch_id: str) -> None:
@@ -210,16 +169,6 @@ def _why_nothing(found: Waiting, held: frozenset[str], free: tuple[Delivery, ...
     if free:
         return f"{len(free)} deliveries landed this second; the next look takes them"
     return "only deliveries of quarantined batches wait" if held and found.deliveries else "nothing waits in raw/"
-
-
-def _new(deliveries: tuple[Delivery, ...], loaded: set[str], now: datetime) -> Batch:
-    digest = sha256("\n".join(delivery.id for delivery in deliveries).encode()).hexdigest()[:8]
-    return Batch(
-        batch_id=f"{now.astimezone(UTC):%Y%m%dT%H%M%SZ}-{digest}",
-        planned_at=iso(now),
-        datasets=tuple(name for name in DATASETS if _has_work(name, deliveries, loaded)),
-        deliveries=deliveries,
-    )
 
 
 def _has_work(name: str, deliveries: tuple[Delivery, ...], loaded: set[str]) -> bool:

@@ -18,6 +18,7 @@ from ledgerlake.batch import Plan, ripe
 from ledgerlake.contracts import DATASETS
 from ledgerlake.deliveries import Delivery, from_iso, waiting
 from ledgerlake.errors import SelectionError
+from ledgerlake.manifest import readable
 from ledgerlake.quarantine import in_quarantine
 from ledgerlake.raw_keys import named_date
 from ledgerlake.settings import Settings
@@ -98,7 +99,7 @@ def _planned(s3: Any, bucket: str) -> dict[str, Delivery]:
     A batch that stopped while it was archived has left some in `raw/`, and there those of one second
     are told apart by their order, of which the listing does not show the beginning any more.
     """
-    manifests = [batches.load(s3, bucket, batch_id) for batch_id in batches.open_batches(s3, bucket)]
+    manifests = readable(s3, bucket, batches.open_batches(s3, bucket))
     return {delivery.id: delivery for manifest in manifests for delivery in manifest.deliveries}
 
 
@@ -173,8 +174,9 @@ def plan(
     """
     now = now or datetime.now(UTC)
     for batch_id in batches.open_batches(s3, bucket):
-        if batches.owner_of(s3, bucket, batch_id) == owner:
-            batch = batches.load(s3, bucket, batch_id)
+        if batches.owner_of(s3, bucket, batch_id) != owner:
+            continue
+        if batch := batches.load_or_set_aside(s3, bucket, batch_id):
             return Plan(batch, f"goes on with {batch_id}, which this run has planned before", True)
     deliveries = tuple(each for each in find(s3, bucket, selection) if ripe(each, now))
     if not deliveries:

@@ -73,5 +73,5 @@ class BatchNotFound(LedgerlakeError):
     """There is no manifest of that name."""
 
 
-class ManifestUnreadable(LedgerlakeError):
-    """A manifest is there, but is not what was written."""
+class DamagedControlObject(LedgerlakeError):
+    """A control object is there, but neither it nor an earlier version of it is what was written."""

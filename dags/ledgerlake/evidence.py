@@ -10,12 +10,11 @@ from collections.abc import Iterable, Iterator
 from hashlib import sha256
 from typing import Any
 
-from ledgerlake import places
+from ledgerlake import places, stages
 from ledgerlake.batch import Batch
 from ledgerlake.contracts import DATASETS
 from ledgerlake.deliveries import Delivery, waiting
 from ledgerlake.errors import NotArchived, NotPublished
-from ledgerlake.storage import get_json
 
 DELIVERIES = "deliveries"
 COUNT = "delivery-count"
@@ -90,7 +89,7 @@ def require_finished(s3: Any, bucket: str, batch: Batch) -> None:
 def _missing(s3: Any, bucket: str, batch: Batch, name: str) -> str:
     """Return what is missing of one dataset of the batch; empty when it is published."""
     parts = dict(_parts(s3, bucket, batch.batch_id, name))
-    summary = get_json(s3, bucket, places.stage_summary(batch.batch_id, name))
+    summary = stages.summary(s3, bucket, batch.batch_id, name)
     if summary is not None and summary["entries"] and summary["attempt"] not in parts:
         return "its job has staged rows and not published them"
     deliveries = batch.of(name)

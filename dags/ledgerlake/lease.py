@@ -12,10 +12,11 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from ledgerlake import places
+from ledgerlake import control, places
+from ledgerlake.control import Found, fields_of
 from ledgerlake.deliveries import from_iso, iso
 from ledgerlake.errors import LeaseTaken
-from ledgerlake.storage import get_json_and_etag, put_if_absent, put_if_unchanged
+from ledgerlake.storage import get_bytes, put_if_absent, put_if_unchanged
 
 _FREE = ""
 
@@ -41,12 +42,13 @@ def acquire(s3: Any, bucket: str, holder: str, seconds: float, now: datetime | N
 
     Raises:
         LeaseTaken: another holds it, or was quicker.
+        DamagedControlObject: nobody can read who holds it.
     """
     now = now or datetime.now(UTC)
-    current = get_json_and_etag(s3, bucket, places.LEASE)
+    current = _current(s3, bucket)
     since = iso(now)
     if current is not None:
-        held = Lease(**current[0])
+        held = _lease(current)
         if held.holder == holder:
             since = held.since
         elif not held.is_free(now):
@@ -56,24 +58,45 @@ def acquire(s3: Any, bucket: str, holder: str, seconds: float, now: datetime | N
                 remedy="wait; if that run is dead: ledgerlake lease release",
             )
     lease = Lease(holder, since, iso(now + timedelta(seconds=seconds)))
-    if not _write(s3, bucket, lease, current and current[1]):
+    if not _write(s3, bucket, lease, current.etag if current else None):
         raise LeaseTaken("another run took the lease at the same moment", remedy="wait; this run will be tried again")
     return lease
 
 
 def release(s3: Any, bucket: str, holder: str) -> bool:
     """Give the lease back; returns False, and does nothing, when `holder` does not have it."""
-    current = get_json_and_etag(s3, bucket, places.LEASE)
-    if current is None or current[0]["holder"] != holder:
+    current = _current(s3, bucket)
+    if current is None or current.value["holder"] != holder:
         return False
-    since = current[0]["since"]
-    return _write(s3, bucket, Lease(_FREE, since, iso(datetime.now(UTC))), current[1])
+    return _write(s3, bucket, _free(current.value["since"]), current.etag)
+
+
+def overwrite(s3: Any, bucket: str) -> bool:
+    """Free a lease that nobody can read any more; returns False when somebody else has written it meanwhile."""
+    found = get_bytes(s3, bucket, places.LEASE)
+    return _write(s3, bucket, _free(iso(datetime.now(UTC))), found and found[1])
 
 
 def show(s3: Any, bucket: str) -> Lease | None:
-    """The lease as it stands; None when it was never taken."""
-    current = get_json_and_etag(s3, bucket, places.LEASE)
-    return current and Lease(**current[0])
+    """Return the lease as it stands; None when it was never taken.
+
+    Raises:
+        DamagedControlObject: nobody can read who holds it.
+    """
+    current = _current(s3, bucket)
+    return _lease(current) if current else None
+
+
+def _current(s3: Any, bucket: str) -> Found | None:
+    return control.read(s3, bucket, control.LEASE, places.LEASE)
+
+
+def _lease(found: Found) -> Lease:
+    return Lease(**fields_of(Lease, found.value))
+
+
+def _free(since: str) -> Lease:
+    return Lease(_FREE, since, iso(datetime.now(UTC)))
 
 
 def _write(s3: Any, bucket: str, lease: Lease, etag: str | None) -> bool:

@@ -57,6 +57,8 @@ _ARCHIVED_KEY = re.compile(
     re.DOTALL,
 )
 
+_BATCH_ID = re.compile(r"\d{8}T\d{6}Z-[0-9a-f]{8}")
+
 
 def raw_prefix(dataset: str) -> str:
     return f"{RAW}{dataset}/"
@@ -80,6 +82,12 @@ def quarantined(batch_id: str) -> str:
 
 def accepted(batch_id: str) -> str:
     return f"{ACCEPTED}{batch_id}.json"
+
+
+def batch_of(prefix: str, key: str) -> str:
+    """The inverse of `manifest`, `open_batch`, `quarantined` and `accepted`; empty for a key that they did not make."""
+    batch_id = key.removeprefix(prefix).removesuffix(".json")
+    return batch_id if key == f"{prefix}{batch_id}.json" and _BATCH_ID.fullmatch(batch_id) else ""
 
 
 def publishing(dataset: str) -> str:

@@ -10,10 +10,14 @@ import json
 from datetime import UTC, datetime
 from typing import Any
 
-from ledgerlake import places
+from ledgerlake import control, places
 from ledgerlake.deliveries import iso
 from ledgerlake.errors import BatchNotFound
-from ledgerlake.storage import exists, get_json, put_if_absent
+from ledgerlake.manifest import delivery_ids
+from ledgerlake.storage import exists, put_if_absent
+
+UNKNOWN = "unknown (the mark is damaged)"
+"""Why a batch is in quarantine whose mark nobody can read."""
 
 
 def set_aside(s3: Any, bucket: str, batch_id: str, why: str) -> None:
@@ -22,17 +26,38 @@ def set_aside(s3: Any, bucket: str, batch_id: str, why: str) -> None:
     Args:
         why: the sentence that a person is told.
     """
-    body = {"why": why, "since": iso(datetime.now(UTC)), "opened": get_json(s3, bucket, places.open_batch(batch_id))}
+    body = {"why": why, "since": iso(datetime.now(UTC)), "opened": opened(s3, bucket, batch_id)}
     put_if_absent(s3, bucket, places.quarantined(batch_id), json.dumps(body))
     s3.delete_object(Bucket=bucket, Key=places.open_batch(batch_id))
 
 
+def opened(s3: Any, bucket: str, batch_id: str) -> dict[str, str] | None:
+    """Return who has opened the batch, as its mark says (`owner`); None when it is not open.
+
+    Of a damaged mark nobody is the owner: then the next live run goes on with the batch.
+    """
+    key = places.open_batch(batch_id)
+    mark = control.read_mark(s3, bucket, control.OPEN_MARK, key, {"owner": ""})
+    return None if mark is None else {"owner": str(mark["owner"])}
+
+
 def quarantined(s3: Any, bucket: str) -> dict[str, dict[str, Any]]:
     """By batch id, oldest first: `why` and `since` (as deliveries write times)."""
-    pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=places.QUARANTINED)
-    keys = sorted(entry["Key"] for page in pages for entry in page.get("Contents", []))
-    found = {key.removeprefix(places.QUARANTINED).removesuffix(".json"): get_json(s3, bucket, key) for key in keys}
-    return {batch_id: body for batch_id, body in found.items() if body is not None}
+    found: dict[str, dict[str, Any]] = {}
+    for batch_id, marked in sorted(marks(s3, bucket, places.QUARANTINED).items()):
+        damaged = {"why": UNKNOWN, "since": iso(marked), "opened": None}
+        body = control.read_mark(s3, bucket, control.QUARANTINE_MARK, places.quarantined(batch_id), damaged)
+        if body is not None:
+            found[batch_id] = dict(body)
+    return found
+
+
+def marks(s3: Any, bucket: str, prefix: str) -> dict[str, datetime]:
+    """List the batches that have a mark below `prefix`, with the time of it; what is no mark is left out."""
+    pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
+    entries = {entry["Key"]: entry["LastModified"] for page in pages for entry in page.get("Contents", [])}
+    named = {places.batch_of(prefix, key): marked for key, marked in entries.items()}
+    return {batch_id: marked for batch_id, marked in named.items() if batch_id}
 
 
 def accept(s3: Any, bucket: str, batch_id: str) -> None:
@@ -41,7 +66,8 @@ def accept(s3: Any, bucket: str, batch_id: str) -> None:
     Raises:
         BatchNotFound: it is not in quarantine; names those that are.
     """
-    body = get_json(s3, bucket, places.quarantined(batch_id))
+    damaged: dict[str, Any] = {}
+    body = control.read_mark(s3, bucket, control.QUARANTINE_MARK, places.quarantined(batch_id), damaged)
     if body is None:
         there = ", ".join(quarantined(s3, bucket)) or "none is"
         raise BatchNotFound(f"batch {batch_id!r} is not in quarantine", expected=f"one that is: {there}")
@@ -57,9 +83,4 @@ def is_accepted(s3: Any, bucket: str, batch_id: str) -> bool:
 
 def in_quarantine(s3: Any, bucket: str) -> frozenset[str]:
     """The ids of the deliveries of all quarantined batches."""
-    manifests = [get_json(s3, bucket, places.manifest(batch_id)) or {} for batch_id in quarantined(s3, bucket)]
-    return frozenset(
-        places.delivery_id(delivery["key"], delivery["version_id"])
-        for manifest in manifests
-        for delivery in manifest.get("deliveries", [])
-    )
+    return delivery_ids(s3, bucket, marks(s3, bucket, places.QUARANTINED))

@@ -2,18 +2,31 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from typing import Any
 
-from ledgerlake import places
+from ledgerlake import control, places
 from ledgerlake.contracts import DATASETS
-from ledgerlake.storage import get_json
+from ledgerlake.errors import DamagedControlObject
+
+log = logging.getLogger(__name__)
 
 
 def summaries(s3: Any, bucket: str, batch_id: str) -> dict[str, dict[str, Any]]:
-    """By dataset, what its job has written down; datasets without a stage are left out."""
-    found = {name: get_json(s3, bucket, places.stage_summary(batch_id, name)) for name in DATASETS}
-    return {name: summary for name, summary in found.items() if summary}
+    """By dataset, what its job has written down; datasets without a stage that can be read are left out."""
+    found = {name: summary(s3, bucket, batch_id, name) for name in DATASETS}
+    return {name: each for name, each in found.items() if each}
+
+
+def summary(s3: Any, bucket: str, batch_id: str, dataset: str) -> dict[str, Any] | None:
+    """Return what the job has written down last; None when it is not there, or cannot be believed."""
+    try:
+        found = control.read(s3, bucket, control.STAGE_SUMMARY, places.stage_summary(batch_id, dataset))
+    except DamagedControlObject as error:
+        log.warning("%s", error)
+        return None
+    return found.value if found else None
 
 
 def unknown_columns(summaries: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, list[str]]]:

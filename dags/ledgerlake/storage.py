@@ -20,8 +20,8 @@ __all__ = [
     "client_config",
     "delete",
     "exists",
+    "get_bytes",
     "get_json",
-    "get_json_and_etag",
     "is_absent",
     "is_refused",
     "put_if_absent",
@@ -85,14 +85,22 @@ def exists(s3: Any, bucket: str, prefix: str) -> bool:
 
 
 def get_json(s3: Any, bucket: str, key: str) -> Any:
-    """The object's JSON, or None where there is no object."""
-    found = get_json_and_etag(s3, bucket, key)
-    return found and found[0]
+    """The object's JSON, or None where there is no object. Control objects are read by `control.read`."""
+    found = get_bytes(s3, bucket, key)
+    return found and json.loads(found[0])
 
 
-def get_json_and_etag(s3: Any, bucket: str, key: str) -> tuple[Any, str] | None:
-    found = _get(s3, bucket, key)
-    return found and (json.loads(found[0]), found[1])
+def get_bytes(s3: Any, bucket: str, key: str, **version: str) -> tuple[bytes, str] | None:
+    """Return the object's body and its ETag; None where there is no object.
+
+    Args:
+        version: `VersionId`, of another than the newest.
+    """
+    try:
+        with Body(s3, bucket, {"Key": key, **version}) as body:
+            return body.readall(), body.etag
+    except Missing:
+        return None
 
 
 def put_if_absent(s3: Any, bucket: str, key: str, body: str) -> bool:
@@ -148,19 +156,10 @@ def _put(s3: Any, **request: Any) -> bool:
                 pause(attempt)
                 continue
             if is_refused(error):  # somebody was quicker, or we were and never heard of it
-                found = _get(s3, request["Bucket"], request["Key"])
+                found = get_bytes(s3, request["Bucket"], request["Key"])
                 return found is not None and found[0] == request["Body"]
             if is_absent(error):
                 return False
             raise
         return True
     return False
-
-
-def _get(s3: Any, bucket: str, key: str) -> tuple[bytes, str] | None:
-    """The body and its ETag; None where there is no object."""
-    try:
-        with Body(s3, bucket, {"Key": key}) as body:
-            return body.readall(), body.etag
-    except Missing:
-        return None

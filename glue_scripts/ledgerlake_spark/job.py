@@ -16,10 +16,10 @@ from pyspark.sql import SparkSession
 import ledgerlake
 import ledgerlake_spark
 from ledgerlake import batch as batches
-from ledgerlake import places
+from ledgerlake import places, stages
 from ledgerlake.contracts import DATASETS, Dataset
 from ledgerlake.ledger import totals
-from ledgerlake.storage import get_json
+from ledgerlake.manifest import Batch
 from ledgerlake_spark import pruning
 from ledgerlake_spark.objects import s3
 from ledgerlake_spark.publishing import complete, is_published, publish
@@ -69,7 +69,7 @@ def run(spark: SparkSession, dataset: Dataset, batch_id: str, bucket: str) -> di
     summary = stage.summary()
     if summary is None or summary.made_by != made_by or not is_published(stage, summary):
         if summary is None or not _still_good(summary, tables, made_by):
-            withdrew = _parents_withdrew(dataset, batch_id, bucket)
+            withdrew = _parents_withdrew(batch, dataset, bucket)
             summary = stage.make(batch.of(dataset.name), tables, made_by, parents_withdrew=withdrew)
         refuse_dirt(stage, summary)
         publish(stage, summary, tables[dataset.name])
@@ -110,9 +110,11 @@ def _still_good(summary: Summary, tables: dict[str, LakeTable], made_by: str) ->
     return (summary.made_by, summary.seen) == (made_by, {name: table.version() for name, table in tables.items()})
 
 
-def _parents_withdrew(dataset: Dataset, batch_id: str, bucket: str) -> bool:
-    """Whether this batch has taken rows out of a parent's table."""
-    summaries = (
-        get_json(s3(), bucket, places.stage_summary(batch_id, reference.dataset)) for reference in dataset.references
-    )
-    return any(summary and Summary.from_json(summary).total("withdrawn") for summary in summaries)
+def _parents_withdrew(batch: Batch, dataset: Dataset, bucket: str) -> bool:
+    """Whether this batch has taken rows out of a parent's table, as far as can be known.
+
+    A parent's job that ran has left a summary; if that is lost, rows may have been withdrawn.
+    """
+    parents = {reference.dataset for reference in dataset.references}.intersection(batch.datasets)
+    summaries = [stages.summary(s3(), bucket, batch.batch_id, parent) for parent in parents]
+    return any(summary is None or Summary.from_json(summary).total("withdrawn") for summary in summaries)

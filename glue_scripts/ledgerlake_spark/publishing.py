@@ -15,14 +15,14 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from ledgerlake import batch as batches
-from ledgerlake import places
+from ledgerlake import control, places
 from ledgerlake.batch import Batch
 from ledgerlake.catalogue import delta_columns, ledger_table, parked_table
 from ledgerlake.deliveries import from_iso
 from ledgerlake.errors import ConservationError, VerdictError
 from ledgerlake.evidence import ledger_metadata
 from ledgerlake.ledger import LedgerEntry
-from ledgerlake.storage import exists, get_json
+from ledgerlake.storage import exists
 from ledgerlake_spark.objects import s3
 from ledgerlake_spark.parts import remove, write_parked, write_rejected
 from ledgerlake_spark.stage import Stage, Summary
@@ -51,7 +51,8 @@ def complete(spark: SparkSession, table: LakeTable, bucket: str) -> None:
     is not committed yet, and that the table has moved past, is dropped: its batch is still open.
     """
     dataset = table.dataset
-    mark = get_json(s3(), bucket, places.publishing(dataset.name))
+    key = places.publishing(dataset.name)
+    mark = control.read_mark(s3(), bucket, control.PUBLISHING_MARK, key, {"batch_id": "", "attempt": ""})
     if mark is None:
         return
     stage = Stage(spark, dataset, mark["batch_id"], bucket)

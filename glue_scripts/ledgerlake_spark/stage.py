@@ -16,11 +16,11 @@ from typing import Any
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from ledgerlake import places
+from ledgerlake import places, stages
 from ledgerlake.contracts import Dataset
+from ledgerlake.control import fields_of
 from ledgerlake.deliveries import Delivery
 from ledgerlake.ledger import LedgerEntry, refuse_imbalance
-from ledgerlake.storage import get_json
 from ledgerlake_spark import withdrawal as withdrawals
 from ledgerlake_spark.accounting import Accounts, Broken, account
 from ledgerlake_spark.arrivals import Arrival, Arrivals, lineage
@@ -68,9 +68,9 @@ class Summary:
 
     @classmethod
     def from_json(cls, body: dict[str, Any]) -> Summary:
-        entries = tuple(LedgerEntry(**entry) for entry in body["entries"])
-        arrivals = tuple(Arrival(**arrival) for arrival in body["arrivals"])
-        summary = replace(cls(**body), arrivals=arrivals, entries=entries)
+        entries = tuple(LedgerEntry(**fields_of(LedgerEntry, entry)) for entry in body["entries"])
+        arrivals = tuple(Arrival(**fields_of(Arrival, arrival)) for arrival in body["arrivals"])
+        summary = replace(cls(**fields_of(cls, body)), arrivals=arrivals, entries=entries)
         return replace(summary, parking=tuple(body["parking"]), touched=tuple(body["touched"]))
 
     def total(self, count: str) -> int:
@@ -96,8 +96,8 @@ class Stage:
         self._read: dict[str, DataFrame] = {}
 
     def summary(self) -> Summary | None:
-        """Of the complete stage; None when there is none."""
-        body = get_json(s3(), self.bucket, self._summary_key)
+        """Of the complete stage; None when there is none, or none that can be believed."""
+        body = stages.summary(s3(), self.bucket, self.batch_id, self.dataset.name)
         return Summary.from_json(body) if body else None
 
     def rows(self, summary: Summary, *fates: str, together: Sequence[str] = ()) -> DataFrame:

@@ -112,6 +112,8 @@ def _named(s3: Any, bucket: str, batch_id: str, execution: str) -> Plan:
     unread = Unread.of(waiting(s3, bucket))
     if batch_id not in batches.open_batches(s3, bucket):
         return Plan(None, f"batch {batch_id} is not open: it is done, or in quarantine", unread=unread)
-    batch, first = batches.load(s3, bucket, batch_id), execution == batch_id
+    batch, first = batches.load_or_set_aside(s3, bucket, batch_id), execution == batch_id
+    if batch is None:
+        return Plan(None, f"batch {batch_id} is set aside: its manifest is lost", unread=unread)
     reason = f"{len(batch.deliveries)} deliveries" if first else f"goes on with {batch_id}, which was left open"
     return Plan(batch, reason, resumed=not first, unread=unread)

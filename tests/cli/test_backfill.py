@@ -4,6 +4,7 @@ import json
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
+from control_objects import manifest
 
 from cli import backfill_commands, backfilling, failures
 from cli.airflow_api import Run, Task
@@ -37,7 +38,7 @@ def end_all(lake, state="success", tasks=None):
 
 def plan(lake, run_id):
     batch_id = f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{run_id[-8:]}"
-    body = {"batch_id": batch_id, "owner": f"airflow:{places.BY_DATE_DAG}/{run_id}"}
+    body = manifest(batch_id, owner=f"airflow:{places.BY_DATE_DAG}/{run_id}")
     lake.s3.put_object(Bucket=lake.bucket, Key=places.manifest(batch_id), Body=json.dumps(body))
     sums = {"rows_read": "10", "unchanged": "10"}
     lake.athena.columns = ["batch_id", *COUNTS]
@@ -85,7 +86,7 @@ def test_a_batch_of_a_live_run_or_of_an_earlier_backfill_is_not_among_the_figure
         ("20990101T000001Z-1a2b3c4d", "airflow:another_dag/backfill__2025-04-01"),
         ("20200101T000000Z-1a2b3c4d", f"airflow:{places.BY_DATE_DAG}/backfill__2025-04-01"),
     ):
-        put(lake, places.manifest(batch_id), json.dumps({"batch_id": batch_id, "owner": owner}))
+        put(lake, places.manifest(batch_id), json.dumps(manifest(batch_id, owner=owner)))
     rows = json.loads(ledgerlake("backfill", *APRIL, "-f", "json").stdout)
     assert len(rows) == 3
     assert not {row["batch"] for row in rows if row["batch"].endswith("1a2b3c4d")}

@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import boto3
 import pytest
+from control_objects import summary
 
 from ledgerlake import batch, lease, metrics, quarantine
 from ledgerlake.errors import LedgerlakeError, SettingsError
@@ -145,8 +146,8 @@ def test_success_is_told_also_when_the_ledger_cannot_be_read(began, invoke, figu
 
 
 def test_what_the_producer_should_know_is_in_the_letter(began, invoke):
-    summary = {"unknown": {"raw/orders/1.csv": ["color"]}}
-    began.s3.put_object(Bucket=BUCKET, Key=f"staging/{BATCH}/orders.json", Body=json.dumps(summary))
+    staged = summary(unknown={"raw/orders/1.csv": ["color"]})
+    began.s3.put_object(Bucket=BUCKET, Key=f"staging/{BATCH}/orders.json", Body=json.dumps(staged))
     answer = invoke(NAME, event(archive={"missing": ["raw/orders/gone.csv"]}, figures=FIGURES))
     assert "orders: columns that its contract does not have were left out: color" in answer["message"]
     assert "Deleted before it was read, nothing of it is loaded: raw/orders/gone.csv" in answer["message"]

@@ -9,7 +9,7 @@ import json
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 
 from laws.model import DATASETS, FATES, Delivered, ModelLake, Version, names
@@ -88,13 +88,12 @@ class World:
     def rounds(self) -> Iterator[tuple[int, dict[int, list[Difference]]]]:
         """Play round after round; by schedule, what differs after it."""
         for number in range(ROUNDS):
-            batch_id = f"202506{number + 1:02}T000000Z-{number:08}"
-            self._process(number, batch_id)
+            batch_id = self._process(number)
             for model, delivered, schedule in zip(self.models, self.delivered, self.schedules, strict=True):
                 model.process(batch_id, [delivered[index] for index in schedule.rounds[number]], rules_of(number))
             yield number, self._differences(batch_id)
 
-    def _process(self, number: int, batch_id: str) -> None:
+    def _process(self, number: int) -> str:
         """What the orchestrator does, from plan to acknowledgement, with landing times of our choice."""
         turn = [
             delivered[index]
@@ -102,8 +101,8 @@ class World:
             for index in schedule.rounds[number]
         ]
         deliveries = tuple(sorted(self._deliver(each) for each in turn))
-        planned = Batch(batch_id, "2025-06-01T00:00:00.000000Z", tuple(CONTRACTS), deliveries)
-        s3, bucket = self.lake.s3, self.lake.bucket
+        planned = Batch.new(tuple(CONTRACTS), deliveries, datetime(2025, 6, number + 1, tzinfo=UTC))
+        s3, bucket, batch_id = self.lake.s3, self.lake.bucket, planned.batch_id
         put_if_absent(s3, bucket, places.manifest(batch_id), json.dumps(planned.as_json()))
         put_if_absent(s3, bucket, places.open_batch(batch_id), json.dumps({"owner": "laws"}))
         self.lake.contracts.update(contracts(number))
@@ -113,6 +112,7 @@ class World:
         archive(s3, bucket, planned)
         require_finished(s3, bucket, planned)
         batches.close(s3, bucket, batch_id)
+        return batch_id
 
     def _deliver(self, delivered: Delivered) -> Delivery:
         """Put the file into raw/, unless it was processed before: then it is in the archive."""

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import dataclasses
 import gzip
-import json
 from collections import defaultdict
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date
@@ -54,20 +53,14 @@ def _early(number: int) -> str:
 
 
 def copy_of(original: Lake) -> Lake:
-    """A lake with the same objects in a bucket of its own; its manifests name its own versions."""
+    """A lake with the same objects in a bucket of its own, and the same versions of what was delivered."""
     copy = Lake(original.spark, original.settings)
-    versions = _copy_raw(original, copy)
+    _copy_raw(original, copy)
     pages = original.s3.get_paginator("list_objects_v2").paginate(Bucket=original.bucket)
     keys = [entry["Key"] for page in pages for entry in page.get("Contents", [])]
     rest = [key for key in keys if not key.startswith(places.RAW)]
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(lambda key: _copy(original, copy, key), rest))
-    for key in rest:
-        if key.startswith(places.BATCHES) and key.count("/") == 1:
-            body = json.loads(original.s3.get_object(Bucket=original.bucket, Key=key)["Body"].read())
-            for delivery in body["deliveries"]:
-                delivery["version_id"] = versions.get(delivery["version_id"], delivery["version_id"])
-            copy.s3.put_object(Bucket=copy.bucket, Key=key, Body=json.dumps(body))
     return copy
 
 
@@ -75,16 +68,14 @@ def _copy(original: Lake, copy: Lake, key: str) -> None:
     copy.s3.copy_object(CopySource={"Bucket": original.bucket, "Key": key}, Bucket=copy.bucket, Key=key)
 
 
-def _copy_raw(original: Lake, copy: Lake) -> dict[str, str]:
-    """Old version → new version, of everything in `raw/`, in the order in which it landed."""
+def _copy_raw(original: Lake, copy: Lake) -> None:
+    """Every version of everything in `raw/`, in the order in which it landed."""
     pages = original.s3.get_paginator("list_object_versions").paginate(Bucket=original.bucket, Prefix=places.RAW)
     by_key: dict[str, list[str]] = defaultdict(list)
     for page in pages:
         for entry in page.get("Versions", []):
             by_key[entry["Key"]].insert(0, entry["VersionId"])
-    new = {}
     for key, versions in by_key.items():
         for version in versions:
             body = original.s3.get_object(Bucket=original.bucket, Key=key, VersionId=version)["Body"].read()
-            new[version] = copy.s3.put_object(Bucket=copy.bucket, Key=key, Body=body)["VersionId"]
-    return new
+            copy.s3.put_object(Bucket=copy.bucket, Key=key, Body=body, Metadata={"version-of-the-test": version})

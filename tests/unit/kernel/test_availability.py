@@ -9,7 +9,7 @@ import pytest
 
 from ledgerlake import availability, batch, quarantine
 from ledgerlake.contracts import DATASETS
-from ledgerlake.deliveries import Waiting, waiting
+from ledgerlake.deliveries import Waiting, iso, waiting
 from ledgerlake.settings import Settings
 
 BUCKET = "lake"
@@ -61,7 +61,7 @@ def test_a_file_that_lands_meanwhile_prolongs_the_wait_but_not_beyond_the_longes
         """A file lands in every look."""
         landed.append(deliver(f"raw/orders/{len(landed)}.csv"))
         whole = found(*args)
-        now = batch.iso(clock.now() - timedelta(seconds=1))
+        now = iso(clock.now() - timedelta(seconds=1))
         late = (replace(each, landed_at=now) if each.version_id == landed[-1] else each for each in whole.deliveries)
         return Waiting(tuple(sorted(late)))
 
@@ -124,7 +124,7 @@ def test_a_quarantined_file_that_waits_for_long_does_not_cut_the_next_burst(s3, 
 
     def long_ago(*args):
         each_of = found(*args).deliveries
-        old = batch.iso(clock.now() - timedelta(days=1))
+        old = iso(clock.now() - timedelta(days=1))
         return Waiting(tuple(replace(each, landed_at=old) if "bad" in each.key else each for each in each_of))
 
     monkeypatch.setattr(availability, "waiting", long_ago)

@@ -84,30 +84,30 @@ def test_a_released_lease_is_free_and_a_stranger_cannot_release_it(s3):
 def test_of_two_who_try_at_once_one_is_refused(s3, monkeypatch):
     """The other writes between our look and our write."""
     lease.acquire(s3, BUCKET, "first", 1, NOON)
-    look = lease.get_json_and_etag
+    look = lease._current
 
     def look_then_lose(*where):
         seen = look(*where)
-        monkeypatch.setattr(lease, "get_json_and_etag", look)
+        monkeypatch.setattr(lease, "_current", look)
         lease.acquire(s3, BUCKET, "quicker", 60, NOON + timedelta(seconds=5))
         return seen
 
-    monkeypatch.setattr(lease, "get_json_and_etag", look_then_lose)
+    monkeypatch.setattr(lease, "_current", look_then_lose)
     with pytest.raises(LeaseTaken, match="at the same moment"):
         lease.acquire(s3, BUCKET, "slower", 60, NOON + timedelta(seconds=5))
     assert lease.show(s3, BUCKET).holder == "quicker"
 
 
 def test_of_two_who_try_at_once_for_the_very_first_time_one_is_refused(s3, monkeypatch):
-    look = lease.get_json_and_etag
+    look = lease._current
 
     def look_then_lose(*where):
         seen = look(*where)
-        monkeypatch.setattr(lease, "get_json_and_etag", look)
+        monkeypatch.setattr(lease, "_current", look)
         lease.acquire(s3, BUCKET, "quicker", 60, NOON)
         return seen
 
-    monkeypatch.setattr(lease, "get_json_and_etag", look_then_lose)
+    monkeypatch.setattr(lease, "_current", look_then_lose)
     with pytest.raises(LeaseTaken, match="at the same moment"):
         lease.acquire(s3, BUCKET, "slower", 60, NOON)
     assert lease.show(s3, BUCKET).holder == "quicker"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
+from control_objects import summary
 
 from ledgerlake import failures, letters, places
 from ledgerlake.failure_letters import of_failure, of_quarantine, without_report
@@ -141,5 +142,5 @@ def test_the_figures_are_asked_for_by_dataset():
 
 def test_unknown_columns_are_those_that_the_jobs_wrote_down(s3):
     for name, unknown in (("orders", {"raw/orders/1.csv": ["color"]}), ("products", {})):
-        s3.put_object(Bucket="lake", Key=places.stage_summary("b-1", name), Body=json.dumps({"unknown": unknown}))
+        s3.put_object(Bucket="lake", Key=places.stage_summary("b-1", name), Body=json.dumps(summary(unknown=unknown)))
     assert unknown_columns(summaries(s3, "lake", "b-1")) == {"orders": {"raw/orders/1.csv": ["color"]}}

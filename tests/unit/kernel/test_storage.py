@@ -11,8 +11,8 @@ from ledgerlake.storage import (
     client_config,
     delete,
     exists,
+    get_bytes,
     get_json,
-    get_json_and_etag,
     put_if_absent,
     put_if_unchanged,
 )
@@ -105,7 +105,7 @@ def test_what_s3_was_too_busy_to_delete_is_deleted_again_and_what_it_keeps_is_to
 
 def test_an_object_is_replaced_only_as_it_was_seen(s3):
     put_if_absent(s3, BUCKET, "a.json", '{"n": 1}')
-    _, etag = get_json_and_etag(s3, BUCKET, "a.json")
+    _, etag = get_bytes(s3, BUCKET, "a.json")
     assert put_if_unchanged(s3, BUCKET, "a.json", '{"n": 2}', etag)
     assert not put_if_unchanged(s3, BUCKET, "a.json", '{"n": 3}', etag)
     assert get_json(s3, BUCKET, "a.json") == {"n": 2}
@@ -113,7 +113,7 @@ def test_an_object_is_replaced_only_as_it_was_seen(s3):
 
 def test_an_object_that_is_gone_cannot_be_replaced(s3):
     put_if_absent(s3, BUCKET, "a.json", "{}")
-    _, etag = get_json_and_etag(s3, BUCKET, "a.json")
+    _, etag = get_bytes(s3, BUCKET, "a.json")
     s3.delete_object(Bucket=BUCKET, Key="a.json")
     assert not put_if_unchanged(s3, BUCKET, "a.json", "{}", etag)
     assert get_json(s3, BUCKET, "a.json") is None
@@ -121,7 +121,7 @@ def test_an_object_that_is_gone_cannot_be_replaced(s3):
 
 def test_an_object_that_is_not_there_has_no_json(s3):
     assert get_json(s3, BUCKET, "a.json") is None
-    assert get_json_and_etag(s3, BUCKET, "a.json") is None
+    assert get_bytes(s3, BUCKET, "a.json") is None
 
 
 def test_text_keeps_its_letters(s3):
@@ -167,7 +167,7 @@ class Deaf:
 
 def test_a_write_whose_reply_was_lost_is_a_write(s3):
     assert put_if_absent(Deaf(s3), BUCKET, "a.json", '{"n": 1}')
-    _, etag = get_json_and_etag(s3, BUCKET, "a.json")
+    _, etag = get_bytes(s3, BUCKET, "a.json")
     assert put_if_unchanged(Deaf(s3), BUCKET, "a.json", '{"n": 2}', etag)
     assert get_json(s3, BUCKET, "a.json") == {"n": 2}
 
