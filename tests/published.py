@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from control_objects import NOW, summary
+
 from ledgerlake import places
 from ledgerlake.batch import Batch
 from ledgerlake.evidence import ledger_metadata
@@ -29,8 +31,9 @@ def publish_dataset(s3: Any, bucket: str, batch: Batch, name: str, attempt: str 
 
 def stage(s3: Any, bucket: str, batch_id: str, name: str, *, entries: int, attempt: str = ATTEMPT) -> None:
     """Leave a stage summary alone, as a job does that has published nothing yet."""
-    summary = {"attempt": attempt, "entries": [{"rejected": 0, "parked": 0}] * entries, "unknown": {}}
-    s3.put_object(Bucket=bucket, Key=places.stage_summary(batch_id, name), Body=json.dumps(summary).encode())
+    entry = {"batch_id": batch_id, "dataset": name, "source_file": f"raw/{name}/x.csv", "landed_at": NOW}
+    body = json.dumps(summary(attempt=attempt, entries=[entry] * entries)).encode()
+    s3.put_object(Bucket=bucket, Key=places.stage_summary(batch_id, name), Body=body)
 
 
 def remove_published(s3: Any, bucket: str) -> None:
