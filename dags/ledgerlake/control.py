@@ -93,6 +93,11 @@ STAGE_SUMMARY = Kind(
     ),
     "ledgerlake run --wait makes the stage anew",
 )
+NOTIFIED_KEYS = Kind(
+    "the memory of notified keys",
+    record(by=text, latest=list_of(text), earlier=list_of(text)),
+    "none is needed: people are notified of the same keys again",
+)
 
 
 @dataclass(frozen=True)

@@ -12,11 +12,12 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
 
-from ledgerlake import places
+from ledgerlake import control, places
 from ledgerlake.deliveries import Waiting
 from ledgerlake.display import display_text
+from ledgerlake.errors import DamagedControlObject
 from ledgerlake.raw_keys import describe_stray
-from ledgerlake.storage import get_json_and_etag, put_if_absent, put_if_unchanged
+from ledgerlake.storage import put_if_absent, put_if_unchanged
 
 _NAMED = 10  # keys of a kind in one notification
 _TRIES = 5
@@ -87,16 +88,11 @@ def _memory(s3: Any, bucket: str) -> tuple[dict[str, Any], str]:
     """What is remembered, and its ETag; of a damaged memory nothing: to say it all again does no harm."""
     empty: dict[str, Any] = {"by": "", "latest": [], "earlier": []}
     try:
-        found = get_json_and_etag(s3, bucket, places.NOTIFIED_KEYS)
-        if found is None:
-            return empty, ""
-        memory, etag = found
-        if isinstance(memory["by"], str) and {type(key) for key in (*memory["latest"], *memory["earlier"])} <= {str}:
-            return memory, etag
-    except (ValueError, KeyError, TypeError):
-        pass
-    s3.delete_object(Bucket=bucket, Key=places.NOTIFIED_KEYS)
-    return empty, ""
+        found = control.read(s3, bucket, control.NOTIFIED_KEYS, places.NOTIFIED_KEYS)
+        return (found.value, found.etag) if found else (empty, "")
+    except DamagedControlObject:
+        s3.delete_object(Bucket=bucket, Key=places.NOTIFIED_KEYS)
+        return empty, ""
 
 
 def _digest(key: str) -> str:
