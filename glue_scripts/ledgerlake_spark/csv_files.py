@@ -12,20 +12,19 @@ import re
 import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import cached_property
 from typing import BinaryIO
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.csv as pa_csv
 
 from ledgerlake.contracts import Dataset
 from ledgerlake.display import display_text
 from ledgerlake.errors import ConservationError
 from ledgerlake_spark.csv_header import BrokenFile, Header, Joined, read_header
-from ledgerlake_spark.originals import Quotes, judge_quotes
+from ledgerlake_spark.originals import open_quote
+from ledgerlake_spark.quote_check import QuoteCheck
 
 __all__ = ["BLOCK", "BrokenFile", "Rows", "Section"]
 
@@ -34,8 +33,6 @@ BLOCK = 16 << 20
 
 _UNKNOWN_NAMED = 50
 """So many unknown columns are named: the names travel in the job's answer, into messages and logs."""
-
-TORN = "broken_quotes: text follows a closing quote, in a row of several lines; is a quote missing or too much?"
 
 
 @dataclass(frozen=True)
@@ -103,11 +100,13 @@ class Rows:
         positions = self.positions(header)
         if header.rest is None:
             return  # Arrow refuses a file without rows; for us it is ordinary
-        for batch in self._parse(header.rest, len(header.names)):
-            yield from self._numbered(batch, positions, quoted=header.rest.quotes > 0)
+        check = QuoteCheck(header.delimiter, len(header.names), self._first)
+        header.rest.passed = check.passed
+        for batch in self._parse(header.rest, header):
+            yield from self._numbered(batch, positions, check)
         yield from self._bad_rows()
-        if header.rest.quotes % 2 or "_quotes" in self.__dict__:
-            self._refuse_open_quote()
+        if check.open is not None:
+            raise BrokenFile(_never_closed(check.open))
         if self.section and self.count != self.section.rows:
             raise ConservationError(
                 f"{self.count} rows between the bytes {self.section.start} and {self.section.stop} of the file",
@@ -119,15 +118,15 @@ class Rows:
         if self.section is None:
             return read_header(self.open_stream(), self.dataset.delimiter)
         rest = self.open_stream(self.section.start, self.section.stop)
-        return Header(list(self.section.names), Joined(b"", rest))
+        return Header(list(self.section.names), Joined(b"", rest), self.dataset.delimiter)
 
-    def _parse(self, stream: Joined, columns: int) -> pa_csv.CSVStreamingReader:
-        names = [str(number) for number in range(columns)]  # those of the header may be doubled
+    def _parse(self, stream: Joined, header: Header) -> pa_csv.CSVStreamingReader:
+        names = [str(number) for number in range(len(header.names))]  # those of the header may be doubled
         return pa_csv.open_csv(
             pa.PythonFile(stream, mode="r"),
             read_options=pa_csv.ReadOptions(block_size=BLOCK, use_threads=False, column_names=names),
             parse_options=pa_csv.ParseOptions(
-                delimiter=self.dataset.delimiter,
+                delimiter=header.delimiter,
                 newlines_in_values=True,
                 invalid_row_handler=self._remember,
             ),
@@ -163,18 +162,17 @@ class Rows:
         self._bad.append((number, f"wrong_width: {row.actual_columns} fields, expected {row.expected_columns}"))
         return "skip"
 
-    def _numbered(self, batch: pa.RecordBatch, positions: dict[str, int], *, quoted: bool) -> Iterator[pa.RecordBatch]:
+    def _numbered(
+        self, batch: pa.RecordBatch, positions: dict[str, int], check: QuoteCheck
+    ) -> Iterator[pa.RecordBatch]:
         """Number the good rows around the bad ones, of which the parser has told before the batch came."""
-        numbers = pa.array(self._next_numbers(batch.num_rows), pa.int64())
+        numbers = self._next_numbers(batch.num_rows)
         columns = [
             batch.column(positions[name]) if name in positions else pa.nulls(batch.num_rows, pa.string())
             for name in self.dataset.column_names
         ]
-        problems = pa.nulls(batch.num_rows, pa.string())
-        if quoted and _has_line_breaks(batch):
-            torn = pc.is_in(numbers, value_set=pa.array(sorted(self._quotes.torn), pa.int64()))
-            problems = pc.if_else(torn, pa.scalar(TORN), pa.scalar(None, pa.string()))
-        yield _record_batch(self.dataset, columns, numbers, problems)
+        faults = check.faults_of_rows_to(self._last)
+        yield _record_batch(self.dataset, columns, pa.array(numbers), _problems_of(numbers, faults))
         passed = [entry for entry in self._bad if entry[0] <= self._last]
         self._bad = [entry for entry in self._bad if entry[0] > self._last]
         yield from self._problems(passed)
@@ -197,19 +195,11 @@ class Rows:
             numbers, problems = zip(*bad, strict=True)
             yield _record_batch(self.dataset, texts, pa.array(numbers, pa.int64()), pa.array(problems, pa.string()))
 
-    @cached_property
-    def _quotes(self) -> Quotes:
-        """Read the file once more, for what Arrow does not tell of its quotes."""
-        return judge_quotes(self.open_stream(), self.dataset.delimiter)
-
-    def _refuse_open_quote(self) -> None:
-        """A quote that is never closed makes the rest of the file one field, which Arrow takes as it is."""
-        if self._quotes.open is not None:
-            raise BrokenFile(f"unclosed_quote: a quote opened in row {self._quotes.open} is never closed")
-
     def _what_is_wrong(self, error: str) -> str:
         if "straddling" in error:
-            self._refuse_open_quote()
+            number = open_quote(self.open_stream(), self.dataset.delimiter)
+            if number is not None:
+                return _never_closed(number)
             return f"row_too_long: a row after row {self._last} is longer than {BLOCK >> 20} MB"
         text = " ".join(error.split())
         # The handler of rows of the wrong width leaves only those to Arrow that it cannot even decode.
@@ -222,8 +212,19 @@ def _plain(name: str) -> str:
     return name.strip().strip("\ufeff").strip().lower()
 
 
-def _has_line_breaks(batch: pa.RecordBatch) -> bool:
-    return any(pc.any(pc.match_substring_regex(column, "[\r\n]")).as_py() for column in batch.columns)
+def _never_closed(row: int) -> str:
+    return f"unclosed_quote: a quote opened in row {row} is never closed"
+
+
+def _problems_of(numbers: npt.NDArray[np.int64], faults: list[tuple[int, str]]) -> pa.Array:
+    """The faults at the places of their numbers; those of rows of another width have no place."""
+    if not faults:
+        return pa.nulls(len(numbers), pa.string())
+    known = dict(faults)
+    problems: list[str | None] = [None] * len(numbers)
+    for place in np.flatnonzero(np.isin(numbers, list(known))):
+        problems[place] = known[int(numbers[place])]
+    return pa.array(problems, pa.string())
 
 
 def _record_batch(dataset: Dataset, texts: list[pa.Array], numbers: pa.Array, problems: pa.Array) -> pa.RecordBatch:

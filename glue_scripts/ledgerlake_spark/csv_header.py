@@ -6,8 +6,13 @@ import codecs
 import csv
 import io
 import re
+from collections import deque
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import BinaryIO
+
+from ledgerlake.display import display_text
+from ledgerlake_spark.broken_quotes import LONGEST, fault_of
 
 _STEP = 1 << 16
 _LIMIT = 1 << 20
@@ -36,6 +41,7 @@ class Header:
 
     names: list[str]
     rest: Joined | None
+    delimiter: str
     size: int = 0
 
 
@@ -56,11 +62,11 @@ def read_header(stream: BinaryIO, delimiter: str) -> Header:
         if len(start) > _LIMIT:
             raise BrokenFile(f"unreadable_file: no line ends in the first MB that is not blank; {_TEXT}")
     behind = start[end:] or stream.read(_STEP)
-    return Header(_names(record, delimiter), Joined(behind, stream) if behind else None, end)
+    return Header(_names(record, delimiter), Joined(behind, stream) if behind else None, delimiter, end)
 
 
 class Joined(io.RawIOBase):
-    """Bytes that were already read, then the rest of their stream; counts the quotes that pass.
+    """Bytes that were already read, then the rest of their stream; `passed` may collect all that was read.
 
     No block ends between CR and LF: where one does, Arrow drops the LF, also inside of quotes,
     where it is data (https://github.com/apache/arrow/issues/51368).
@@ -68,7 +74,7 @@ class Joined(io.RawIOBase):
 
     def __init__(self, start: bytes, rest: BinaryIO) -> None:
         self.start, self.rest = io.BytesIO(start), rest
-        self.quotes = 0
+        self.passed: deque[bytes] | None = None
         self._held = b""
 
     def readable(self) -> bool:
@@ -79,7 +85,8 @@ class Joined(io.RawIOBase):
         block = self._held + (self.start.read(more) or self.rest.read(more))
         whole = block.rstrip(b"\r") or block  # all the CRs at the end are held back, unless there is nothing else
         self._held = block[len(whole) :]
-        self.quotes += whole.count(b'"')
+        if self.passed is not None:
+            self.passed.append(whole)
         return whole
 
     def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
@@ -111,11 +118,16 @@ def _is_open(record: bytes, delimiter: str) -> bool:
     """Whether a quote is open at the end of the record, so that it goes on in the next line."""
     if record.count(b'"') % 2 == 0:
         return False
-    try:
-        next(csv.reader(io.StringIO(_decoded(record), newline=""), delimiter=delimiter, strict=True))
-    except csv.Error as error:
-        return "unexpected end of data" in str(error)
-    return False
+    csv.field_size_limit(LONGEST)
+    ended = False
+
+    def lines() -> Iterator[str]:
+        nonlocal ended
+        yield from io.StringIO(_decoded(record), newline="")
+        ended = True
+
+    next(csv.reader(lines(), delimiter=delimiter))
+    return ended
 
 
 def _names(record: bytes, delimiter: str) -> list[str]:
@@ -125,8 +137,12 @@ def _names(record: bytes, delimiter: str) -> list[str]:
         raise BrokenFile("unclosed_quote: a quote opened in the header is never closed")
     if b"\0" in record:
         raise BrokenFile(f"wrong_encoding: NUL bytes in the header, as UTF-16 has them; {_TEXT}")
-    csv.field_size_limit(_LIMIT * 2)
-    return next(csv.reader(io.StringIO(_decoded(record), newline=""), delimiter=delimiter))
+    text = _decoded(record)
+    csv.field_size_limit(LONGEST)
+    names = next(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter))
+    if b'"' in record and (fault := fault_of(text, delimiter, len(names))):
+        raise BrokenFile(f"{fault} (in the header {display_text(text, 500)})")
+    return names
 
 
 def _decoded(record: bytes) -> str:

@@ -6,14 +6,11 @@ import csv
 import io
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from typing import BinaryIO
 
+from ledgerlake_spark.broken_quotes import LONGEST, strict_error
 from ledgerlake_spark.csv_header import read_header
 from ledgerlake_spark.plain_lines import PlainLines
-
-_LONGEST = 1 << 26
-"""Characters of a field: what a quote that is never closed swallows must not fill the memory."""
 
 
 def originals(stream: BinaryIO, rows: Iterable[int], delimiter: str = ",") -> dict[int, str]:
@@ -39,39 +36,16 @@ def originals(stream: BinaryIO, rows: Iterable[int], delimiter: str = ",") -> di
     return found
 
 
-@dataclass(frozen=True)
-class Quotes:
-    """What is wrong with the quotes of a file.
-
-    Args:
-        torn: rows over several lines in which text follows a closing quote. Most likely the
-            quote was never meant to be open across those lines, and the row is several rows.
-        open: the row in which a quote was opened that is never closed; None when there is none.
-    """
-
-    torn: frozenset[int]
-    open: int | None
-
-
-def judge_quotes(stream: BinaryIO, delimiter: str) -> Quotes:
-    """Look at every row of a file that goes over several lines."""
-    torn, number, text = set(), 0, ""
+def open_quote(stream: BinaryIO, delimiter: str) -> int | None:
+    """The number of the row in which a quote is opened that is never closed; None when there is none."""
+    number, text = 0, ""
     try:
-        for number, text in enumerate(_records(read_header(stream, delimiter).rest, delimiter), 1):
-            if ("\n" in text or "\r" in text) and _strictly(text, delimiter):
-                torn.add(number)
+        for record in _records(read_header(stream, delimiter).rest, delimiter):
+            number, text = number + 1, record
     except csv.Error:  # a field longer than any that is meant
-        return Quotes(frozenset(torn), number + 1)
-    is_open = "unexpected end" in _strictly(text, delimiter)
-    return Quotes(frozenset(torn), number if is_open else None)
-
-
-def _strictly(record: str, delimiter: str) -> str:
-    try:
-        list(csv.reader(io.StringIO(record, newline=""), delimiter=delimiter, strict=True))
-    except csv.Error as error:
-        return str(error)
-    return ""
+        return number + 1
+    is_open = "unexpected end" in strict_error(text, delimiter)
+    return number if is_open else None
 
 
 def _records(rest: BinaryIO | None, delimiter: str) -> Iterator[str]:
@@ -92,7 +66,7 @@ def _records(rest: BinaryIO | None, delimiter: str) -> Iterator[str]:
             yield line
 
     # csv.reader asks for another line exactly when a quoted field goes on in it.
-    csv.field_size_limit(_LONGEST)
+    csv.field_size_limit(LONGEST)
     for _ in csv.reader(lines(), delimiter=delimiter):
         text = "".join(taken).rstrip("\r\n")
         taken.clear()

@@ -14,6 +14,7 @@ from two_columns import AB
 
 from ledgerlake.contracts import Dataset
 from ledgerlake_spark import csv_files, plain_lines
+from ledgerlake_spark.broken_quotes import TEXT_BEHIND
 from ledgerlake_spark.csv_files import BrokenFile, Rows
 from ledgerlake_spark.originals import originals
 
@@ -112,9 +113,9 @@ def test_a_row_that_is_longer_than_a_block_is_told_from_a_quote_that_is_never_cl
 def test_a_row_that_was_torn_by_its_quotes_is_rejected_with_all_its_lines():
     body = b'a,b\n1,"one\n2,"two"\n3,"x\ny"\n4,"one line" more\n'
     assert read(body) == [
-        (1, "1", 'one\n2,two"', csv_files.TORN),
+        (1, "1", 'one\n2,two"', TEXT_BEHIND),
         (2, "3", "x\ny", None),
-        (3, "4", "one line more", None),
+        (3, "4", "one line more", TEXT_BEHIND),
     ]
     assert originals(io.BytesIO(body), [1]) == {1: '1,"one\n2,"two"'}
 
