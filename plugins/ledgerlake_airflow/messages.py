@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from airflow.sdk.exceptions import AirflowException
+from botocore.exceptions import ClientError
 
 from ledgerlake import places
 from ledgerlake.messages import wake
@@ -18,6 +19,9 @@ log = logging.getLogger(__name__)
 
 AT_ONCE = 10  # as many as SQS takes or gives in one call
 DELETE_ATTEMPTS = 3
+_TOO_MANY = {"OverLimit", "AWS.SimpleQueueService.OverLimit", "KmsThrottled"}
+_TOO_MANY |= {"RequestThrottled", "ThrottlingException", "Throttling"}
+"""SQS gives nothing more for now: 120,000 messages are in flight, or it is asked too often."""
 _GONE = {"ReceiptHandleIsInvalid", "InvalidParameterValue"}  # received again since, or deleted
 
 
@@ -39,10 +43,19 @@ class Queue:
         return cls(sqs, queue_url(sqs))
 
     def receive(self, visibility_seconds: int) -> list[str]:
-        """The receipts of up to ten messages, hidden from others for `visibility_seconds`; does not wait."""
-        answer = self.sqs.receive_message(
-            QueueUrl=self.url, MaxNumberOfMessages=AT_ONCE, WaitTimeSeconds=0, VisibilityTimeout=visibility_seconds
-        )
+        """The receipts of up to ten messages, hidden from others for `visibility_seconds`; does not wait.
+
+        When SQS gives nothing for now, there are none: a message only wakes, and the listing shows every file.
+        """
+        try:
+            answer = self.sqs.receive_message(
+                QueueUrl=self.url, MaxNumberOfMessages=AT_ONCE, WaitTimeSeconds=0, VisibilityTimeout=visibility_seconds
+            )
+        except ClientError as error:
+            if not is_over_limit(error):
+                raise
+            log.warning("SQS gives no messages for now; the listing of raw/ decides alone: %s", error)
+            return []
         return [message["ReceiptHandle"] for message in answer.get("Messages", [])]
 
     def delete(self, receipts: Sequence[str]) -> int:
@@ -88,6 +101,13 @@ class Queue:
             self.hide(receipts[-1:], 0)
         else:
             self.sqs.send_message(QueueUrl=self.url, MessageBody=json.dumps(wake("deliveries wait in raw/")))
+
+
+def is_over_limit(error: BaseException | str) -> bool:
+    """Whether SQS gives nothing for now, by its error or by that error's text."""
+    if isinstance(error, ClientError):
+        return error.response["Error"]["Code"] in _TOO_MANY
+    return any(f"({code})" in str(error) for code in _TOO_MANY)
 
 
 def _entries(receipts: Sequence[str]) -> list[dict[str, Any]]:

@@ -7,12 +7,13 @@ from typing import Any
 from airflow.providers.amazon.aws.sensors.sqs import SqsSensor
 from airflow.sdk import Context
 from airflow.sdk.exceptions import AirflowException, AirflowSensorTimeout, TaskDeferralError
+from botocore.exceptions import ClientError
 
 from ledgerlake import places
 from ledgerlake.settings import Settings
 from ledgerlake_airflow.aws import client
 from ledgerlake_airflow.failure import trigger_error
-from ledgerlake_airflow.messages import AT_ONCE, queue_url
+from ledgerlake_airflow.messages import AT_ONCE, is_over_limit, queue_url
 from ledgerlake_airflow.orchestrator import refuse_two_consumers
 
 MESSAGES = "messages"
@@ -59,6 +60,11 @@ class WaitForDeliveries(SqsSensor):
         self.wait_time_seconds = 0
         try:
             return bool(self.poke(context))
+        except (AirflowException, ClientError) as error:
+            if not _is_over_limit(error):
+                raise
+            self._look_anyway(context, f"SQS gives no messages for now ({error})")
+            return True
         finally:
             self.wait_time_seconds = LONG_POLL_SECONDS
 
@@ -66,8 +72,21 @@ class WaitForDeliveries(SqsSensor):
         try:
             return super().resume_execution(next_method, next_kwargs, context)
         except AirflowSensorTimeout:
-            self.log.info("No message came in %s s: looking into raw/ anyway.", self.timeout)
-            context["ti"].xcom_push(key=MESSAGES, value=[])
+            self._look_anyway(context, f"no message came in {self.timeout} s")
             return None
         except TaskDeferralError as error:
-            raise AirflowException(f"the wait for messages failed: {trigger_error(next_kwargs) or error}") from error
+            happened = trigger_error(next_kwargs) or str(error)
+            if is_over_limit(happened):
+                self._look_anyway(context, f"SQS gives no messages for now ({happened})")
+                return None
+            raise AirflowException(f"the wait for messages failed: {happened}") from error
+
+    def _look_anyway(self, context: Context, why: str) -> None:
+        self.log.info("Looking into raw/ without a message: %s.", why)
+        context["ti"].xcom_push(key=MESSAGES, value=[])
+
+
+def _is_over_limit(error: BaseException) -> bool:
+    """The provider wraps the error of SQS into one of Airflow."""
+    causes = (error, error.__cause__, error.__context__)
+    return any(is_over_limit(each) for each in causes if each is not None)

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import pytest
 from airflow.sdk.exceptions import AirflowException, TaskDeferred
+from botocore.exceptions import ClientError
+
+from ledgerlake_airflow.messages import Queue
 
 TIMEOUT = {"error": "Trigger timeout"}
 
@@ -64,3 +67,48 @@ def test_a_run_that_a_person_started_does_not_wait(run, cloud):
     context = run.of("wait_for_deliveries")
     context["task"].execute(context)
     assert run.xcoms["wait_for_deliveries", "messages"] == []
+
+
+@pytest.mark.parametrize("code", ["OverLimit", "RequestThrottled", "ThrottlingException"])
+def test_a_queue_over_its_limit_does_not_keep_the_run_from_looking(run, cloud, monkeypatch, code):
+    context = run.of("wait_for_deliveries")
+    error = ClientError({"Error": {"Code": code, "Message": "not now"}}, "ReceiveMessage")
+
+    def poke(*_):
+        raise AirflowException(f"SQS Amazon sensor failed while trying to poke queue: {error}") from error
+
+    monkeypatch.setattr(type(context["task"]), "poke", poke)
+    context["task"].execute(context)
+    assert run.xcoms["wait_for_deliveries", "messages"] == []
+
+
+def test_a_trigger_that_ends_with_overlimit_lets_the_run_look(run):
+    context = run.of("wait_for_deliveries")
+    traceback = ["botocore.exceptions.ClientError: An error occurred (OverLimit) when calling ReceiveMessage: no\n"]
+    context["task"].resume_execution("__fail__", {"error": "Trigger failure", "traceback": traceback}, context)
+    assert run.xcoms["wait_for_deliveries", "messages"] == []
+
+
+def test_any_other_error_of_the_first_look_stays_an_error(run, cloud, monkeypatch):
+    context = run.of("wait_for_deliveries")
+
+    def poke(*_):
+        raise AirflowException("SQS is away")
+
+    monkeypatch.setattr(type(context["task"]), "poke", poke)
+    with pytest.raises(AirflowException, match="SQS is away"):
+        context["task"].execute(context)
+
+
+def test_a_queue_over_its_limit_does_not_keep_the_plan_from_listing(run, cloud, monkeypatch):
+    cloud.deliver("raw/products/p.csv", "raw/orders/o.csv", "raw/order_items/i.csv")
+    error = ClientError({"Error": {"Code": "OverLimit", "Message": "not now"}}, "ReceiveMessage")
+
+    def receive(*_, **__):
+        raise error
+
+    opened = Queue.open()
+    monkeypatch.setattr(opened.sqs, "receive_message", receive)
+    run.woken_by([])
+    assert run.call("plan_batch")["deliveries"] == 3
+    assert run.xcoms["plan_batch", "receipts"] == []
