@@ -16,6 +16,9 @@ Glue job per dataset, archives the files, checks the tables, and tells people wh
 
 One run is always active, waiting. A run that finds nothing to do, or a closed gate, ends green and tells nobody,
 but for files outside every dataset's folder, of which it tells once.
+*Trigger* makes it look at once: within half a minute the run that waits ends, and the triggered one begins, which
+does not wait; `ledgerlake run --wait` does the same by a message, and waits for the end. A *logical date* means
+nothing to this DAG, and one in the future is refused.
 
 ### When it fails
 The message to the topic names task, dataset, reason and log. Nothing is lost: files stay in `raw/` or are in
@@ -50,6 +53,7 @@ from ledgerlake_airflow.pipeline import pipeline, task_defaults
 from ledgerlake_airflow.planning import plan_batch
 from ledgerlake_airflow.report import report
 from ledgerlake_airflow.sensor import WaitForDeliveries
+from ledgerlake_airflow.timetables import Always, OnRequest
 
 SETTINGS = settings.current()
 
@@ -57,14 +61,18 @@ with DAG(
     places.LIVE_DAG,
     description="Loads what is delivered to raw/ into checked tables, and accounts for every row.",
     doc_md=documented(__doc__, SETTINGS, "this DAG has no schedule, or both would take messages from each other."),
-    schedule="@continuous" if ours(SETTINGS) else None,
+    schedule=Always() if ours(SETTINGS) else OnRequest(),
     start_date=pendulum.datetime(2025, 4, 1, tz="UTC"),
     catchup=False,
     max_active_runs=1,
     tags=["ledgerlake", "lakehouse", "e-commerce"],
     params={
         "reason": Param(
-            "", type=["null", "string"], title="Why", description="Shown in the report of a run started by hand."
+            "",
+            type=["null", "string"],
+            title="Why",
+            description="Shown in the report of a run started by hand. It begins within half a minute: the run that "
+            "waits ends for it; one at work is let finish. From a terminal: ledgerlake run --wait",
         ),
         "crawl": Param(
             False, type="boolean", title="Run the crawler", description="Also when the catalogue is up to date."

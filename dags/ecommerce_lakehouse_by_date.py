@@ -21,8 +21,9 @@ and beside live runs: runs take turns, and one that waits for its turn says for 
 | `acknowledge` | closes the batch |
 | `report` | one message to the topic: the figures, or what failed and how to go on |
 
-A run's id carries the moment after its interval; its **day** is the *data interval start*, and stands beside
-`plan_batch` in the list of task instances.
+A run's id carries the moment after its interval; its **day** is the UTC day of its *logical date*, and stands
+beside `plan_batch` in the list of task instances. A logical date in the future is refused. A run
+by hand whose form names no days is for the day of its logical date, and without a date for yesterday (UTC).
 
 ### When it fails
 Nothing is lost, and nothing is loaded twice: the batch stays open, and the next run of `ecommerce_lakehouse`
@@ -45,7 +46,7 @@ goes on with it by itself.
 from __future__ import annotations
 
 import pendulum
-from airflow.sdk import DAG, CronDataIntervalTimetable
+from airflow.sdk import DAG
 
 from ledgerlake import places, settings
 from ledgerlake_airflow.by_date import close_batch, plan_dates
@@ -53,6 +54,7 @@ from ledgerlake_airflow.form import fields
 from ledgerlake_airflow.orchestrator import documented
 from ledgerlake_airflow.pipeline import pipeline, task_defaults
 from ledgerlake_airflow.report import report
+from ledgerlake_airflow.timetables import EveryDay
 
 SETTINGS = settings.current()
 
@@ -62,7 +64,7 @@ with DAG(
     doc_md=documented(
         __doc__, SETTINGS, "its own sweep takes what waits, so scheduled runs end at once. Backfills go on."
     ),
-    schedule=CronDataIntervalTimetable("@daily", timezone="UTC"),
+    schedule=EveryDay("@daily", timezone="UTC"),
     start_date=pendulum.datetime(2025, 4, 1, tz="UTC"),
     catchup=False,
     max_active_runs=4,

@@ -29,7 +29,12 @@ class Failure:
     @property
     def dataset(self) -> str:
         """Whose job the step is; empty for a step of the whole batch."""
-        return next((name for name, dataset in DATASETS.items() if dataset.job == self.step), "")
+        return dataset_of(self.step)
+
+
+def dataset_of(step: str) -> str:
+    """Return whose job the step is; empty when it is none."""
+    return next((name for name, dataset in DATASETS.items() if dataset.job == step), "")
 
 
 def of_job(job: str, run: Mapping[str, Any], run_id: str, otherwise: str) -> str:
@@ -41,6 +46,14 @@ def of_job(job: str, run: Mapping[str, Any], run_id: str, otherwise: str) -> str
     """
     said = run.get("ErrorMessage") or f"no error message; {otherwise}"
     return f"{job} {run['JobRunState']}: {said} (Glue run {run_id})"
+
+
+def of_lost_job(job: str, run: Mapping[str, Any], run_id: str) -> str:
+    """Return what is said of a job that did not fail, but whose task ended before it could see that."""
+    return (
+        f"{job} {run['JobRunState']} in Glue (run {run_id}); its task was ended before it saw that; "
+        "next step: ledgerlake run --wait, which resumes the batch"
+    )
 
 
 def of_lambda(function: str, said: Mapping[str, Any]) -> str:

@@ -8,15 +8,15 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from ledgerlake.failures import LONGEST, Failure
+from ledgerlake.failures import LONGEST, Failure, dataset_of, of_job, of_lost_job
 from ledgerlake.settings import Settings
-from ledgerlake_airflow import REPORT
+from ledgerlake_airflow import PLAN, REPORT, glue_runs
 from ledgerlake_airflow.aws import client
 
 FAILURE = "failure"
 LONGEST_PATIENCE = 3600  # seconds
+_LEFT_NOTHING = "it left no error (Airflow or its machine ended it): see its log"
 FINISHED = {"success", "failed", "skipped", "upstream_failed", "removed"}
-AT_WORK = {"STARTING", "RUNNING", "STOPPING", "WAITING"}
 
 
 def remember_failure(context: dict[str, Any]) -> None:
@@ -38,13 +38,13 @@ def trigger_error(next_kwargs: dict[str, Any] | None) -> str:
 def failures(ti: Any, states: dict[str, str], order: list[str]) -> list[Failure]:
     """The tasks that failed, in the order of the DAG.
 
-    A task whose process was killed has left no reason; its log has.
+    A task whose process was killed has left no reason: of a Glue job Glue knows it, of others their log has it.
     """
     found = []
     for task_id in (name for name in order if states.get(name) == "failed"):
         left = ti.xcom_pull(task_ids=task_id, key=FAILURE) or {}
         log = left.get("log") or ti.log_url.split("?")[0].replace(f"/tasks/{ti.task_id}", f"/tasks/{task_id}")
-        reason = left.get("reason") or "it left no error (Airflow or its machine ended it): see its log"
+        reason = left.get("reason") or _asked_of_glue(ti, task_id) or _LEFT_NOTHING
         found.append(Failure(task_id, reason, log, left.get("kind", "")))
     return found
 
@@ -58,14 +58,33 @@ def still_at_work(ti: Any, states: dict[str, str], failed: Sequence[Failure]) ->
     return tasks + [f"Glue still runs {each.step}" for each in failed if each.dataset and _runs(ti, each.step)]
 
 
+def _asked_of_glue(ti: Any, task_id: str) -> str:
+    """Return what became of the task's Glue run; empty when it is no job, has no run, or Glue cannot be asked."""
+    run = _glue_run(ti, task_id) if dataset_of(task_id) else None
+    if run is None:
+        return ""
+    if run["JobRunState"] == glue_runs.SUCCEEDED or glue_runs.at_work(run):
+        return of_lost_job(task_id, run, run["Id"])
+    return of_job(task_id, run, run["Id"], "Airflow left none either")
+
+
 def _runs(ti: Any, job: str) -> bool:
-    run_id = ti.xcom_pull(task_ids=job, key="glue_job_run_id")
-    if not run_id:
-        return False
+    run = _glue_run(ti, job)
+    return run is not None and glue_runs.at_work(run)
+
+
+def _glue_run(ti: Any, job: str) -> glue_runs.GlueRun | None:
+    """Return the run that the task watched, else the newest of its batch."""
+    run_id, batch_id = (
+        ti.xcom_pull(task_ids=job, key="glue_job_run_id"),
+        (ti.xcom_pull(task_ids=PLAN) or {}).get("batch_id"),
+    )
     try:
-        return client("glue").get_job_run(JobName=job, RunId=run_id)["JobRun"]["JobRunState"] in AT_WORK
+        if run_id:
+            return glue_runs.by_id(client("glue"), job, run_id)
+        return glue_runs.of_batch(client("glue"), job, batch_id) if batch_id else None
     except (BotoCoreError, ClientError):
-        return False
+        return None
 
 
 def patience(ti: Any, configured: Settings) -> int:

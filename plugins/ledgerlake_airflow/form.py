@@ -1,6 +1,6 @@
 """What a run by date is asked for: by its schedule, by a backfill, or by a person who filled in the form.
 
-Dates come from the run's data interval, never from its id: that carries the moment after the interval.
+Dates come from the run's logical date, never from its id: that carries the moment after the interval.
 """
 
 from __future__ import annotations
@@ -32,7 +32,11 @@ def fields() -> dict[str, Param]:
     leave = "Leave it empty in a backfill: each of its runs is for one day."
     return {
         "from": Param(
-            None, **day, title="First day", description=f"Empty: the day of the run's data interval. {leave}"
+            None,
+            **day,
+            title="First day",
+            description="Empty: the UTC day of the run's logical date (today, as the form proposes it); "
+            f"without one, yesterday. {leave}",
         ),
         "to": Param(None, **day, title="Last day", description=f"Included. Empty: the first day only. {leave}"),
         "datasets": Param(
@@ -74,9 +78,12 @@ def selection(run: Any, params: Mapping[str, Any]) -> Selection:
 
 
 def day_of(run: Any) -> date:
-    """The day of the run's data interval; without one, the last whole day (UTC) before it was to run."""
-    start: datetime | None = run.data_interval_start or run.logical_date
-    return start.astimezone(UTC).date() if start else run.run_after.astimezone(UTC).date() - timedelta(days=1)
+    """Return the UTC day of the run's logical date; without one, the last whole day before it was to run.
+
+    The data interval may say otherwise: that of a run by hand was the day before in earlier releases.
+    """
+    when: datetime | None = run.logical_date or run.data_interval_start
+    return when.astimezone(UTC).date() if when else run.run_after.astimezone(UTC).date() - timedelta(days=1)
 
 
 def _days(run: Any, params: Mapping[str, Any], day: date) -> tuple[date, date]:

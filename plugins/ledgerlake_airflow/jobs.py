@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime, timedelta
 from math import ceil
-from typing import Any
+from typing import Any, NoReturn
 
 from airflow.providers.amazon.aws.operators.glue import GlueJobOperator
 from airflow.providers.amazon.aws.operators.lambda_function import LambdaInvokeFunctionOperator
+from airflow.providers.amazon.aws.triggers.glue import GlueJobCompleteTrigger
 from airflow.sdk import Context
 from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowSkipException
 from botocore.exceptions import BotoCoreError, ClientError
 
 from ledgerlake import failures, places
 from ledgerlake.contracts import Dataset
-from ledgerlake.errors import NotPublished, QualityError
+from ledgerlake.errors import LedgerlakeError, NotPublished, QualityError
 from ledgerlake.settings import Settings
-from ledgerlake_airflow import PLAN
+from ledgerlake_airflow import PLAN, glue_runs
 from ledgerlake_airflow.aws import pause_of
 from ledgerlake_airflow.failure import trigger_error
 from ledgerlake_airflow.turns import take_turn, wait
@@ -28,6 +30,10 @@ _BUSY = "ConcurrentRunsExceededException"
 
 class JobFailed(AirflowException):
     """A Glue job did not succeed; says its state and the error that it ended with."""
+
+
+class JobOverdue(AirflowFailException):
+    """A Glue run goes on beyond its time; not retried, since Glue refuses a second one beside it."""
 
 
 class BatchQuarantined(AirflowFailException):
@@ -42,34 +48,46 @@ class NotEvident(AirflowFailException):
     """The archive found no evidence that the batch is published; not retried, since it would find none again."""
 
 
+def longest_watch(settings: Settings) -> timedelta:
+    """Return for how long a run of a job is watched: until Glue has ended it, and two looks more."""
+    return timedelta(seconds=60 * settings.job_timeout_minutes + 2 * pause_of(settings))
+
+
 class DatasetJob(GlueJobOperator):
     """Run the Glue job of `dataset` for the batch; skipped when the batch has no work for it.
 
-    The job belongs to the infrastructure and is only started here. It goes on when Airflow dies: a retry
-    finds it by the task's name and watches it again.
+    The job belongs to the infrastructure and is only started here. It goes on when Airflow dies, and Glue is
+    asked what became of it: a retry, and a resumed batch, watch the run again that is still at work on the
+    batch, and a retry starts none when the run before it has succeeded and published.
     """
 
     def __init__(self, *, dataset: Dataset, settings: Settings, **kwargs: Any) -> None:
-        pause = pause_of(settings)
+        pause, longest = pause_of(settings), longest_watch(settings)
         super().__init__(
             task_id=dataset.job,
             job_name=dataset.job,
             script_args={"--batch_id": BATCH_ID},
             deferrable=True,
             waiter_delay=pause,
-            waiter_max_attempts=ceil(settings.job_timeout_minutes * 120 / pause) + 60,
-            resume_glue_job_on_retry=True,
+            waiter_max_attempts=ceil(longest.total_seconds() / pause) + 1,
+            execution_timeout=longest,
             verbose=False,
             update_config=False,
             **kwargs,
         )
         self.dataset_name = dataset.name
+        self.longest = longest
 
     def execute(self, context: Context) -> Any:
         plan = context["ti"].xcom_pull(task_ids=PLAN)
         if self.dataset_name not in plan["datasets"]:
             raise AirflowSkipException(f"no delivery of {self.dataset_name}, nor of its parents, is in the batch")
         take_turn(context)
+        earlier = glue_runs.of_batch(self.hook.conn, self.job_name, plan["batch_id"])
+        if earlier and glue_runs.at_work(earlier):
+            self._watch(context, earlier)
+        if earlier and _is_retry(context["ti"], self.retries or 0) and self._succeeded(context, earlier):
+            return earlier["Id"]
         try:
             return super().execute(context)
         except ClientError as error:
@@ -77,22 +95,94 @@ class DatasetJob(GlueJobOperator):
                 raise
             wait(f"a run of {self.job_name} that nobody watches any more has to end first")
 
+    def defer(self, **kwargs: Any) -> NoReturn:
+        """Defer the task for no longer than a run can take, also when its trigger is lost."""
+        super().defer(**{"timeout": self.longest, **kwargs})
+
     def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context) -> Any:
         try:
             return super().resume_execution(next_method, next_kwargs, context)
         except AirflowException as error:
-            happened = self._what_happened(context, trigger_error(next_kwargs) or str(error))
-            kind = BatchQuarantined if QualityError.__name__ in happened else JobFailed
-            raise kind(happened) from error
+            return self._ask_glue(context, trigger_error(next_kwargs) or str(error), error)
 
-    def _what_happened(self, context: Context, error: str) -> str:
-        """The job's own last words, rather than the waiter's."""
+    def _ask_glue(self, context: Context, lost: str, error: AirflowException) -> Any:
+        """Return when the run has succeeded in spite of the error, watch it again, or say its own last words.
+
+        Args:
+            lost: why the watch ended.
+
+        Raises:
+            TaskDeferred: the run is still at work.
+            JobFailed, JobOverdue, BatchQuarantined: it failed, cannot be asked for, or does not end.
+        """
         run_id = context["ti"].xcom_pull(task_ids=self.task_id, key="glue_job_run_id")
         try:
-            run = self.hook.conn.get_job_run(JobName=self.job_name, RunId=run_id)["JobRun"]
+            run = glue_runs.by_id(self.hook.conn, self.job_name, run_id)
         except (BotoCoreError, ClientError):
-            return f"{self.job_name} run {run_id}: {error}"
-        return failures.of_job(self.job_name, run, run_id, f"the wait for it ended with: {error}")
+            raise JobFailed(_unknown(self.job_name, run_id, lost)) from error
+        if glue_runs.at_work(run):
+            self._watch(context, run)
+        if self._succeeded(context, run):
+            return run_id
+        happened = failures.of_job(self.job_name, run, run_id, f"the wait for it ended with: {lost}")
+        raise (BatchQuarantined if QualityError.__name__ in happened else JobFailed)(happened) from error
+
+    def _watch(self, context: Context, run: glue_runs.GlueRun) -> NoReturn:
+        """Watch a run that was started before, for what is left of its time.
+
+        Raises:
+            TaskDeferred: always, but for
+            JobOverdue: its time is over.
+        """
+        left = run["StartedOn"] + self.longest - datetime.now(UTC)
+        if left <= timedelta(0):
+            raise JobOverdue(_overdue(self.job_name, run, self.longest))
+        self.log.info("Glue run %s of %s is %s: watching it.", run["Id"], self.job_name, run["JobRunState"])
+        context["ti"].xcom_push(key="glue_job_run_id", value=run["Id"])
+        trigger = GlueJobCompleteTrigger(
+            job_name=self.job_name,
+            run_id=run["Id"],
+            aws_conn_id=self.aws_conn_id,
+            region_name=self.region_name,
+            waiter_delay=self.waiter_delay,
+            waiter_max_attempts=self.waiter_max_attempts,
+        )
+        self.defer(trigger=trigger, method_name="execute_complete", timeout=left)
+
+    def _succeeded(self, context: Context, run: glue_runs.GlueRun) -> bool:
+        """Return whether the run has succeeded and what it published is there."""
+        if run["JobRunState"] != glue_runs.SUCCEEDED:
+            return False
+        lacks = glue_runs.unpublished(context["ti"].xcom_pull(task_ids=PLAN)["batch_id"], self.dataset_name)
+        if not lacks:
+            context["ti"].xcom_push(key="glue_job_run_id", value=run["Id"])
+            self.log.info("Glue run %s of %s SUCCEEDED, and what it published is there.", run["Id"], self.job_name)
+            return True
+        self.log.warning("Glue run %s of %s SUCCEEDED, but %s.", run["Id"], self.job_name, lacks)
+        return False
+
+
+def _is_retry(ti: Any, retries: int) -> bool:
+    """Return whether an earlier try of the task was lost; not when somebody has cleared it, to have it run again."""
+    return bool(ti.try_number > ti.max_tries - retries + 1)
+
+
+def _unknown(job: str, run_id: str | None, lost: str) -> str:
+    found = LedgerlakeError(
+        f"{job} run {run_id}: {lost}; Glue does not say what became of it",
+        remedy="a retry asks again, and starts it again when it is gone",
+    )
+    return str(found)
+
+
+def _overdue(job: str, run: glue_runs.GlueRun, longest: timedelta) -> str:
+    found = LedgerlakeError(
+        f"Glue run {run['Id']} of {job} is {run['JobRunState']} since {run['StartedOn']:%Y-%m-%d %H:%M:%S} UTC",
+        expected=f"Glue to have ended it within {longest.total_seconds() / 60:.0f} minutes (job_timeout_minutes)",
+        remedy=f"stop it: aws glue batch-stop-job-run --job-name {job} --job-run-ids {run['Id']}; then "
+        "ledgerlake run --wait, which resumes the batch",
+    )
+    return str(found)
 
 
 class ArchiveFiles(LambdaInvokeFunctionOperator):

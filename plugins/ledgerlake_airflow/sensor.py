@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NoReturn
 
 from airflow.providers.amazon.aws.sensors.sqs import SqsSensor
 from airflow.sdk import Context
-from airflow.sdk.exceptions import AirflowException, AirflowSensorTimeout, TaskDeferralError
+from airflow.sdk.exceptions import AirflowException, AirflowSensorTimeout, DownstreamTasksSkipped, TaskDeferralError
 from botocore.exceptions import ClientError
 
 from ledgerlake import places
 from ledgerlake.settings import Settings
+from ledgerlake_airflow import REPORT
 from ledgerlake_airflow.aws import client
 from ledgerlake_airflow.failure import trigger_error
 from ledgerlake_airflow.messages import AT_ONCE, is_over_limit, queue_url
 from ledgerlake_airflow.orchestrator import refuse_two_consumers
+from ledgerlake_airflow.trigger import GIVE_WAY, WaitForMessages, queued_runs
 
 MESSAGES = "messages"
 LONG_POLL_SECONDS = 20  # the longest that SQS allows
@@ -25,7 +27,8 @@ class WaitForDeliveries(SqsSensor):
 
     A timeout is neither a failure nor a skip: an event may have been lost, so the run goes on without
     messages and looks into raw/. Any other error of the trigger stays an error, and is retried. A run
-    that a person started does not wait at all. While Step Functions consumes the queue, no run does.
+    that a person started does not wait at all, and one that waits ends for it: one run is active at a time.
+    While Step Functions consumes the queue, no run waits.
     """
 
     def __init__(self, *, settings: Settings, **kwargs: Any) -> None:
@@ -51,6 +54,18 @@ class WaitForDeliveries(SqsSensor):
         if self._finds_some_at_once(context):
             return None
         return super().execute(context)
+
+    def defer(self, *, trigger: Any, **kwargs: Any) -> NoReturn:
+        """Defer with a trigger that gives way to a run that somebody starts by hand."""
+        fields = trigger.serialize()[1]
+        queued = queued_runs(self.dag_id)
+        super().defer(trigger=WaitForMessages(**fields, dag_id=self.dag_id, queued=queued), **kwargs)
+
+    def execute_complete(self, context: Context, event: dict[str, Any] | None = None) -> None:
+        super().execute_complete(context, event)
+        if (event or {}).get(GIVE_WAY):
+            self.log.info("Another run of %s is queued: this one ends, and that one looks into raw/.", self.dag_id)
+            raise DownstreamTasksSkipped(tasks=sorted(context["task"].get_flat_relative_ids(upstream=False) - {REPORT}))
 
     def _finds_some_at_once(self, context: Context) -> bool:
         """Messages that are there already need no triggerer; going through it would cost seconds.

@@ -96,6 +96,7 @@ class TaskInstance:
     def __init__(self, run: Run, task_id: str) -> None:
         self.task_id, self.dag_id = task_id, run.dag.dag_id
         self.xcoms, self.states, self.earlier, self.others = run.xcoms, run.states, run.earlier, run.others
+        self.try_number, self.max_tries = run.try_number, run.max_tries
         self.log_url = f"http://airflow.test/dags/{self.dag_id}/runs/manual__1/tasks/{task_id}?try_number=1"
 
     def xcom_push(self, key: str, value: Any) -> None:
@@ -131,6 +132,7 @@ class Run:
         self.began = datetime.now(UTC)
         self.earlier: list[Any] = []  # runs, newest first
         self.others: list[tuple[str, str, str]] = []  # tasks of other runs: DAG, task, state
+        self.try_number, self.max_tries = 1, 2  # of its task
         self.looks = 0  # how often its task has waited already
 
     def of(self, task_id: str) -> dict[str, Any]:
@@ -195,6 +197,7 @@ def cloud(monkeypatch: pytest.MonkeyPatch) -> Iterator[Aws]:
     """An empty lake, in which a delivery is planned in the second in which it landed."""
     for module in ("batch", "by_date"):
         monkeypatch.setattr(f"ledgerlake.{module}.ripe", lambda *_: True)
+    monkeypatch.setattr("ledgerlake_airflow.sensor.queued_runs", lambda _: 0)  # there is no Airflow to ask
     aws.client.cache_clear()
     aws.quick.cache_clear()
     with mock_aws():

@@ -115,7 +115,7 @@ def test_the_report_waits_for_all_that_may_still_run_and_does_not_decide_the_run
 
 
 def test_one_run_at_a_time_and_always_one(dag):
-    assert dag.schedule == "@continuous"
+    assert (type(dag.timetable).__name__, dag.timetable.summary) == ("Always", "@continuous")
     assert dag.max_active_runs == 1
     assert not dag.catchup
 
@@ -143,7 +143,6 @@ def test_jobs_and_crawler_are_never_created_or_changed(each_dag):
         assert (task.create_job_kwargs, task.script_location, task.iam_role_name) == (None, None, None)
         assert not task.update_config
         assert not task.stop_job_run_on_kill
-        assert task.resume_glue_job_on_retry
     assert not hasattr(each_dag.get_task("crawl_lakehouse"), "config")
 
 
@@ -206,8 +205,8 @@ def test_the_documentation_of_runs_by_date_says_how_to_go_on(by_date_dag):
 
 
 def test_runs_by_date_are_daily_for_the_day_before_and_four_at_a_time(by_date_dag):
-    assert type(by_date_dag.schedule).__name__ == "CronDataIntervalTimetable"
-    assert by_date_dag.schedule.expression == "0 0 * * *"
+    assert type(by_date_dag.schedule).__name__ == "EveryDay"
+    assert by_date_dag.timetable.summary == "0 0 * * *"
     assert str(by_date_dag.timezone) == "UTC"
     assert (by_date_dag.max_active_runs, by_date_dag.catchup) == (4, False)
 

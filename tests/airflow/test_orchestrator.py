@@ -43,7 +43,7 @@ def parsed(dag_id):
 
 def test_the_live_dag_has_no_schedule_and_says_why(step_functions):
     dag = parsed(places.LIVE_DAG)
-    assert dag.schedule is None
+    assert not dag.timetable.can_be_scheduled
     first, _, rest = dag.doc_md.partition("\n\n")
     assert first.startswith("**Step Functions consumes the queue**")
     assert "no schedule" in first

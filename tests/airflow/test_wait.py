@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
-from airflow.sdk.exceptions import AirflowException, TaskDeferred
+from airflow.sdk.exceptions import AirflowException, DownstreamTasksSkipped, TaskDeferred
 from botocore.exceptions import ClientError
 
 from ledgerlake_airflow.messages import Queue
+from ledgerlake_airflow.trigger import WaitForMessages
 
 TIMEOUT = {"error": "Trigger timeout"}
 
@@ -112,3 +115,67 @@ def test_a_queue_over_its_limit_does_not_keep_the_plan_from_listing(run, cloud, 
     run.woken_by([])
     assert run.call("plan_batch")["deliveries"] == 3
     assert run.xcoms["plan_batch", "receipts"] == []
+
+
+def test_a_waiting_run_ends_for_one_that_is_queued(run):
+    """Everything is skipped but the report, which then has nothing to say."""
+    context = run.of("wait_for_deliveries")
+    event = {"status": "success", "message_batch": [], "give_way": True}
+    with pytest.raises(DownstreamTasksSkipped) as skipped:
+        context["task"].resume_execution("execute_complete", {"event": event}, context)
+    assert set(skipped.value.tasks) == set(run.dag.task_ids) - {"wait_for_deliveries", "report"}
+
+
+def test_the_trigger_knows_how_many_runs_were_queued_when_the_wait_began(run, cloud, monkeypatch):
+    monkeypatch.setattr("ledgerlake_airflow.sensor.queued_runs", {"ecommerce_lakehouse": 3}.get)
+    context = run.of("wait_for_deliveries")
+    with pytest.raises(TaskDeferred) as deferred:
+        context["task"].execute(context)
+    path, fields = deferred.value.trigger.serialize()
+    assert path == "ledgerlake_airflow.trigger.WaitForMessages"
+    assert (fields["dag_id"], fields["queued"]) == ("ecommerce_lakehouse", 3)
+
+
+class NoConnection:
+    async def __aenter__(self):
+        return self
+
+    async def __aexit__(self, *_):
+        pass
+
+
+class NoHook:
+    async def get_async_conn(self):
+        return NoConnection()
+
+
+def _ends_with(monkeypatch, *, queued_at_first, counts, messages=()):
+    """What the trigger says, and after how many polls, when so many runs are queued after each of them."""
+    trigger = WaitForMessages(dag_id="d", queued=queued_at_first, sqs_queue="q", waiter_delay=0)
+    answers, polls = iter(counts), []
+
+    async def poke(client):
+        polls.append(1)
+        return list(messages) if len(polls) > len(counts) else []
+
+    monkeypatch.setattr(trigger, "poke", poke)
+    monkeypatch.setattr(WaitForMessages, "hook", NoHook())
+    monkeypatch.setattr("ledgerlake_airflow.trigger.queued_runs", lambda _: next(answers))
+
+    async def first():
+        return await anext(trigger.run())
+
+    return asyncio.run(first()).payload, len(polls)
+
+
+def test_the_trigger_gives_way_as_soon_as_another_run_is_queued(monkeypatch):
+    said, polls = _ends_with(monkeypatch, queued_at_first=0, counts=[0, 0, 1])
+    assert (said.get("give_way"), polls) == (True, 3)
+
+
+def test_a_run_that_was_queued_before_is_no_reason_to_give_way_again_and_again(monkeypatch):
+    """One that cannot begin, or would the runs of the DAG follow each other without a pause."""
+    said, polls = _ends_with(monkeypatch, queued_at_first=1, counts=[1, 1], messages=["m"])
+    assert ("give_way" in said, said["message_batch"], polls) == (False, ["m"], 3)
+    said, polls = _ends_with(monkeypatch, queued_at_first=1, counts=[1, 0, 1])
+    assert (said.get("give_way"), polls) == (True, 3)
