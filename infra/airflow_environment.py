@@ -15,6 +15,8 @@ from infra.airflow_limits import VERSION
 from infra.airflow_network import Network
 from infra.airflow_parameters import AirflowParameters
 from infra.distribution import DAGS, PLUGINS, REQUIREMENTS
+from ledgerlake import outages
+from ledgerlake.settings import Settings
 
 LOGS = {
     "dag_processing_logs": "DAGProcessing",
@@ -92,6 +94,7 @@ def _options(parameters: AirflowParameters) -> dict[str, str]:
         "core.dags_are_paused_at_creation": "False",
         # a deployed DAG is seen within a minute, not within five
         "dag_processor.refresh_interval": "60",
+        **outages.airflow_options(Settings()),
     }
 
 

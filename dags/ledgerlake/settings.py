@@ -55,6 +55,8 @@ class Settings:
     date_concurrency: int = 4
     """So many executions by date are started side by side; they take turns."""
     execution_timeout_minutes: int = 360
+    outage_seconds: int = 300
+    """One part of Airflow, or its database, may be away for so long: that costs time, and no try of a task."""
 
     def __post_init__(self) -> None:
         for name, allowed in (("environment", ENVIRONMENTS), ("gate", GATES), ("orchestrator", ORCHESTRATORS)):

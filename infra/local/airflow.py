@@ -69,7 +69,7 @@ def start(home: Home) -> None:
         if component == "api-server":
             refuse_taken("airflow", home.port("airflow"), patience=3)
         argv = [str(_AIRFLOW), component, *_ARGUMENTS.get(component, [])]
-        processes.start(home, component, argv, environ, fingerprint=fingerprint)
+        processes.start(home, component, argv, environ, fingerprint=fingerprint, keep=True)
 
 
 def wait(home: Home, say: Callable[[str], None]) -> None:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Mapping
 from pathlib import Path
 
 from infra.local.home import ROOT, Home
+from ledgerlake import outages, settings
 
 _BEHAVIOUR = Path(__file__).with_name("airflow.env")
 _PRELOADING = Path(__file__).with_name("airflow_local_settings.py")
@@ -37,7 +39,14 @@ def environment(home: Home, database_url: str) -> dict[str, str]:
         "AIRFLOW__API_AUTH__JWT_SECRET": home.secret("jwt_secret"),
         "AIRFLOW__LOGGING__BASE_LOG_FOLDER": str(home.logs / "airflow"),
     }
-    return home.process_environment(_inherited()) | behaviour() | where
+    inherited = home.process_environment(_inherited())
+    return inherited | behaviour() | _outages(inherited) | where
+
+
+def _outages(environ: Mapping[str, str]) -> dict[str, str]:
+    """The timeouts that follow from the lake's own `outage_seconds`, by the names of their variables."""
+    options = outages.airflow_options(settings.from_environment(environ))
+    return {f"AIRFLOW__{name.replace('.', '__').upper()}": value for name, value in options.items()}
 
 
 def write_files(home: Home) -> None:

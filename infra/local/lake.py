@@ -6,7 +6,7 @@ import shutil
 from collections.abc import Callable
 
 from infra.local import airflow as airflow_components
-from infra.local import deploy, local_aws, migrated_database, postgres, processes
+from infra.local import deploy, local_aws, migrated_database, postgres, postgres_keeper, processes
 from infra.local.home import Home, answers
 from infra.local.trino import server as trino
 
@@ -59,6 +59,7 @@ def _up(home: Home, *, with_airflow: bool, say: Say) -> None:
         say("starting Postgres")
         migrated_database.lay(home)
         postgres.start(home)
+        postgres_keeper.start(home)
         airflow_components.begin_migration(home)
     local_aws.wait(home)
     say("deploying the data plane")
@@ -93,6 +94,7 @@ def down(
         say("stopping")
     airflow_components.stop(home, but)
     if "postgres" not in but:
+        postgres_keeper.stop(home)
         postgres.stop(home)
     processes.stop(home, *({"aws", trino.NAME} - but))
     if not but:
@@ -124,3 +126,13 @@ def status(home: Home) -> dict[str, str]:
     if home.athena == trino.NAME:
         found[trino.NAME] = processes.running(home, trino.NAME)
     return {name: "running" if runs else "stopped" for name, runs in found.items()}
+
+
+def down_parts(home: Home) -> list[processes.Down]:
+    """Return the parts that were started, and not stopped, and do not run now."""
+    if home.addresses:
+        return []
+    found = [processes.down(home, name) for name in ("aws", *airflow_components.COMPONENTS, trino.NAME)]
+    if processes.running(home, postgres_keeper.NAME) and not postgres.running(home):
+        found.append(processes.Down("postgres", last_words=processes.last_words(postgres.folder(home) / "log")))
+    return [each for each in found if each]

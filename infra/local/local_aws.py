@@ -24,7 +24,7 @@ def start(home: Home) -> None:
     refuse_taken(NAME, home.port(NAME), patience=3)  # a killed one takes a moment to let go
     (home.folder / "aws").mkdir(parents=True, exist_ok=True)
     argv = [sys.executable, "-m", "infra.local.aws", str(home.folder)]
-    processes.start(home, NAME, argv, environment(home), fingerprint=fingerprint)
+    processes.start(home, NAME, argv, environment(home), fingerprint=fingerprint, keep=True)
 
 
 def environment(home: Home, *, bind: str = "127.0.0.1") -> dict[str, str]:

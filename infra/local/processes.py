@@ -11,10 +11,12 @@ import json
 import os
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import psutil
 
@@ -22,6 +24,7 @@ from infra.local.errors import NotReady
 from infra.local.home import ROOT, Home
 
 MARK = "LAKE_PROCESS_OF"
+_KEEP = Path(__file__).with_name("keep.py")
 
 
 @dataclass(frozen=True)
@@ -47,11 +50,40 @@ class Started:
             return None
 
 
+@dataclass(frozen=True)
+class Down:
+    """A part that should run and does not.
+
+    Args:
+        since: ISO, UTC; empty when nobody has seen it end.
+        last_words: the last line of its log.
+    """
+
+    name: str
+    since: str = ""
+    last_words: str = ""
+
+
 def start(
-    home: Home, name: str, argv: list[str], environ: Mapping[str, str], *, fingerprint: str = "", cwd: Path = ROOT
+    home: Home,
+    name: str,
+    argv: list[str],
+    environ: Mapping[str, str],
+    *,
+    fingerprint: str = "",
+    cwd: Path = ROOT,
+    keep: bool = False,
 ) -> Started:
-    """Start `argv` in a session of its own, its output appended to `logs/<name>.log`."""
+    """Start `argv` in a session of its own, its output appended to `logs/<name>.log`.
+
+    Args:
+        keep: start it again whenever it ends, until it is stopped.
+    """
     home.logs.mkdir(parents=True, exist_ok=True)
+    _record(home, name).parent.mkdir(exist_ok=True)
+    _state(home, name).unlink(missing_ok=True)
+    if keep:
+        argv = [sys.executable, "-I", "-S", str(_KEEP), str(_state(home, name)), *argv]
     with log_of(home, name).open("ab") as log:
         child = subprocess.Popen(
             argv,
@@ -63,7 +95,6 @@ def start(
             start_new_session=True,
         )
     started = Started(child.pid, psutil.Process(child.pid).create_time(), fingerprint)
-    _record(home, name).parent.mkdir(exist_ok=True)
     _record(home, name).write_text(json.dumps(asdict(started)))
     return started
 
@@ -77,14 +108,35 @@ def started(home: Home, name: str) -> Started | None:
 
 
 def running(home: Home, name: str) -> bool:
+    """Return whether it runs; a part that is kept and has just ended does not, although it is about to."""
     found = started(home, name)
-    return found is not None and found.process() is not None
+    if found is None or (leader := found.process()) is None:
+        return False
+    kept = _kept(home, name)
+    return "down_since" not in kept and ("pid" not in kept or _is_child(kept["pid"], leader))
 
 
 def current(home: Home, name: str, fingerprint: str) -> bool:
     """Whether it runs, and was started with the same code and settings."""
     found = started(home, name)
-    return found is not None and found.fingerprint == fingerprint and found.process() is not None
+    return found is not None and found.fingerprint == fingerprint and running(home, name)
+
+
+def down(home: Home, name: str) -> Down | None:
+    """Return what is known of a part that was started, and not stopped, and does not run."""
+    if started(home, name) is None or running(home, name):
+        return None
+    return Down(name, str(_kept(home, name).get("down_since", "")), last_words(log_of(home, name)))
+
+
+def last_words(log: Path) -> str:
+    """Return the last line of a log that says something, shortened; empty when there is none."""
+    if not log.exists():
+        return ""
+    with log.open("rb") as file:
+        file.seek(max(0, log.stat().st_size - 8192))
+        lines = [line.strip() for line in file.read().decode(errors="replace").splitlines() if line.strip()]
+    return lines[-1][:500] if lines else ""
 
 
 def log_of(home: Home, name: str) -> Path:
@@ -108,6 +160,7 @@ def stop(home: Home, *names: str, patience: float = 15) -> None:
     end(family.values(), patience=2)
     for name in names:
         _record(home, name).unlink(missing_ok=True)
+        _state(home, name).unlink(missing_ok=True)
 
 
 def left_behind(home: Home) -> list[psutil.Process]:
@@ -150,10 +203,7 @@ def wait_until(home: Home, name: str, ready: Callable[[], bool], *, seconds: flo
 def not_ready(home: Home, name: str, seen: str) -> NotReady:
     """The error that tells what the log of `name` said last."""
     log = log_of(home, name)
-    said = (
-        [line.strip() for line in log.read_text(errors="replace").splitlines() if line.strip()] if log.exists() else []
-    )
-    last = f" (its last words: {said[-1][:500]})" if said else ""
+    last = f" (its last words: {words})" if (words := last_words(log)) else ""
     return NotReady(seen + last, expected=f"{name} to run", remedy=f"read {log}, then run ledgerlake up again")
 
 
@@ -184,6 +234,27 @@ def _is_of(home: Home, process: psutil.Process) -> bool:
         return process.environ().get(MARK) == str(home.folder)
     except (psutil.Error, OSError):
         return False
+
+
+def _is_child(pid: int, leader: psutil.Process) -> bool:
+    try:
+        child = psutil.Process(pid)
+        return child.ppid() == leader.pid and child.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
+def _kept(home: Home, name: str) -> dict[str, Any]:
+    """What the keeper of a part says of it; nothing of one that is not kept, or that is about to be started."""
+    try:
+        found: dict[str, Any] = json.loads(_state(home, name).read_text())
+    except (FileNotFoundError, ValueError):  # ValueError: the machine died while it was written
+        return {}
+    return found
+
+
+def _state(home: Home, name: str) -> Path:
+    return home.folder / "run" / f"{name}.state.json"
 
 
 def _record(home: Home, name: str) -> Path:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ledgerlake import places
+from ledgerlake import batch, evidence
 from ledgerlake_airflow.aws import client, lake
 
 AT_WORK = {"STARTING", "RUNNING", "STOPPING", "WAITING"}
@@ -44,6 +44,5 @@ def at_work(run: GlueRun) -> bool:
 
 def unpublished(batch_id: str, dataset: str) -> str:
     """Return what the lake lacks of the dataset's part of the batch; empty when all of it is published."""
-    prefix = places.ledger_part(dataset, batch_id, "").removesuffix(".parquet")
-    there = client("s3").list_objects_v2(Bucket=lake().bucket, Prefix=prefix, MaxKeys=1)["KeyCount"]
-    return "" if there else "the ledger has no part of its deliveries"
+    s3, bucket = client("s3"), lake().bucket
+    return evidence.unpublished(s3, bucket, batch.load(s3, bucket, batch_id)).get(dataset, "")

@@ -15,7 +15,7 @@ from infra.cloud.errors import DeploymentError
 from infra.cloud.zones import choose
 from infra.environments import ENVIRONMENTS, Airflow
 from infra.synth import TEMPLATES
-from ledgerlake import places, settings
+from ledgerlake import outages, places, settings
 from tests.infra.conftest import computed, statements_of
 
 POLICY = "arn:aws:iam::123456789012:policy/orchestrator"
@@ -85,6 +85,11 @@ def test_sizes_are_those_of_the_environment_and_within_mwaas_limits(mwaa, name):
     assert mwaa["WebserverAccessMode"] == wanted.webserver_access
     parallelism = int(mwaa["AirflowConfigurationOptions"]["core.parallelism"])
     assert 1 <= parallelism * int(mwaa["Schedulers"]) <= size.tasks * most
+
+
+def test_its_timeouts_let_an_outage_of_a_part_cost_no_try(mwaa):
+    wanted = outages.airflow_options(settings.Settings())
+    assert wanted.items() <= mwaa["AirflowConfigurationOptions"].items()
 
 
 def test_the_window_for_maintenance_is_a_half_hour_of_the_week(mwaa):

@@ -7,7 +7,7 @@ import time
 import psutil
 import pytest
 
-from infra.local import postgres, processes
+from infra.local import postgres, postgres_keeper, processes
 from infra.local.errors import NotReady, PortTaken
 from infra.local.home import Home
 
@@ -118,3 +118,96 @@ def test_the_environment_of_a_process_leads_to_no_other_aws_account(home):
     assert "AWS_SESSION_TOKEN" not in environ
     assert environ["AWS_ENDPOINT_URL"] == home.endpoint_url
     assert environ["PATH"] == "/bin"
+
+
+def _until(come, seconds=10):
+    deadline = time.monotonic() + seconds
+    while not come():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def _part(home):
+    """The process of a kept part, beneath its keeper."""
+    (part,) = psutil.Process(processes.started(home, "part").pid).children()
+    return part
+
+
+def _keep(home, code="import time; time.sleep(60)"):
+    processes.start(home, "part", [sys.executable, "-c", code], {}, keep=True)
+    _until(lambda: psutil.Process(processes.started(home, "part").pid).children())
+
+
+@pytest.mark.slow
+def test_a_kept_part_that_is_killed_is_started_again(home):
+    _keep(home)
+    first = _part(home)
+    first.kill()
+    _until(lambda: (down := processes.down(home, "part")) and down.since)
+    assert not processes.running(home, "part")
+    _until(lambda: processes.running(home, "part"))
+    assert _part(home) != first
+    assert processes.down(home, "part") is None
+
+
+@pytest.mark.slow
+def test_a_kept_part_that_was_stopped_does_not_come_back(home):
+    _keep(home)
+    part, keeper = _part(home), processes.started(home, "part").process()
+    processes.stop(home, "part")
+    time.sleep(2)
+    assert not part.is_running()
+    assert not keeper.is_running() or keeper.status() == psutil.STATUS_ZOMBIE
+    assert processes.left_behind(home) == []
+    assert processes.down(home, "part") is None, "stopped is not down"
+
+
+def test_a_part_dies_with_its_keeper(home):
+    _keep(home)
+    part = _part(home)
+    processes.started(home, "part").process().kill()
+    psutil.wait_procs([part], timeout=5)
+    assert not part.is_running()
+    assert not processes.running(home, "part")
+
+
+@pytest.mark.slow
+def test_a_part_that_ends_again_and_again_waits_longer_and_says_its_last_words(home):
+    _keep(home, "print('the port is taken', flush=True); raise SystemExit(3)")
+    _until(lambda: processes.log_of(home, "part").read_text().count("the port is taken") == 3)
+    starts = time.monotonic()
+    _until(lambda: processes.down(home, "part"))
+    down = processes.down(home, "part")
+    assert (down.name, down.last_words) == ("part", "the port is taken")
+    _until(lambda: processes.log_of(home, "part").read_text().count("the port is taken") == 4)
+    assert time.monotonic() - starts > 2, "the pause doubles"
+
+
+@pytest.mark.slow
+def test_what_a_dead_part_left_behind_finishes_its_work_and_is_ended_when_it_has_none(home, tmp_path, monkeypatch):
+    done = tmp_path / "done"
+    task = f"sleep 2; touch {done}"
+    worker = f"import subprocess, time; subprocess.run(['bash', '-c', {task!r}]); time.sleep(60)"
+    _keep(home, f"import subprocess, sys, time; subprocess.Popen([sys.executable, '-c', {worker!r}]); time.sleep(60)")
+    first = _part(home)
+    _until(first.children)
+    (orphan,) = first.children()
+    first.kill()
+    _until(done.exists)
+    assert orphan.is_running()
+    _until(lambda: not orphan.is_running() or orphan.status() == psutil.STATUS_ZOMBIE, seconds=25)
+
+
+@pytest.mark.slow
+def test_postgres_that_is_killed_is_started_again_until_the_lake_is_down(home):
+    postgres.start(home)
+    postgres_keeper.start(home)
+    try:
+        killed = postgres._process(home)
+        killed.kill()
+        _until(lambda: postgres.running(home) and postgres._process(home) != killed, seconds=60)
+    finally:
+        postgres_keeper.stop(home)
+        postgres.stop(home)
+    time.sleep(3)
+    assert not postgres.running(home)
