@@ -35,6 +35,7 @@ class Run:
     Args:
         ended: None while it is active (and old in a run that is cleared: see `state`).
         day: the date that a by-date run is for.
+        begins: before then Airflow begins no task of it.
     """
 
     run_id: str
@@ -43,6 +44,12 @@ class Run:
     tasks: tuple[Task, ...] = ()
     dag_id: str = places.LIVE_DAG
     day: date | None = None
+    begins: datetime | None = None
+
+    @property
+    def ahead(self) -> bool:
+        """Whether Airflow begins no task of it yet, since its date is in the future."""
+        return self.active and self.begins is not None and self.begins > datetime.now(UTC)
 
     @property
     def active(self) -> bool:
@@ -98,6 +105,20 @@ class Airflow:
 
     def is_paused(self, dag_id: str) -> bool:
         return bool(self._get(f"/dags/{dag_id}")["is_paused"])
+
+    def paused(self) -> set[str]:
+        """Return the names of the paused DAGs."""
+        found = self._get("/dags", dag_id_pattern=places.LIVE_DAG, paused="true", limit=_PAGE).get("dags", [])
+        return {each["dag_id"] for each in found}
+
+    def unhealthy(self) -> dict[str, str]:
+        """Return the parts that Airflow has had no heartbeat of lately, each with the last one."""
+        found = self._get("/monitor/health")
+        return {
+            name.replace("_", "-"): str(each.get(f"latest_{name}_heartbeat") or "its start")
+            for name, each in found.items()
+            if isinstance(each, dict) and each.get("status") == "unhealthy"
+        }
 
     def unpause(self, dag_id: str) -> None:
         self._transport.send("PATCH", f"/dags/{dag_id}", body={"is_paused": False})
@@ -203,7 +224,9 @@ def _task(body: dict[str, Any]) -> Task:
 def _run(body: dict[str, Any], tasks: tuple[Task, ...]) -> Run:
     when = _time(body.get("logical_date"))
     dag_id = body.get("dag_id", places.LIVE_DAG)
-    return Run(body["dag_run_id"], body["state"], _time(body.get("end_date")), tasks, dag_id, when and when.date())
+    begins = max(filter(None, (when, _time(body.get("run_after")))), default=None)
+    day = when and when.date()
+    return Run(body["dag_run_id"], body["state"], _time(body.get("end_date")), tasks, dag_id, day, begins)
 
 
 def _backfill(body: dict[str, Any]) -> Backfill:

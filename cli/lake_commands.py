@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from cli import connection
+from cli import connection, outages
 from cli.airflow_api import Airflow
 from cli.dead_letters import DeadLetters
 from cli.failures import Mistyped, NotUp, stderr
@@ -126,6 +126,7 @@ def status(ctx: typer.Context, style: FormatOption = Format.TABLE) -> None:
     Example: ledgerlake status --format json
     """
     rows = _components() if connection.environment(ctx) == "local" else []
+    rows += _away(ctx)
     try:
         rows += _state(connection.of(ctx))
     except NotUp as error:
@@ -135,9 +136,19 @@ def status(ctx: typer.Context, style: FormatOption = Format.TABLE) -> None:
 
 
 def _components() -> list[tuple[str, str]]:
-    from infra.local import lake
+    from infra.local import lake, parts
 
-    return list(lake.status(Home.current()).items())
+    home = Home.current()
+    down = {each.name for each in parts.down(home)}
+    return [(name, state) for name, state in lake.status(home).items() if name not in down]
+
+
+def _away(ctx: typer.Context) -> list[tuple[str, str]]:
+    """Parts of a local lake that should run and do not; of another one Airflow's API names them."""
+    if connection.environment(ctx) != "local":
+        return []
+    home = Home.current()
+    return list(outages.processes_down(home).items())
 
 
 def _state(lake: connection.Connection) -> list[tuple[str, str]]:
@@ -156,7 +167,7 @@ def _state(lake: connection.Connection) -> list[tuple[str, str]]:
         rows.append(("the gate waits for", ", ".join(look.gate_waits_for)))
     rows += _unread(look.unread)
     rows += [(f"execution {each.name}", "at work") for each in look.executions if each.active]
-    rows += _airflow(airflow, look)
+    rows += _airflow(lake, airflow, look)
     return rows
 
 
@@ -182,11 +193,15 @@ def _messages(lake: connection.Connection) -> str:
     )
 
 
-def _airflow(airflow: Airflow | None, look: Look) -> list[tuple[str, str]]:
+def _airflow(lake: connection.Connection, airflow: Airflow | None, look: Look) -> list[tuple[str, str]]:
     """Where it is, and what its by-date runs do; a failed one is named until its day is done."""
     if airflow is None:
         return [("Airflow", "cannot be asked")]
+    known = outages.processes_down(lake.home) if lake.home else {}
     rows = [("Airflow", airflow.name)]
+    rows += [(name, what) for name, what in look.down.items() if name not in known]
+    rows += [(name, f"paused; to unpause it: {outages.unpause_command(lake, name)}") for name in look.paused]
+    rows += [(f"run {run.run_id}", progress(run)) for run in look.runs or () if run.ahead]
     for run in reversed(look.by_date):
         if run.active or run.state == "failed":
             rows.append((f"by date {run.day or run.run_id}", progress(run, look.holder) if run.active else "failed"))

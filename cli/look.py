@@ -37,6 +37,7 @@ class Verdict(Enum):
     IDLE = "idle"
     FAILED = "failed"
     GATE_CLOSED = "gate closed"
+    PAUSED = "paused"
 
 
 @dataclass(frozen=True)
@@ -53,6 +54,8 @@ class Look:
         holder: of the lease; empty when it is free.
         executions: of the state machine, newest first.
         unread: what else lies in `raw/`: files that no job reads.
+        down: what is known of each part that does not run, by its name.
+        paused: DAGs of which no task begins.
     """
 
     waits: dict[str, int]
@@ -64,6 +67,8 @@ class Look:
     holder: str = ""
     executions: tuple[Execution, ...] = ()
     unread: Unread = NONE_UNREAD
+    down: Mapping[str, str] = field(default_factory=dict)
+    paused: tuple[str, ...] = ()
 
     def why(self, batch_id: str) -> str:
         """Why a batch is in quarantine, without what follows for everybody."""
@@ -88,13 +93,25 @@ def judge(look: Look, since: datetime) -> Verdict:
     runs = look.runs or ()
     if failed_run(look, since) or failed_execution(look, since):
         return Verdict.FAILED
-    active = any(map(at_work, runs)) or any(run.active for run in look.by_date)
+    if stands_still(look):
+        return Verdict.PAUSED
+    active = any(map(at_work, runs)) or any(run.active and not run.ahead for run in look.by_date)
     active = active or any(execution.active for execution in look.executions)
     if active or look.open_batches:
         return Verdict.BUSY
     if not look.waits:
         return Verdict.IDLE
     return Verdict.GATE_CLOSED if look.gate_waits_for else Verdict.BUSY
+
+
+def stands_still(look: Look) -> bool:
+    """Whether there is something to do, and the live DAG, which is to do it, is paused and has no task at work."""
+    if places.LIVE_DAG not in look.paused or not (look.waits or look.open_batches) or look.gate_waits_for:
+        return False
+    runs = [*(look.runs or ()), *look.by_date]
+    states = {task.state for run in runs if run.active for task in run.tasks if task.task_id != SENSOR}
+    executes = any(execution.active for execution in look.executions)
+    return not executes and not states & {"running", "queued", "deferred", "up_for_reschedule"}
 
 
 def failed_run(look: Look, since: datetime) -> Run | None:
@@ -133,6 +150,7 @@ def at_work(run: Run) -> bool:
 
 def describe(look: Look) -> list[str]:
     """The look in a few lines."""
+    away = [f"{name} is {what}" for name, what in look.down.items()]
     files = ", ".join(f"{count} of {name}" for name, count in look.waits.items())
     lines = [f"waiting in raw/: {files or 'nothing'}"]
     lines += look.unread.lines()
@@ -147,7 +165,9 @@ def describe(look: Look) -> list[str]:
     lines += [f"execution {each.name}: at work" for each in look.executions if each.active]
     active_days = [run for run in reversed(look.by_date) if run.active]
     lines += [f"by date {run.day or run.run_id}: {progress(run, look.holder)}" for run in active_days]
-    return lines
+    lines += [f"run {run.run_id}: {progress(run)}" for run in look.runs or () if run.ahead]
+    lines += [f"{name} is paused: no task of it begins" for name in look.paused]
+    return away + lines
 
 
 def _signs(run: Run) -> list[str]:
@@ -172,6 +192,8 @@ def progress(run: Run, holder: str = "") -> str:
     Args:
         holder: of the lease, for which the run may be waiting.
     """
+    if run.ahead and run.begins:
+        return f"begins at {run.begins:%Y-%m-%d %H:%M} UTC, its date; delete it in Airflow if that is a mistake"
     if run.state == "queued":
         return "queued"
     if _waits(run, holder):

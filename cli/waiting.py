@@ -7,11 +7,12 @@ from collections import Counter
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import BotoCoreError, ClientError, ConnectionError
 from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
+from cli import outages
 from cli.airflow_api import Airflow, Run
 from cli.airflow_transport import LocalAirflow, ManagedAirflow, Refused
 from cli.connection import Connection
@@ -26,6 +27,7 @@ from ledgerlake.unread import Unread
 _POLL_SECONDS = 1
 _BY_DATE_RUNS = 20
 _UNKNOWN = 404
+_SERVER_ERROR = 500
 _LOOK = "ledgerlake run --wait"
 
 
@@ -52,6 +54,8 @@ def look_at(lake: Connection, airflow: Airflow | None) -> Look:
         holder=holder(lake),
         executions=executions,
         unread=Unread.of(listed),
+        down=outages.parts_down(lake, airflow),
+        paused=outages.paused(airflow),
     )
 
 
@@ -111,9 +115,11 @@ def wait(lake: Connection, *, timeout: float, console: Console, by_date: bool = 
     airflow = airflow_of(lake, console if lake.settings.orchestrator == "airflow" else None)
     since = datetime.now(UTC)
     until = time.monotonic() + timeout
+    look: Look | None = None
     with Display(console) as display:
         while True:
-            look = look_at(lake, airflow)
+            airflow = airflow or _airflow_again(lake)
+            look = _look(lake, airflow, look)
             look = look if by_date else replace(look, by_date=())
             display.show(describe(look))
             verdict = judge(look, since)
@@ -127,6 +133,8 @@ def wait(lake: Connection, *, timeout: float, console: Console, by_date: bool = 
         raise quarantined(look, aside[-1])
     if verdict is Verdict.FAILED:
         raise failure(lake, look, since, airflow)
+    if verdict is Verdict.PAUSED:
+        raise _paused(lake, look)
     if verdict is Verdict.GATE_CLOSED:
         missing = ", ".join(look.gate_waits_for)
         remedy = f"ledgerlake deliver {look.gate_waits_for[0]} FILE"
@@ -138,6 +146,38 @@ def _show_unread(look: Look, console: Console) -> None:
     if console.is_terminal:
         for line in look.unread.lines():
             console.print(line, markup=False)
+
+
+def _airflow_again(lake: Connection) -> Airflow | None:
+    """Airflow's API, when it answers by now; on AWS it was asked once, since that takes long where there is none."""
+    return airflow_of(lake) if lake.home and lake.settings.orchestrator == "airflow" else None
+
+
+def _look(lake: Connection, airflow: Airflow | None, before: Look | None) -> Look:
+    """Look at the lake; while a part does not answer, nothing is known but that, and the wait goes on.
+
+    Raises:
+        NotUp, ConnectionError: it did not answer at the first look either, and its own part is not to blame.
+    """
+    try:
+        return look_at(lake, airflow)
+    except (NotUp, Refused, ConnectionError) as error:
+        down = outages.parts_down(lake, None)
+        if (isinstance(error, Refused) and error.status < _SERVER_ERROR) or not (before or down):
+            raise
+        open_batches = before.open_batches if before else ()
+        return Look(
+            before.waits if before else {}, open_batches or ("not known",), down=down or {"a part": "not answering"}
+        )
+
+
+def _paused(lake: Connection, look: Look) -> Failed:
+    files = ", ".join(f"{count} of {name}" for name, count in look.waits.items())
+    return Failed(
+        f"{places.LIVE_DAG} is paused: no task of it begins, and {files or 'an open batch'} waits",
+        expected="it to run; nothing is lost meanwhile",
+        remedy=outages.unpause_command(lake, places.LIVE_DAG),
+    )
 
 
 def failure(lake: Connection, look: Look, since: datetime, airflow: Airflow | None) -> Failed:

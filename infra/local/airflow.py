@@ -10,12 +10,12 @@ from pathlib import Path
 
 import requests
 
-from infra.local import postgres, processes
+from infra.local import parts, postgres, processes
 from infra.local.airflow_settings import environment, write_files
 from infra.local.errors import NotInstalled, NotReady
 from infra.local.home import ROOT, Home, refuse_taken
 
-COMPONENTS = ("api-server", "scheduler", "dag-processor", "triggerer")
+COMPONENTS = parts.AIRFLOW
 _ARGUMENTS = {  # the API server reads logs from the disk; the log servers would only open more ports
     "scheduler": ["--skip-serve-logs"],
     "triggerer": ["--skip-serve-logs"],

@@ -126,13 +126,3 @@ def status(home: Home) -> dict[str, str]:
     if home.athena == trino.NAME:
         found[trino.NAME] = processes.running(home, trino.NAME)
     return {name: "running" if runs else "stopped" for name, runs in found.items()}
-
-
-def down_parts(home: Home) -> list[processes.Down]:
-    """Return the parts that were started, and not stopped, and do not run now."""
-    if home.addresses:
-        return []
-    found = [processes.down(home, name) for name in ("aws", *airflow_components.COMPONENTS, trino.NAME)]
-    if processes.running(home, postgres_keeper.NAME) and not postgres.running(home):
-        found.append(processes.Down("postgres", last_words=processes.last_words(postgres.folder(home) / "log")))
-    return [each for each in found if each]

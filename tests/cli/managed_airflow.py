@@ -80,6 +80,8 @@ class ManagedAirflow:
             return self._list_runs(path.split("/")[2], params)
         if path.startswith("/backfills"):
             return self._backfill(method, path, body)
+        if path == "/dags":
+            return 200, {"dags": [{"dag_id": name} for name in sorted(self.paused)]}
         if path.startswith("/dags/") and method == "PATCH":
             self._change(path.split("/"), body)
         return 200, {"is_paused": path.rpartition("/")[2] in self.paused}

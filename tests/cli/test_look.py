@@ -6,6 +6,7 @@ import pytest
 
 from cli.airflow_api import Run, Task, last_error
 from cli.look import Look, Verdict, describe, first_failure, judge
+from ledgerlake import places
 
 SINCE = datetime(2025, 4, 1, 12, tzinfo=UTC)
 LATER, EARLIER = SINCE + timedelta(minutes=1), SINCE - timedelta(minutes=1)
@@ -89,3 +90,40 @@ def test_an_error_of_a_lambda_is_told_in_its_own_words():
     answer = str(("it failed", {"HTTPStatusCode": 200, "Payload": payload}))
     log = [{"event": "x", "error_detail": [{"exc_type": "ValueError", "exc_value": answer}]}]
     assert last_error(log) == "ArchiveError: a.csv is gone"
+
+
+PAUSED_DAG = (places.LIVE_DAG,)
+
+
+def run_of(state="running", begins=None, dag_id=places.LIVE_DAG, **tasks):
+    found = tuple(Task(name, task) for name, task in tasks.items())
+    return Run("manual__1", state, None, found, dag_id=dag_id, begins=begins)
+
+
+@pytest.mark.parametrize("runs", [(), (run_of(wait_for_deliveries="deferred"),), (run_of("queued"),)])
+def test_a_paused_dag_that_has_something_to_do_ends_the_wait(runs):
+    look = Look({"orders": 1}, (), runs=runs, paused=PAUSED_DAG)
+    assert judge(look, SINCE) is Verdict.PAUSED
+    assert "ecommerce_lakehouse is paused: no task of it begins" in describe(look)
+
+
+def test_a_paused_dag_is_no_matter_while_its_tasks_are_at_work_or_there_is_nothing_to_do():
+    at_work = (run_of(wait_for_deliveries="success", orders_etl="deferred"),)
+    assert judge(Look({"orders": 1}, ("b",), runs=at_work, paused=PAUSED_DAG), SINCE) is Verdict.BUSY
+    assert judge(Look({}, (), runs=(), paused=PAUSED_DAG), SINCE) is Verdict.IDLE
+
+
+def test_a_run_of_the_future_is_not_waited_for_and_named():
+    later = run_of(begins=datetime.now(UTC) + timedelta(days=3), dag_id=places.BY_DATE_DAG)
+    look = Look({}, (), runs=(), by_date=(later,))
+    assert judge(look, SINCE) is Verdict.IDLE
+    assert f"begins at {later.begins:%Y-%m-%d %H:%M} UTC, its date; delete it in Airflow" in describe(look)[-1]
+    begun = run_of(begins=datetime.now(UTC) - timedelta(days=3), dag_id=places.BY_DATE_DAG)
+    assert judge(Look({}, (), runs=(), by_date=(begun,)), SINCE) is Verdict.BUSY
+
+
+def test_a_part_that_is_down_is_named_first():
+    look = Look(
+        {}, ("b",), runs=(), down={"scheduler": "down since 2025-04-01 08:00:00 UTC; its last words: out of memory"}
+    )
+    assert describe(look)[0] == "scheduler is down since 2025-04-01 08:00:00 UTC; its last words: out of memory"
