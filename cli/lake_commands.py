@@ -15,7 +15,7 @@ from cli.lease_commands import describe
 from cli.look import Look, progress
 from cli.showing import Format, FormatOption, Rows, show, stdout
 from cli.waiting import airflow_of, look_at
-from infra.local.home import ATHENA_ENGINES, Home
+from infra.local.home import ATHENA_ENGINES, REGION, Home
 from ledgerlake import places
 from ledgerlake.display import display_text
 from ledgerlake.raw_keys import describe_stray
@@ -64,6 +64,7 @@ def up(
             say=lambda text: spinner.update(text),
         )
     stdout.print("The lake is up.")
+    tell_aws(home)
     if with_airflow:
         tell_airflow(home)
     elif chosen != AIRFLOW:
@@ -82,6 +83,7 @@ def _confirm(home: Home, *, fresh: bool, asked: bool) -> None:
         raise _of_compose(home, "up", remedy=wipe + connection.up_command(home))
     connection.connect(connection.Choice())
     stdout.print("The lake is up.")
+    tell_aws(home)
     tell_airflow(home)
 
 
@@ -226,6 +228,12 @@ def tell_airflow(home: Home) -> None:
     """Print where Airflow's UI is, and its login."""
     user, password = home.airflow_login()
     stdout.print(f"Airflow: {home.browser_url}  (user {user}, password {password})", soft_wrap=True)
+
+
+def tell_aws(home: Home) -> None:
+    """Print where the local AWS is, and the access key id without which it answers nobody."""
+    where = f"{home.endpoint_url}  (access key id {home.access_key}, any secret, region {REGION})"
+    stdout.print(f"AWS: {where}", soft_wrap=True)
 
 
 def _local_home(ctx: typer.Context, command: str) -> Home:

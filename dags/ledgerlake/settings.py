@@ -117,7 +117,7 @@ def from_environment(environ: Mapping[str, str] | None = None) -> Settings:
     return Settings(**values)  # type: ignore[arg-type]
 
 
-ADDRESSES = ("aws_url", "airflow_url", "airflow_browser_url", "airflow_password", "trino_url")
+ADDRESSES = ("aws_url", "aws_access_key", "airflow_url", "airflow_browser_url", "airflow_password", "trino_url")
 _NOT_SETTINGS = {"home", "bucket", "mwaa_environment", *ADDRESSES}  # each has a function of its own below
 
 

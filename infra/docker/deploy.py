@@ -17,6 +17,7 @@ def main() -> None:
     deploy.deploy(home)
     user, password = home.airflow_login()
     print(f"The data plane is deployed. Airflow: {home.browser_url}  (user {user}, password {password})")  # noqa: T201
+    print(f"The local AWS answers to the access key id {home.access_key} alone, with any secret.")  # noqa: T201
 
 
 if __name__ == "__main__":

@@ -6,18 +6,26 @@ Run as `python -m infra.docker.prepare`; Airflow's volume is then the folder `ai
 from __future__ import annotations
 
 from infra.local.airflow_settings import keep_secret, write_login
-from infra.local.home import Home
+from infra.local.home import UNCHECKED, Home
 
 SECRETS = ("fernet_key", "api_secret", "jwt_secret")
 """Each is a file of its name, for Airflow's `…_CMD` settings."""
+CREDENTIALS = "aws_credentials"
+"""The access key of the local AWS, for Airflow's `AWS_SHARED_CREDENTIALS_FILE`."""
 
 
 def prepare(home: Home) -> None:
-    """Write what is missing, and the login anew: `.env` may have another password by now."""
+    """Write what is missing, login and access key anew: `.env` may have others by now."""
     folder = home.folder / "airflow"
     for name in SECRETS:
         keep_secret(folder / name, home.secret(name))
     write_login(home, folder / "passwords.json")
+    keep_secret(folder / CREDENTIALS, _credentials(home))
+
+
+def _credentials(home: Home) -> str:
+    """Return the file in which AWS clients look for their access key."""
+    return f"[default]\naws_access_key_id = {home.access_key}\naws_secret_access_key = {UNCHECKED}\n"
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from infra.local.home import REGION, Home
+from infra.local.home import REGION, UNCHECKED, Home
 
 
 def client_arguments(home: Home) -> dict[str, Any]:
@@ -12,8 +12,8 @@ def client_arguments(home: Home) -> dict[str, Any]:
     return {
         "endpoint_url": home.endpoint_url,
         "region_name": REGION,
-        "aws_access_key_id": "test",
-        "aws_secret_access_key": "test",
+        "aws_access_key_id": home.access_key,
+        "aws_secret_access_key": UNCHECKED,
     }
 
 

@@ -10,7 +10,7 @@ import secrets
 import socket
 import time
 from base64 import urlsafe_b64encode
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,8 @@ USER = "admin"
 PORTS = ("aws", "airflow", "trino")
 ATHENA_ENGINES = ("duckdb", "trino")
 """What answers the local Athena's queries: the quick one, and the one that Athena is made of."""
+UNCHECKED = "unchecked"
+"""The secret access key of a local lake: signatures are not checked."""
 _ADDRESSES = tuple(f"LEDGERLAKE_{name.upper()}" for name in settings.ADDRESSES)
 
 
@@ -35,6 +37,7 @@ class Addresses:
 
     Args:
         aws_url: of the local AWS, as this process reaches it.
+        aws_access_key: its access key id; empty where the home keeps it.
         airflow_url: of Airflow's API, likewise; empty where there is none.
         airflow_browser_url: of its UI, as a person reaches it.
         airflow_password: of its user; empty where the home keeps it.
@@ -42,6 +45,7 @@ class Addresses:
     """
 
     aws_url: str
+    aws_access_key: str = ""
     airflow_url: str = ""
     airflow_browser_url: str = ""
     airflow_password: str = ""
@@ -101,6 +105,11 @@ class Home:
         return USER, (self.addresses and self.addresses.airflow_password) or self.secret("airflow_password")
 
     @property
+    def access_key(self) -> str:
+        """The access key id without which the local AWS answers nobody; made once, or given by compose's settings."""
+        return (self.addresses and self.addresses.aws_access_key) or self.secret("aws_access_key", _random_access_key)
+
+    @property
     def trino_url(self) -> str:
         """Of Trino, where it answers the queries."""
         return self.addresses.trino_url if self.addresses else f"http://127.0.0.1:{self.port('trino')}"
@@ -115,8 +124,8 @@ class Home:
         """The variables by which any AWS client, and the project's own code, finds this lake."""
         return {
             "AWS_ENDPOINT_URL": self.endpoint_url,
-            "AWS_ACCESS_KEY_ID": "test",
-            "AWS_SECRET_ACCESS_KEY": "test",
+            "AWS_ACCESS_KEY_ID": self.access_key,
+            "AWS_SECRET_ACCESS_KEY": UNCHECKED,
             "AWS_DEFAULT_REGION": REGION,
             "AWS_REGION": REGION,
             "AWS_EC2_METADATA_DISABLED": "true",
@@ -170,11 +179,16 @@ class Home:
         refuse_taken(name, port)
         self._keep("ports.json", self._kept("ports.json") | {name: port})
 
-    def secret(self, name: str) -> str:
-        """A secret of this lake, made when first asked for and kept readable to its owner only."""
+    def secret(self, name: str, make: Callable[[], str] | None = None) -> str:
+        """A secret of this lake, made when first asked for and kept readable to its owner only.
+
+        Args:
+            make: returns a new one, where its form matters.
+        """
         kept = self._kept("secrets.json")
         if name not in kept:
-            kept[name] = urlsafe_b64encode(secrets.token_bytes(32)).decode() if "key" in name else secrets.token_hex(16)
+            make = make or (_random_key if "key" in name else _random_word)
+            kept[name] = make()
             self._keep("secrets.json", kept)
         return str(kept[name])
 
@@ -188,6 +202,19 @@ class Home:
         scratch.touch(mode=0o600)
         scratch.write_text(json.dumps(values, indent=1))
         scratch.replace(self.folder / name)  # a reader never sees half of it
+
+
+def _random_access_key() -> str:
+    """Of the length and alphabet of AWS's, and none of AWS's prefixes, which secret scanners look for."""
+    return "LAKE" + "".join(secrets.choice("ABCDEFGHIJKLMNOPQRSTUVWXYZ234567") for _ in range(16))
+
+
+def _random_key() -> str:
+    return urlsafe_b64encode(secrets.token_bytes(32)).decode()
+
+
+def _random_word() -> str:
+    return secrets.token_hex(16)
 
 
 def listening(port: int) -> bool:

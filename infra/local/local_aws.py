@@ -10,6 +10,7 @@ from pathlib import Path
 import requests
 
 from infra.local import processes
+from infra.local.aws.access import authorization
 from infra.local.home import Home, refuse_taken
 
 NAME = "aws"
@@ -62,7 +63,8 @@ def wait(home: Home) -> None:
 
 def answers(home: Home) -> bool:
     try:
-        return requests.get(f"{home.endpoint_url}/_ministack/health", timeout=2).ok
+        key = {"Authorization": authorization(home.access_key)}
+        return requests.get(f"{home.endpoint_url}/_ministack/health", headers=key, timeout=2).ok
     except requests.RequestException:
         return False
 

@@ -35,9 +35,10 @@ def somebody():
 
 
 def test_a_lake_is_where_its_addresses_say(composed):
-    home = composed("http://aws:4566", AIRFLOW_PASSWORD="chosen")
+    home = composed("http://aws:4566", AIRFLOW_PASSWORD="chosen", AWS_ACCESS_KEY="LAKECHOSEN")
     assert (home.endpoint_url, home.port("aws")) == ("http://aws:4566", 4566)
     assert home.environment()["AWS_ENDPOINT_URL"] == "http://aws:4566"
+    assert home.environment()["AWS_ACCESS_KEY_ID"] == "LAKECHOSEN"
     assert home.airflow_login() == ("admin", "chosen")
     assert list(home.folder.iterdir()) == [], "no port is chosen, and no secret made"
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
-from infra.docker.prepare import SECRETS
+from infra.docker.prepare import CREDENTIALS, SECRETS
 from infra.local import airflow_settings
 from infra.local.home import ROOT, USER, Home
 
@@ -129,8 +129,6 @@ def test_the_dags_and_plugins_of_every_part_of_airflow_are_those_of_the_tree():
 @pytest.mark.parametrize("name", SERVICES)
 def test_no_secret_is_written_down(name):
     given = {key: value or "" for key, value in SERVICES[name].get("environment", {}).items() if SECRET.search(key)}
-    given.pop("AWS_ACCESS_KEY_ID", None)
-    assert given.pop("AWS_SECRET_ACCESS_KEY", "test") == "test", "the local AWS takes any"
     given.pop("AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE", None)
     files = [value for value in given.values() if not re.fullmatch(r"\$\{[A-Z_]+:-\}", value)]
     assert {value.removeprefix("cat /opt/airflow/state/") for value in files} <= set(SECRETS)
@@ -153,7 +151,9 @@ def test_airflow_is_told_what_the_local_lake_tells_it(tmp_path):
     airflow = SERVICES["scheduler"]
     assert Path(ROOT, airflow["env_file"]) == Path(airflow_settings.__file__).with_name("airflow.env")
     known = airflow_settings.environment(Home(tmp_path), "postgresql://")
-    told = {name.removesuffix("_CMD") for name in airflow["environment"]} | set(airflow_settings.behaviour())
+    assert airflow["environment"]["AWS_SHARED_CREDENTIALS_FILE"] == f"/opt/airflow/state/{CREDENTIALS}"
+    told = {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"}
+    told |= {name.removesuffix("_CMD") for name in airflow["environment"]} | set(airflow_settings.behaviour())
     upstream = {"AIRFLOW_HOME", "AIRFLOW__API__HOST", "AIRFLOW__API__PORT"}  # as its image has them
     elsewhere = {"LEDGERLAKE_HOME"}
     names = {name for name in known if name.startswith(("AIRFLOW", "AWS_", "LEDGERLAKE_"))}

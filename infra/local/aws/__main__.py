@@ -1,4 +1,6 @@
-"""Run the local AWS of one home: `python -m infra.local.aws HOME`, with the environment of `local_aws.environment`.
+"""Run the local AWS of one home: `python -m infra.local.aws HOME [HOST:PORT …]`.
+
+Its environment is that of `local_aws.environment`; the hosts are further names by which clients reach it.
 
 It serves until it is told to end, and its Glue jobs end with it.
 """
@@ -9,6 +11,7 @@ import sys
 from pathlib import Path
 
 from infra.local.aws import (
+    access,
     athena,
     buckets,
     crawler,
@@ -26,7 +29,8 @@ from ledgerlake.errors import LedgerlakeError
 
 
 def main() -> None:
-    home = Home(Path(sys.argv.pop(1)), Addresses.current())  # MiniStack reads the other arguments
+    home, hosts = Home(Path(sys.argv[1]), Addresses.current()), sys.argv[2:]
+    del sys.argv[1:]  # MiniStack reads them too
     hooks.check()
     for executor in (
         glue_jobs,
@@ -41,6 +45,7 @@ def main() -> None:
         persistence,
     ):
         executor.install(home)
+    access.install(home, hosts)
     import ministack.app
 
     ministack.app.main()

@@ -26,16 +26,17 @@ class Hook:
     """One function that is replaced.
 
     Args:
-        module: below `ministack.services`.
+        module: below `package`.
         parameters: the names of its parameters, in order.
     """
 
     module: str
     name: str
     parameters: tuple[str, ...]
+    package: str = "ministack.services"
 
     def owner(self) -> Any:
-        return import_module(f"ministack.services.{self.module}")
+        return import_module(f"{self.package}.{self.module}")
 
 
 START_JOB_RUN = Hook("glue", "_start_job_run", ("data",))
@@ -84,6 +85,7 @@ APPLY_ASSIGN = Hook("stepfunctions", "_apply_state_assign", ("state_def", "raw_i
 RUN_SUB_MACHINE = Hook("stepfunctions", "_run_sub_machine", ("states", "start_at", "input_data", "execution", "ctx"))
 ERROR_MATCHES = Hook("stepfunctions", "_error_matches", ("error_equals", "error"))
 INVOKE = Hook("lambda_svc", "_execute_function_warm", ("func", "event", "request_id"))
+CREDENTIALS = Hook("lambda_runtime", "execution_credentials", ("config",), "ministack.core")
 
 HOOKS = (
     START_JOB_RUN,
@@ -114,6 +116,7 @@ HOOKS = (
     RUN_SUB_MACHINE,
     ERROR_MATCHES,
     INVOKE,
+    CREDENTIALS,
 )
 
 USED = {

@@ -1,6 +1,7 @@
 """Lambda: an error keeps the class that the handler raised, or says that its process died, where MiniStack is vague.
 
-And an event source mapping that a template disables says so; MiniStack obeys, but shows it as enabled.
+An event source mapping that a template disables says so; MiniStack obeys, but shows it as enabled. And a function's
+clients have the lake's own access key, where MiniStack gives them an account id for one.
 """
 
 from __future__ import annotations
@@ -9,19 +10,22 @@ from typing import Any
 
 from infra.local.aws import hooks
 from infra.local.aws.tracebacks import last_error
-from infra.local.home import Home
+from infra.local.home import UNCHECKED, Home
 
 _DIED = "Worker process died"
 
 
-def install(home: Home) -> None:  # noqa: ARG001, every executor is installed alike
+def install(home: Home) -> None:
     from ministack.services import lambda_svc
     from ministack.services.cloudformation import provisioners
 
-    invoke = hooks.original(hooks.INVOKE)
+    invoke, credentials = hooks.original(hooks.INVOKE), hooks.original(hooks.CREDENTIALS)
 
     def invoke_and_keep_class(func: Any, event: Any, request_id: Any) -> Any:
         return with_error_class(invoke(func, event, request_id))
+
+    def credentials_of_the_lake(config: dict[str, Any]) -> dict[str, str]:
+        return {**credentials(config), "AWS_ACCESS_KEY_ID": home.access_key, "AWS_SECRET_ACCESS_KEY": UNCHECKED}
 
     mapping = provisioners._RESOURCE_HANDLERS["AWS::Lambda::EventSourceMapping"]
     create = mapping["create"]
@@ -34,6 +38,7 @@ def install(home: Home) -> None:  # noqa: ARG001, every executor is installed al
 
     mapping["create"] = create_and_say_state
     hooks.replace(hooks.INVOKE, invoke_and_keep_class)
+    hooks.replace(hooks.CREDENTIALS, credentials_of_the_lake)
 
 
 def with_error_class(result: dict[str, Any]) -> dict[str, Any]:
