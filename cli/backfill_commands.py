@@ -16,9 +16,10 @@ from cli.airflow_api import Airflow, Backfill
 from cli.airflow_transport import Refused
 from cli.backfilling import Outcome, failures_of, figures, follow
 from cli.connection import Connection
+from cli.console import stderr, stdout
 from cli.delivery_commands import TimeoutOption
-from cli.failures import Failed, Mistyped, NotUp, stderr
-from cli.showing import Format, FormatOption, Rows, show, stdout
+from cli.failures import Failed, Mistyped, NotUp
+from cli.showing import Format, FormatOption, Rows, show
 from cli.waiting import airflow_at
 from ledgerlake import by_date, places
 from ledgerlake.contracts import DATASETS
@@ -207,7 +208,8 @@ def follow_to_the_end(lake: Connection, airflow: Airflow, days: Days, begun: Bac
     try:
         return follow(lake, airflow, days.each, begun, timeout=timeout, console=stderr)
     except KeyboardInterrupt:
-        stderr.print(f"\nBackfill {begun.backfill_id} goes on without this command.")
+        stderr.print()
+        stderr.print(f"Backfill {begun.backfill_id} goes on without this command.")
         stderr.print(f"To see it: ledgerlake wait. To stop it: {_CANCEL}")
         raise
 

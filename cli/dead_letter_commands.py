@@ -7,9 +7,9 @@ from typing import Annotated, Any
 import typer
 
 from cli import connection
+from cli.console import stderr, stdout
 from cli.dead_letters import DeadLetters, Letter
-from cli.failures import stderr
-from cli.showing import Format, FormatOption, Rows, show, stdout
+from cli.showing import Format, FormatOption, Rows, show
 from ledgerlake import places
 
 dead_letters = typer.Typer(

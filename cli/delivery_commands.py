@@ -14,10 +14,10 @@ from rich.progress import track
 
 from cli import connection
 from cli.connection import Connection
+from cli.console import stderr, stdout
 from cli.executions import Executions
-from cli.failures import Mistyped, stderr
+from cli.failures import Mistyped
 from cli.orchestrator_commands import STEP_FUNCTIONS, refuse_unless_chosen
-from cli.showing import stdout
 from cli.waiting import wait as wait_for
 from ledgerlake import messages, places
 from ledgerlake.contracts import DATASETS

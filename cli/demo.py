@@ -6,16 +6,17 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.text import Text
 
 from cli import connection, lake_commands
 from cli.athena import ask
 from cli.connection import Connection
+from cli.console import stderr, stdout
 from cli.delivery_commands import keys_for, upload
-from cli.failures import stderr
 from cli.query_commands import read_ledger, sample_rejects, show_ledger, show_rejects, top_reasons
 from cli.sample import Sample
 from cli.sample_commands import make
-from cli.showing import Format, show, stdout
+from cli.showing import Format, show
 from cli.waiting import wait
 from infra.local.home import ROOT, Home
 from ledgerlake.contracts import DATASETS
@@ -64,7 +65,7 @@ def demo(
     stdout.print()
     home = lake.home or Home.current()
     lake_commands.tell_airflow(home)
-    stdout.print(_NEXT_IN_COMPOSE if home.addresses else _NEXT, soft_wrap=True)
+    stdout.print(Text.from_markup(_NEXT_IN_COMPOSE if home.addresses else _NEXT), soft_wrap=True)
 
 
 def _deliver(lake: Connection, home: Home) -> None:

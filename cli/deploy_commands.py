@@ -12,9 +12,9 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from cli import connection
 from cli.connection import Choice, Connection
+from cli.console import stderr, stdout, styled
 from cli.deploy_showing import say, show_plan, show_removal
-from cli.failures import Failed, Mistyped, NotUp, explain, stderr
-from cli.showing import stdout
+from cli.failures import Failed, Mistyped, NotUp, explain
 from cli.smoke import Smoke
 from ledgerlake.errors import LedgerlakeError
 
@@ -131,7 +131,7 @@ def _walk(steps: Iterable[Step], again: str) -> None:
         Failed: in the words of what failed.
     """
     for number, (name, do) in enumerate(steps, start=1):
-        stdout.print(f"[bold]{number}. {name}[/]")
+        stdout.print(styled(f"{number}. {name}", "bold"))
         try:
             do()
         except (LedgerlakeError, ClientError, BotoCoreError) as error:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from cli.showing import Format, Rows, show, stdout
+from cli.console import stdout
+from cli.showing import Format, Rows, show
 
 if TYPE_CHECKING:
     from infra.cloud.deployment import Deployment, Planned, PlannedStack
@@ -16,7 +17,7 @@ _MOST = 12
 
 def say(text: str) -> None:
     """A line below the step that is being done."""
-    stdout.print(f"   {text}", markup=False, soft_wrap=True)
+    stdout.print(f"   {text}", soft_wrap=True)
 
 
 def show_plan(planned: Planned, deployment: Deployment) -> None:

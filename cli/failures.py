@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from botocore.exceptions import BotoCoreError, ClientError, ConnectionError, NoCredentialsError
-from rich.console import Console
-from rich.markup import escape
 
+from cli.console import stderr, styled
 from ledgerlake.errors import LedgerlakeError
 
 FAILED, USAGE, NOT_UP, TIMED_OUT, GATE_CLOSED, INTERRUPTED = 1, 2, 3, 4, 5, 130
@@ -14,8 +13,6 @@ EXIT_CODES = (
     "Exit codes: 0 done · 1 a run, a check or a query failed · 2 the command was mistyped or names what is not there · "
     "3 the lake is not up · 4 time ran out · 5 the gate is closed · 130 interrupted."
 )
-
-stderr = Console(stderr=True, highlight=False, soft_wrap=True)
 
 
 class Failed(LedgerlakeError):
@@ -68,9 +65,9 @@ def explain(error: Exception) -> LedgerlakeError:
 
 def tell(error: LedgerlakeError) -> int:
     """Print the error on stderr in up to three lines; returns the exit code."""
-    stderr.print(f"[bold red]✗[/] {escape(error.seen)}")
+    stderr.print(styled("✗ ", "bold red") + styled(error.seen))
     if error.expected:
-        stderr.print(f"  expected: {escape(error.expected)}")
+        stderr.print(f"  expected: {error.expected}")
     if error.remedy:
-        stderr.print(f"  to go on: [bold]{escape(error.remedy)}[/]")
+        stderr.print(styled("  to go on: ") + styled(error.remedy, "bold"))
     return int(getattr(error, "exit_code", FAILED))

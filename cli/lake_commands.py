@@ -9,11 +9,12 @@ import typer
 
 from cli import connection, outages
 from cli.airflow_api import Airflow
+from cli.console import stderr, stdout, styled
 from cli.dead_letters import DeadLetters
-from cli.failures import Mistyped, NotUp, stderr
+from cli.failures import Mistyped, NotUp
 from cli.lease_commands import describe
 from cli.look import Look, progress
-from cli.showing import Format, FormatOption, Rows, show, stdout
+from cli.showing import Format, FormatOption, Rows, show
 from cli.waiting import airflow_of, look_at
 from infra.local.home import ATHENA_ENGINES, REGION, Home
 from ledgerlake import places
@@ -61,7 +62,7 @@ def up(
             airflow=with_airflow,
             orchestrator=chosen,
             athena=athena,
-            say=lambda text: spinner.update(text),
+            say=lambda text: spinner.update(styled(text)),
         )
     stdout.print("The lake is up.")
     tell_aws(home)

@@ -10,14 +10,16 @@ import typer
 from cli import connection
 from cli.airflow_api import Airflow
 from cli.connection import Connection
+from cli.console import stdout
 from cli.failures import Failed
 from cli.look import at_work
-from cli.showing import Format, FormatOption, Rows, show, stdout
+from cli.showing import Format, FormatOption, Rows, show
 from cli.waiting import airflow_of
 from ledgerlake import lease as leases
 from ledgerlake import places
 from ledgerlake.batch import LIVE
 from ledgerlake.deliveries import from_iso
+from ledgerlake.display import display_text
 from ledgerlake.errors import DamagedControlObject
 from ledgerlake.lease import Lease
 
@@ -104,7 +106,7 @@ def release_lease(
         stdout.print("The lease is free.")
         return
     if not yes:
-        typer.confirm(_question(held), abort=True)
+        typer.confirm(display_text(_question(held), None), abort=True)
     if not (leases.overwrite(lake.s3, lake.bucket) if isinstance(held, DamagedControlObject) else _take(lake, held)):
         raise Failed("the lease changed hands at this moment", remedy="ledgerlake lease show")
     stdout.print(f"The lease was taken from {_UNKNOWN if isinstance(held, DamagedControlObject) else held.holder}.")

@@ -10,8 +10,9 @@ from botocore.exceptions import ClientError
 
 from cli import connection
 from cli.connection import Connection
+from cli.console import stdout
 from cli.failures import Mistyped
-from cli.showing import Format, FormatOption, Rows, show, stdout
+from cli.showing import Format, FormatOption, Rows, show
 from ledgerlake.contracts import DATASETS
 
 _GROUPS = ("/aws-glue/jobs/output", "/aws-glue/jobs/error")
@@ -34,7 +35,7 @@ def logs(
         show(Rows(_COLUMNS, [_row(each) for each in runs[:limit]]), style)
         return
     for line in log_lines(lake, choose(runs, run)):
-        stdout.print(line, markup=False, soft_wrap=True, end="")
+        stdout.print(line.rstrip("\n").expandtabs(), soft_wrap=True)
 
 
 def job_runs(lake: Connection) -> list[dict[str, Any]]:

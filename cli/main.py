@@ -23,8 +23,9 @@ from cli import (
     sample_commands,
 )
 from cli.connection import Choice
+from cli.console import stderr
 from cli.dead_letter_commands import dead_letters
-from cli.failures import EXIT_CODES, INTERRUPTED, explain, stderr, tell
+from cli.failures import EXIT_CODES, INTERRUPTED, explain, tell
 from cli.lease_commands import lease
 from cli.orchestrator_commands import orchestrator
 from ledgerlake import __version__
@@ -46,7 +47,8 @@ class Speaking(TyperGroup):
         try:
             return super().invoke(ctx)
         except KeyboardInterrupt:
-            stderr.print("\nInterrupted.")
+            stderr.print()
+            stderr.print("Interrupted.")
             raise typer.Exit(INTERRUPTED) from None
         except (LedgerlakeError, BotoCoreError, ClientError) as error:
             raise typer.Exit(tell(explain(error))) from error

@@ -11,10 +11,11 @@ from cli import connection
 from cli.airflow_api import Airflow, Run
 from cli.airflow_transport import Refused
 from cli.connection import Connection
+from cli.console import stderr, stdout
 from cli.executions import Executions
-from cli.failures import Failed, Mistyped, NotUp, stderr
+from cli.failures import Failed, Mistyped, NotUp
 from cli.look import at_work
-from cli.showing import Format, FormatOption, Rows, show, stdout
+from cli.showing import Format, FormatOption, Rows, show
 from cli.waiting import airflow_of
 from ledgerlake import places
 from ledgerlake.settings import ORCHESTRATORS

@@ -8,10 +8,11 @@ import typer
 
 from cli import connection
 from cli.connection import Connection
+from cli.console import stderr, stdout
 from cli.delivery_commands import TimeoutOption, wait_here, wake
-from cli.failures import Mistyped, stderr
+from cli.failures import Mistyped
 from cli.look import seen
-from cli.showing import Format, FormatOption, Rows, show, stdout
+from cli.showing import Format, FormatOption, Rows, show
 from ledgerlake import quarantine
 from ledgerlake.errors import BatchNotFound
 from ledgerlake.manifest import readable

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 from rich.progress import Progress
 
-from cli.failures import stderr
+from cli.console import stderr
 from cli.sample import Expected, Sample, write
 from cli.showing import Format, FormatOption, Rows, show
 

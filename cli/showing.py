@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -11,9 +12,11 @@ from enum import StrEnum
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
+
+from cli.console import stdout, styled
+from ledgerlake.display import display_json, display_text
 
 
 class Format(StrEnum):
@@ -26,10 +29,9 @@ class Format(StrEnum):
 
 FormatOption = Annotated[Format, typer.Option("--format", "-f", help="table for people, json or csv for programs.")]
 
-_WIDTH_OF_A_LOG = 160
-
-# Without a terminal rich assumes 80 columns, in which a ledger cannot be read.
-stdout = Console(highlight=False, width=None if sys.stdout.isatty() else _WIDTH_OF_A_LOG)
+_NUMBER = re.compile(r"[+-]?([0-9]+([.][0-9]*)?|[.][0-9]+)([eE][+-]?[0-9]+)?")
+_FORMULA = ("=", "+", "-", "@", "＝", "＋", "－", "＠")
+"""With these a cell begins that a spreadsheet computes."""
 
 
 @dataclass(frozen=True)
@@ -48,15 +50,19 @@ class Rows:
 
 
 def show(found: Rows, style: Format, *, title: str | None = None) -> None:
-    """Print `found` on stdout. JSON is one array of objects."""
+    """Print `found` on stdout.
+
+    JSON is one array of objects, and exact: what would act on a terminal is escaped. In CSV, which people open with
+    spreadsheets, it is made visible, and a text that would be a formula has an apostrophe before it.
+    """
     if style is Format.JSON:
         kinds = found.kinds or [""] * len(found.columns)
         rows = [dict(zip(found.columns, map(_typed, row, kinds), strict=True)) for row in found.rows]
-        sys.stdout.write(json.dumps(rows, indent=1, ensure_ascii=False) + "\n")
+        sys.stdout.write(display_json(json.dumps(rows, indent=1, ensure_ascii=False)) + "\n")
     elif style is Format.CSV:
         writer = csv.writer(sys.stdout, lineterminator="\n")
-        writer.writerow(found.columns)
-        writer.writerows(found.rows)
+        writer.writerow(map(_csv_cell, found.columns))
+        writer.writerows(map(_csv_cell, row) for row in found.rows)
     else:
         stdout.print(_table(found, title))
 
@@ -72,10 +78,10 @@ def _typed(value: Any, kind: str) -> Any:
 
 
 def _table(found: Rows, title: str | None) -> Table:
-    table = Table(title=title, title_justify="left", title_style="bold", header_style="bold cyan")
+    table = Table(title=title and styled(title), title_justify="left", title_style="bold", header_style="bold cyan")
     for index, column in enumerate(found.columns):
         numeric = bool(found.rows) and all(_is_number(row[index]) for row in found.rows)
-        table.add_column(column, justify="right" if numeric else "left", overflow="fold")
+        table.add_column(styled(column), justify="right" if numeric else "left", overflow="fold")
     for row in found.rows:
         table.add_row(*map(_cell, row))
     if found.totals is not None:
@@ -85,8 +91,16 @@ def _table(found: Rows, title: str | None) -> Table:
     return table
 
 
-def _cell(value: Any) -> str:
-    return "[dim]NULL[/]" if value is None else escape(str(value))
+def _cell(value: Any) -> Text:
+    return Text("NULL", style="dim") if value is None else Text(display_text(value, None))
+
+
+def _csv_cell(value: Any) -> Any:
+    """A value as a spreadsheet may have it; numbers stay what they are."""
+    if not isinstance(value, str):
+        return value
+    text = display_text(value, None)
+    return f"'{text}" if text.lstrip().startswith(_FORMULA) and not _NUMBER.fullmatch(text) else text
 
 
 def _is_number(value: Any) -> bool:

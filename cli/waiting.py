@@ -10,12 +10,12 @@ from datetime import UTC, datetime
 from botocore.exceptions import BotoCoreError, ClientError, ConnectionError
 from rich.console import Console
 from rich.live import Live
-from rich.text import Text
 
 from cli import outages
 from cli.airflow_api import Airflow, Run
 from cli.airflow_transport import LocalAirflow, ManagedAirflow, Refused
 from cli.connection import Connection
+from cli.console import stacked
 from cli.executions import Executions
 from cli.failures import Failed, GateClosed, NotUp, TimedOut
 from cli.look import Look, Verdict, describe, failed_execution, failed_run, first_failure, judge
@@ -95,7 +95,7 @@ def airflow_of(lake: Connection, console: Console | None = None) -> Airflow | No
         airflow.latest_runs(limit=1)
     except (NotUp, Refused, ClientError, BotoCoreError) as error:
         if console is not None:
-            console.print(f"Airflow cannot be asked: {error}", markup=False)
+            console.print(f"Airflow cannot be asked: {error}")
             console.print("Judging by S3 alone: a run that fails is not seen here; it is told by SNS.")
         return None
     return airflow
@@ -145,7 +145,7 @@ def _show_unread(look: Look, console: Console) -> None:
     """On a terminal the display is gone by now; elsewhere its lines stay."""
     if console.is_terminal:
         for line in look.unread.lines():
-            console.print(line, markup=False)
+            console.print(line)
 
 
 def _airflow_again(lake: Connection) -> Airflow | None:
@@ -251,9 +251,9 @@ class Display:
 
     def show(self, lines: list[str]) -> None:
         if self._live:
-            self._live.update(Text("\n".join(lines)))
+            self._live.update(stacked(lines))
         else:
             for line in lines:
                 if line not in self._shown:
-                    self._console.print(line, markup=False)
+                    self._console.print(line)
         self._shown = lines

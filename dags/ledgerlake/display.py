@@ -13,6 +13,7 @@ The original is kept where the value is: in `rejected_<dataset>.original`, in S3
 
 from __future__ import annotations
 
+import json
 import re
 
 LONGEST = 200
@@ -45,20 +46,26 @@ HIDDEN = (
 )
 """Ranges of characters that act or hide, and have no picture."""
 _HIDDEN = re.compile(f"[{''.join(f'{chr(first)}-{chr(last)}' for first, last in HIDDEN)}]")
+_ESCAPED = re.compile(f"[\x7f{''.join(f'{chr(first)}-{chr(last)}' for first, last in HIDDEN)}]")
 _PICTURES = str.maketrans(PICTURES)
 
 
-def display_text(text: object, most: int = LONGEST) -> str:
+def display_text(text: object, most: int | None = LONGEST) -> str:
     """Return `text` as one line of at most `most` characters, in which nothing acts or hides.
 
     Args:
         text: a key or a value; what is no string is written as `str` writes it.
-        most: a longer text is cut, and ends in an ellipsis.
+        most: a longer text is cut, and ends in an ellipsis; None cuts nothing.
     """
     line = str(text)
-    if len(line) > most:
+    if most is not None and len(line) > most:
         line = line[: most - 1] + ELLIPSIS
     return _HIDDEN.sub(REPLACEMENT, line.translate(_PICTURES))
+
+
+def display_json(text: str) -> str:
+    """Return JSON that says the same, with every character that acts or hides escaped (`\\u202e`)."""
+    return _ESCAPED.sub(lambda found: json.dumps(found[0])[1:-1], text)
 
 
 def display_lines(text: object) -> str:
@@ -66,4 +73,4 @@ def display_lines(text: object) -> str:
 
     Line breaks, tabs and the whole length stay. A value has to pass `display_text` before it gets into such a text.
     """
-    return "\n".join(display_text(line, len(line) + 1).replace("␉", "\t") for line in str(text).split("\n"))
+    return "\n".join(display_text(line, None).replace("␉", "\t") for line in str(text).split("\n"))

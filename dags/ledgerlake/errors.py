@@ -6,6 +6,8 @@ it, so the text is one line: what was seen, what was expected, and what to do.
 
 from __future__ import annotations
 
+from ledgerlake.display import display_text
+
 
 class LedgerlakeError(Exception):
     """Something a person has to know about.
@@ -26,7 +28,7 @@ class LedgerlakeError(Exception):
             parts.append(f"expected {self.expected}")
         if self.remedy:
             parts.append(f"to go on: {self.remedy}")
-        return "; ".join(" ".join(part.split()) for part in parts)
+        return "; ".join(display_text(" ".join(part.split()), None) for part in parts)
 
 
 class ContractError(LedgerlakeError):

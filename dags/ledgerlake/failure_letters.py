@@ -16,7 +16,7 @@ def of_failure(facts: RunFacts, failed: Sequence[Failure], again_in_seconds: int
     lines += _failures(facts, failed)
     go_on = _live_goes_on(facts, again_in_seconds) if facts.live else _by_date_goes_on(facts)
     lines += ["", *go_on, *said(facts)]
-    return Letter(f"FAILED in {_where(failed)}{facts.days}", "\n".join(lines))
+    return Letter.of(f"FAILED in {_where(failed)}{facts.days}", lines)
 
 
 def of_quarantine(facts: RunFacts, failed: Sequence[Failure]) -> Letter:
@@ -31,13 +31,18 @@ def of_quarantine(facts: RunFacts, failed: Sequence[Failure]) -> Letter:
         "If they are not, have them delivered again under the same keys or others, and delete the files in raw/.",
         *said(facts),
     ]
-    return Letter(f"QUARANTINED {facts.batch_id}: {_where(failed)}", "\n".join(lines))
+    return Letter.of(f"QUARANTINED {facts.batch_id}: {_where(failed)}", lines)
 
 
 def without_report(facts: RunFacts, reason: str, log: str) -> Letter:
     """The run ended, and its report could not be made."""
-    body = f"Run {facts.run_id} of {facts.workflow} has ended, but its report failed: {reason}\nLog: {log}\n"
-    return Letter("a run ended without its report", f"{body}\nWhat is open: ledgerlake status; ledgerlake ledger")
+    lines = [
+        f"Run {facts.run_id} of {facts.workflow} has ended, but its report failed: {reason}",
+        f"Log: {log}",
+        "",
+        "What is open: ledgerlake status; ledgerlake ledger",
+    ]
+    return Letter.of("a run ended without its report", lines)
 
 
 def _failures(facts: RunFacts, failed: Sequence[Failure]) -> list[str]:
@@ -98,4 +103,4 @@ def of_dead_execution(execution: str, status: str, since: str) -> Letter:
         f"To see what happened:  {STEP_FUNCTIONS.see}",
         f"To go on at once:      {STEP_FUNCTIONS.go_on}",
     ]
-    return Letter(f"execution {execution} {became}", "\n".join(lines))
+    return Letter.of(f"execution {execution} {became}", lines)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ledgerlake.contracts import DATASETS
+from ledgerlake.display import display_text
 
 LONGEST = 4000  # characters of a reason; an SNS message holds 256 KiB
 
@@ -72,5 +73,7 @@ def of_query(query_id: str | None, state: str, why: str | None) -> str:
 
 def of_check(step: str, says: str, rows: Sequence[Mapping[str, str | None]]) -> str:
     """Which promise is broken, and by which rows."""
-    found = "; ".join(f"{row['dataset']} {row['offending']} ({row['detail']})" for row in rows)
+    found = "; ".join(
+        f"{row['dataset']} {display_text(row['offending'])} ({display_text(row['detail'])})" for row in rows
+    )
     return f"{step}: not true that {says}: {found}"

@@ -6,11 +6,12 @@ Those about failures are in `failure_letters`. Both orchestrators send the same 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from ledgerlake import places
+from ledgerlake.display import display_text
 from ledgerlake.ledger import COUNTS
 from ledgerlake.unread import NONE_UNREAD, Unread
 
@@ -25,9 +26,14 @@ class Letter:
     title: str
     body: str
 
+    @classmethod
+    def of(cls, title: str, lines: Iterable[str]) -> Letter:
+        """Return the message of these lines; no key or value in them makes further ones."""
+        return cls(title, "\n".join(display_text(line, None) for line in lines))
+
     @property
     def subject(self) -> str:
-        line = " ".join(f"Ledgerlake: {self.title}".split())
+        line = display_text(" ".join(f"Ledgerlake: {self.title}".split()), None)
         return line.encode("ascii", "replace").decode()[:SUBJECT_LIMIT]
 
 
@@ -134,7 +140,7 @@ def of_success(facts: RunFacts, figures: Sequence[Mapping[str, str | None]], pro
     lines += ["", f"File by file: ledgerlake ledger {facts.batch_id}"]
     lines += [cost] if cost else []
     lines += said(facts)
-    return Letter(f"{count} loaded ({facts.batch_id})", "\n".join(lines))
+    return Letter.of(f"{count} loaded ({facts.batch_id})", lines)
 
 
 def of_strays(unread: Unread) -> Letter:
@@ -146,7 +152,7 @@ def of_strays(unread: Unread) -> Letter:
         "They stay where they are, and this is said once. Deliver them again into the folder that was meant, and",
         "delete them where they are. What waits: ledgerlake status",
     ]
-    return Letter(f"{count:,} file{'' if count == 1 else 's'} in raw/ that no job reads", "\n".join(lines))
+    return Letter.of(f"{count:,} file{'' if count == 1 else 's'} in raw/ that no job reads", lines)
 
 
 def _figures_line(row: Mapping[str, str | None]) -> str:

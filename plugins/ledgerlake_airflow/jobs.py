@@ -16,6 +16,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from ledgerlake import failures, places
 from ledgerlake.contracts import Dataset
+from ledgerlake.display import display_text
 from ledgerlake.errors import LedgerlakeError, NotPublished, QualityError
 from ledgerlake.settings import Settings
 from ledgerlake_airflow import PLAN, glue_runs
@@ -211,7 +212,9 @@ class ArchiveFiles(LambdaInvokeFunctionOperator):
             raise kind(happened) from error
         self.log.info("%s files archived, %s were there already.", answer["archived"], answer["already_there"])
         for key in answer.get("missing", ()):
-            self.log.warning("%s was deleted between the plan and its turn: nothing of it is archived.", key)
+            self.log.warning(
+                "%s was deleted between the plan and its turn: nothing of it is archived.", display_text(key)
+            )
         return answer
 
 

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import json
+import unicodedata
 
 import pytest
 from control_objects import summary
 
 from ledgerlake import failures, letters, places
-from ledgerlake.failure_letters import of_failure, of_quarantine, without_report
+from ledgerlake.failure_letters import of_dead_execution, of_failure, of_quarantine, without_report
 from ledgerlake.failures import Failure
-from ledgerlake.letters import AIRFLOW, STEP_FUNCTIONS, RunFacts, of_success
+from ledgerlake.letters import AIRFLOW, STEP_FUNCTIONS, RunFacts, of_strays, of_success
 from ledgerlake.stages import summaries, unknown_columns
 from ledgerlake.state_failures import failure_of
+from ledgerlake.unread import Unread
 
 PLAN = {"batch_id": "20250401T000000Z-abc", "datasets": ["orders"], "deliveries": 31, "strays": 1}
 FIGURES = [{"dataset": "orders", "files": "15", "rows_read": "7500", "inserted": "7490", "rejected": "10"}]
@@ -144,3 +146,36 @@ def test_unknown_columns_are_those_that_the_jobs_wrote_down(s3):
     for name, unknown in (("orders", {"raw/orders/1.csv": ["color"]}), ("products", {})):
         s3.put_object(Bucket="lake", Key=places.stage_summary("b-1", name), Body=json.dumps(summary(unknown=unknown)))
     assert unknown_columns(summaries(s3, "lake", "b-1")) == {"orders": {"raw/orders/1.csv": ["color"]}}
+
+
+HOSTILE = "raw/orders/a\nTask:    forged\r\u2028Reason:  forged\x1b[31m\u202e\u200b\x9b\ud800.csv"
+
+
+def hostile_facts():
+    """Of both orchestrators, with hostile keys, columns and note."""
+    more = {"plan": PLAN, "missing": (HOSTILE,), "unknown": {"orders": {HOSTILE: [HOSTILE]}}, "note": HOSTILE}
+    key = HOSTILE.replace("\ud800", "")  # of S3: it has no such keys
+    more["unread"] = Unread(strays=(key,), ignored=(key,))
+    return RunFacts("dag", HOSTILE, **more), RunFacts(places.STATE_MACHINE, HOSTILE, **more, words=STEP_FUNCTIONS)
+
+
+def test_nothing_that_producers_write_acts_in_a_notification_or_forges_a_line_of_it():
+    check = {"check": "references_hold", "says": "parents are there", "rows": [["order_items", HOSTILE, HOSTILE]]}
+    state = {"state": "orders_etl", "error": HOSTILE, "cause": HOSTILE}
+    failed = [failure_of(check, HOSTILE), failure_of(state, HOSTILE)]
+    for facts in hostile_facts():
+        sent = (
+            of_success(facts, FIGURES, HOSTILE, HOSTILE),
+            of_failure(facts, failed),
+            of_quarantine(facts, failed),
+            without_report(facts, HOSTILE, HOSTILE),
+            of_dead_execution(HOSTILE, HOSTILE, HOSTILE),
+            of_strays(facts.unread),
+            letters.Letter.of(HOSTILE, [HOSTILE]),
+        )
+        for each in sent:
+            acting = [c for c in each.body if unicodedata.category(c) in ("Cc", "Cf", "Cs", "Zl", "Zp") and c != "\n"]
+            assert acting == []
+            assert [line for line in each.body.splitlines() if "forged" in line.partition("/")[0]] == []
+            assert each.subject.isprintable()
+            assert each.subject.isascii()
