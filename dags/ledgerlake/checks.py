@@ -70,9 +70,17 @@ def _references(datasets: tuple[Dataset, ...]) -> Iterable[str]:
                 f"SELECT '{dataset.name}' AS dataset, {_key(dataset, 't')} AS offending, "
                 f"'{reference.column} ' || coalesce(CAST(t.{reference.column} AS varchar), 'NULL') "
                 f"|| ' is not in {parent.name}' AS detail "
-                f"FROM {dataset.name} t LEFT JOIN {parent.name} p ON p.{parent.key[0]} = t.{reference.column} "
+                f"FROM {dataset.name} t LEFT JOIN {parent.name} p "
+                f"ON {_comparable(parent, parent.key[0], 'p')} = {_comparable(dataset, reference.column, 't')} "
                 f"WHERE p.{parent.key[0]} IS NULL LIMIT {LIMIT}"
             )
+
+
+def _comparable(dataset: Dataset, name: str, alias: str) -> str:
+    """Return the column, cast where a table may not be converted yet because its job has had nothing to do."""
+    column = dataset.column(name)
+    sql_type = "varchar" if column.type == "string" else column.type
+    return f"CAST({alias}.{name} AS {sql_type})" if column.was else f"{alias}.{name}"
 
 
 def _required(dataset: Dataset) -> str:

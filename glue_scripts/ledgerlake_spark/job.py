@@ -21,6 +21,7 @@ from ledgerlake.contracts import DATASETS, Dataset
 from ledgerlake.ledger import totals
 from ledgerlake.manifest import Batch
 from ledgerlake_spark import pruning
+from ledgerlake_spark.conversion import convert_parked
 from ledgerlake_spark.objects import s3
 from ledgerlake_spark.publishing import complete, is_published, publish
 from ledgerlake_spark.quality import refuse_dirt
@@ -64,6 +65,7 @@ def run(spark: SparkSession, dataset: Dataset, batch_id: str, bucket: str) -> di
         spark, batch.of(dataset.name), large_tables=any(table.size.bytes >= pruning.LARGE for table in tables.values())
     )
     complete(spark, tables[dataset.name], bucket)
+    convert_parked(spark, dataset, bucket)  # after it: what it completes is parked with the types of its time
     stage = Stage(spark, dataset, batch_id, bucket)
     made_by = code_digest(dataset)
     summary = stage.summary()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
@@ -38,7 +38,18 @@ def parked_rows(spark: SparkSession, dataset: Dataset, bucket: str, arrivals: Ar
     return rows.select(*dataset.column_names, "_source_row", "_delivery", F.col("_batch_id").alias("_parked_in"))
 
 
-def _read(spark: SparkSession, dataset: Dataset, bucket: str) -> DataFrame:
-    columns = ", ".join(f"`{name}` {kind}" for name, kind in parked_table(dataset).columns)
-    parked = spark.read.schema(columns).parquet(f"s3://{bucket}/{places.parked_prefix(dataset.name)}")
+def read_parked(
+    spark: SparkSession, dataset: Dataset, bucket: str, keys: Sequence[str], stored: Mapping[str, str]
+) -> DataFrame:
+    """Return the rows of these objects of the parking, with `_delivery_id`.
+
+    Args:
+        stored: types of columns that differ from those of the contract.
+    """
+    columns = ", ".join(f"`{name}` {stored.get(name, kind)}" for name, kind in parked_table(dataset).columns)
+    parked = spark.read.schema(columns).parquet(*(f"s3://{bucket}/{key}" for key in keys))
     return parked.withColumn("_delivery_id", F.regexp_extract(F.input_file_name(), _ID, 1))
+
+
+def _read(spark: SparkSession, dataset: Dataset, bucket: str) -> DataFrame:
+    return read_parked(spark, dataset, bucket, [places.parked_prefix(dataset.name)], {})

@@ -17,12 +17,15 @@ from pyspark.sql import DataFrame, Row, SparkSession
 
 from ledgerlake.catalogue import delta_columns
 from ledgerlake.contracts import DATASETS, Dataset
+from ledgerlake.contracts.type_changes import is_lossless
 from ledgerlake.errors import ContractError, VerdictError
 from ledgerlake_spark import delta_log, pruning
+from ledgerlake_spark.conversion import convert_table, converted, earlier_types
 
 WRITE, REPLACE, DELETE = "write", "replace", "delete"
 """What a MERGE does with a row: by its version; in the place of a withdrawn one; only take that out."""
 
+_REMEDY = "keep the column in the contract as it was, and add a new, optional one beside it"
 _MOST_PARTITIONS = 1000
 _CONF = "spark.databricks.delta."
 _PROPERTIES = {
@@ -52,7 +55,7 @@ class LakeTable:
         self.spark, self.dataset, self.path = spark, dataset, path.rstrip("/")  # Delta compares paths as text
 
     def prepare(self) -> None:
-        """Make the empty table from the contract, or add the columns that the contract has gained.
+        """Make the empty table from the contract, or let it follow the contract's new columns and types.
 
         Raises:
             ContractError: the table has a column that the contract lacks or has of another type.
@@ -60,9 +63,11 @@ class LakeTable:
         if not DeltaTable.isDeltaTable(self.spark, self.path):
             self._create()
             return
-        there = {field.name: field.dataType.simpleString() for field in self.read().schema.fields}
-        wanted = dict(delta_columns(self.dataset))
-        self._refuse_other_columns(there, wanted)
+        there, wanted = dict(self._stored().dtypes), dict(delta_columns(self.dataset))
+        changed = earlier_types(self.dataset, there)
+        self._refuse_other_columns(there, wanted | changed)
+        if changed:
+            convert_table(self._stored(), self.dataset, self.path)
         if gained := [name for name in wanted if name not in there]:
             docs = {column.name: column.doc for column in self.dataset.columns}
             columns = ", ".join(f"`{name}` {wanted[name]} comment {_quoted(docs[name])}" for name in gained)
@@ -75,8 +80,17 @@ class LakeTable:
             raise ContractError(
                 f"the table {self.dataset.name} has {', '.join(other) or 'rows without'} {', '.join(required)}".strip(),
                 expected="the columns of its contract; one that is added later must be optional",
-                remedy="keep the column in the contract as it was, and add a new, optional one beside it",
+                remedy="; else ".join([*self._possible_changes(there, wanted), _REMEDY]),
             )
+
+    def _possible_changes(self, there: dict[str, str], wanted: dict[str, str]) -> list[str]:
+        """Return what the contract has to say so that the table is converted."""
+        return [
+            f'to change the type of {name}, write Column("{name}", "{wanted[name]}", was=("{was}",), …) '
+            "(docs/trouble/change-a-columns-type.md)"
+            for name, was in there.items()
+            if name in wanted and wanted[name] != was and is_lossless(was, wanted[name])
+        ]
 
     def is_empty(self) -> bool:
         """Whether it has no row."""
@@ -105,6 +119,10 @@ class LakeTable:
         return ["_source_row", *key, *daily, *times]
 
     def read(self) -> DataFrame:
+        """Return its rows, with the contract's types."""
+        return converted(self._stored(), self.dataset)
+
+    def _stored(self) -> DataFrame:
         return self.spark.read.format("delta").load(self.path)
 
     @cached_property

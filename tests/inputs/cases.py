@@ -17,6 +17,8 @@ only the beginning matters), and among the rows
 `{ parked = ["orders"] }`, or `{ rejected = [<reasons>], original = "<text>" }` where the row's text
 is not simply its line. Dates and timestamps are written as text.
 
+`issue` is the address of a report that somebody has made of such an input to another project.
+
 A file that is no text, or too large to be kept, is described instead of being there: its `text`,
 and what is `made` of it, step by step (`STEPS`). Keys (order_id, product_id, id) must be used by no
 other case of the contract.
@@ -49,6 +51,7 @@ class Case:
     rows: list[Any] | None
     file: str | None
     unknown: list[str]
+    issue: str = ""
 
     @property
     def path(self) -> str:
@@ -101,9 +104,8 @@ def _group(file: Path) -> Iterator[Case]:
         steps = given.get("made", [])
         body = _made(given["text"], steps) if "text" in given else (file.parent / name).read_bytes()
         rows = _filled(given.get("rows"), steps)
-        yield Case(
-            contract, dataset, group, name, given["why"], body, rows, given.get("file"), given.get("unknown", [])
-        )
+        verdict = (rows, given.get("file"), given.get("unknown", []))
+        yield Case(contract, dataset, group, name, given["why"], body, *verdict, given.get("issue", ""))
 
 
 STEPS: dict[str, Callable[[bytes, str], bytes]] = {

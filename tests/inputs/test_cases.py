@@ -24,6 +24,14 @@ def test_there_are_at_least_two_hundred_cases():
     assert len(cases.load()) >= 200
 
 
+def test_fifteen_cases_and_more_were_reported_to_other_projects():
+    issues = {case.issue for case in cases.load() if case.issue}
+    assert len(issues) >= 15
+    assert [
+        issue for issue in issues if not re.fullmatch(r"https://github[.]com/[^/]+/[^/]+/(issues|pull)/\d+", issue)
+    ] == []
+
+
 def test_the_docs_list_exactly_the_reasons_that_cases_are_given():
     rules = {rule.name for datasets in outcome.CONTRACTS.values() for d in datasets.values() for rule in d.rules}
     given = {reason.partition(":")[0] for case in cases.load() for reason in _reasons(case)} - rules

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from ledgerlake.contracts.type_changes import is_lossless
 from ledgerlake.errors import ContractError
 
 TYPES = ("bigint", "int", "double", "boolean", "string", "date", "timestamp")
@@ -28,6 +29,8 @@ class Column:
             By default nothing may: whether `1,234` is a thousand or one and a bit, only the
             producer knows.
         decimal: of numbers, what stands before the fraction, one of `DECIMALS`.
+        was: types that the column had in earlier contracts. A table that still has one of them is converted
+            by its own job; only changes that lose no value are possible.
     """
 
     name: str
@@ -37,6 +40,7 @@ class Column:
     sensitive: bool = False
     thousands: str = ""
     decimal: str = "."
+    was: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if not NAME.fullmatch(self.name):
@@ -46,6 +50,15 @@ class Column:
         if not self.doc:
             raise ContractError(f"column {self.name} has no doc", expected="a sentence on what it means")
         self._refuse_separators()
+        self._validate_earlier_types()
+
+    def _validate_earlier_types(self) -> None:
+        if lossy := [was for was in self.was if not is_lossless(was, self.type)]:
+            raise ContractError(
+                f"column {self.name} of type {self.type} was {', '.join(map(str, lossy))}",
+                expected="earlier types every value of which is a value of the new one",
+                remedy="keep the column as it was, and add a new, optional one of the other type beside it",
+            )
 
     def _refuse_separators(self) -> None:
         if (self.thousands, self.decimal) != ("", ".") and self.type not in NUMBERS:

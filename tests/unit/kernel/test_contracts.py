@@ -7,6 +7,7 @@ import pytest
 from ledgerlake import contracts
 from ledgerlake.contracts import DATASETS, Column, Dataset, Reference, Rule
 from ledgerlake.contracts.model import in_order
+from ledgerlake.contracts.type_changes import is_lossless
 from ledgerlake.errors import ContractError
 
 ID = Column("id", "bigint", required=True, doc="Never reused.")
@@ -100,6 +101,60 @@ def test_separators_that_would_make_a_number_ambiguous_are_refused(kind, separat
         Column("total", kind, doc="A sum.", **separators)
 
     assert names in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("was", "now"),
+    [
+        ("int", "bigint"),
+        ("int", "double"),
+        ("int", "string"),
+        ("bigint", "string"),
+        ("date", "string"),
+        ("date", "timestamp"),
+        ("boolean", "string"),
+    ],
+)
+def test_a_column_may_have_had_a_type_whose_values_all_fit_the_new_one(was, now):
+    assert Column("a", now, doc="A.", was=(was,)).was == (was,)
+
+
+@pytest.mark.parametrize(
+    ("was", "now"),
+    [
+        ("double", "string"),  # the text of a double is not what was delivered
+        ("bigint", "double"),  # above 2^53 digits are lost
+        ("bigint", "int"),
+        ("string", "bigint"),
+        ("timestamp", "date"),
+        ("timestamp", "string"),
+        ("bigint", "bigint"),
+        ("money", "string"),
+    ],
+)
+def test_a_change_of_type_that_may_lose_values_is_refused_with_a_remedy(was, now):
+    with pytest.raises(ContractError, match=f"column a of type {now} was {was}; expected .*; to go on: keep"):
+        Column("a", now, doc="A.", was=(was,))
+
+
+@pytest.mark.parametrize(
+    ("was", "now", "lossless"),
+    [
+        ("int", "decimal(12,2)", True),
+        ("int", "decimal(11,2)", False),
+        ("bigint", "decimal(19,0)", True),
+        ("bigint", "decimal(20,2)", False),
+        ("decimal(10,2)", "decimal(12,3)", True),
+        ("decimal(10,2)", "decimal(10,3)", False),
+        ("decimal(10,2)", "decimal(12,1)", False),
+        ("decimal(10,2)", "decimal(10,2)", False),
+        ("decimal(10,2)", "string", True),
+        ("double", "decimal(18,2)", True),  # the job compares each value
+        ("boolean", "decimal(18,2)", False),
+    ],
+)
+def test_a_decimal_must_be_wide_enough_for_what_the_column_was(was, now, lossless):
+    assert is_lossless(was, now) is lossless
 
 
 def test_a_rule_that_shows_no_column_is_refused():
