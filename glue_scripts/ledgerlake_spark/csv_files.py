@@ -105,6 +105,7 @@ class Rows:
         for batch in self._parse(header.rest, header):
             yield from self._numbered(batch, positions, check)
         yield from self._bad_rows()
+        check.faults_of_rows_to(self._last)  # what has passed since the last batch; of bad rows alone there is none
         if check.open is not None:
             raise BrokenFile(_never_closed(check.open))
         if self.section and self.count != self.section.rows:

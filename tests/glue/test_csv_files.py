@@ -61,6 +61,7 @@ def test_ordinary_files_of_every_kind_are_read(body, expected):
         (b"a,A\n1,2\n", "doubled_column"),
         ("a,b\n1,caf\u00e9\n".encode("latin-1"), "wrong_encoding"),
         ("a,b\n1,2\n".encode("utf-16"), "wrong_encoding"),
+        (b'a,b\n"oops,2\n3,4\n', "unclosed_quote"),  # and no good row before it
         (b'a,b\n1,"oops\n2,3\n', "unclosed_quote"),
         (b'a,b\n1,"oops', "unclosed_quote"),
         (b'a,"b\n1,2\n', "unclosed_quote"),
