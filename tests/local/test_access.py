@@ -91,6 +91,11 @@ def test_a_request_of_a_page_is_refused_whatever_key_it_names(origin, kind):
     assert ask({"host": HOST, "origin": origin} | SIGNED, kind=kind)[0] in (403, 1008)
 
 
+@pytest.mark.parametrize(("site", "status"), [("cross-site", 403), ("same-site", 403), ("none", 200)])
+def test_what_a_page_of_another_site_embeds_is_refused_and_what_a_person_opens_is_not(site, status):
+    assert ask({"host": HOST, "sec-fetch-site": site} | SIGNED)[0] == status
+
+
 @pytest.mark.parametrize("host", ["evil.example:4566", "127.0.0.1", "127.0.0.1:80", "localhost.evil.example:4566", ""])
 @pytest.mark.parametrize("kind", ["http", "websocket"])
 def test_a_request_for_another_host_is_refused_whatever_key_it_names(host, kind):

@@ -4,7 +4,8 @@ A server on loopback is within reach of every page that the user's browser shows
 (forms, images, `fetch` with a simple content type), and with CORS headers they could read the answers. So a request is
 refused with 403 when
 
-- it says that a page sent it (`Origin`, unless it is the server's own; `OPTIONS`, by which pages ask for leave),
+- it says that a page sent it (`Origin`, unless it is the server's own; `Sec-Fetch-Site`, with which browsers mark
+  what a page embeds; `OPTIONS`, by which pages ask for leave),
 - it is for a host that is none of the server's (a page's own name that leads to 127.0.0.1),
 - it does not name the lake's own access key id, in its signature or in its presigned URL. No signature is checked.
 
@@ -88,6 +89,8 @@ def refusal(scope: Scope, headers: Headers, access_key: str, hosts: tuple[str, .
     origins = {value for name, value in headers if name == "origin"}
     if origins - {f"http://{host}"}:
         return f"a page of {display_text(min(origins))} sent it; expected an AWS client"
+    if {value for name, value in headers if name == "sec-fetch-site"} - {"none", "same-origin"}:
+        return "a page of another site embeds it (Sec-Fetch-Site); expected an AWS client"
     keys = _keys(headers, scope.get("query_string", b""))
     if not keys or not all(hmac.compare_digest(key.encode(), access_key.encode()) for key in keys):
         return (
