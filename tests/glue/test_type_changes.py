@@ -178,7 +178,7 @@ def test_a_key_and_what_refers_to_it_change_in_any_order(lake, known, first):
     retype(lake, "orders", order_id="string")
     retype(lake, "order_items", order_id="string")
     if first == "orders":  # the parent is converted, and its child has nothing to do yet
-        lake.deliver("orders", "o.csv", orders(order(1), WEB.format(6).replace(",6,", ",W-6,")))
+        lake.deliver("orders", "o.csv", orders(order(1), order(6).replace(",6,", ",W-6,")))
         lake.job("orders", lake.plan().batch_id)
         lake.deliver("order_items", "n.csv", items(item(110, 5).replace(",5,", ",W-6,", 1)))
         lake.run()
@@ -186,7 +186,7 @@ def test_a_key_and_what_refers_to_it_change_in_any_order(lake, known, first):
         lake.deliver("order_items", "n.csv", items(item(110, 5), item(111, 5).replace(",5,", ",05,", 1)))
         lake.run()
         assert lake.rows("order_items", "id", "order_id") == [(100, "5"), (110, "5")], "05 is no order any more"
-        lake.deliver("orders", "o.csv", orders(order(1), WEB.format(6).replace(",6,", ",05,")))
+        lake.deliver("orders", "o.csv", orders(order(1), order(6).replace(",6,", ",05,")))
         lake.run()
     lake.deliver("orders", "p.csv", orders(order(2)))
     lake.run()
@@ -211,7 +211,7 @@ def test_a_key_and_what_refers_to_it_change_in_any_order(lake, known, first):
         ("decimal(38,2)", "string", "-" + 12 * "123" + ".78", "-" + 12 * "123" + ".78"),
         ("decimal(10,2)", "decimal(12,3)", "1.25", "1.250"),
         ("double", "decimal(18,2)", "double(0.1)", "0.10"),
-        ("double", "decimal(20,2)", "double(90071992547409.93)", "90071992547409.93"),
+        ("double", "decimal(20,2)", "double(123456789012.34)", "123456789012.34"),
         ("double", "decimal(20,2)", "double(1e10)", "10000000000.00"),
     ],
 )
