@@ -18,14 +18,16 @@ from dataclasses import dataclass, field
 from io import StringIO
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import boto3
 import psutil
 import pytest
 
+from cli.airflow_transport import LocalAirflow
 from cli.athena import ask
 from cli.showing import Format, show
-from infra.local import processes
+from infra.local import postgres, processes
 from infra.local.aws_clients import client_arguments
 from infra.local.deploy import OUTBOX
 from infra.local.home import Home
@@ -39,6 +41,7 @@ ROOT = Path(__file__).parents[1]
 COMMAND = ROOT / ".venv" / "bin" / "ledgerlake"
 PATIENCE = 600
 """Seconds that a test waits for what a lake does by itself."""
+LIVE_DAG = places.LIVE_DAG
 APRIL = ROOT.parent / "shared" / "data" / "april2025"
 
 
@@ -108,6 +111,18 @@ class Lake:
                 sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
         return self.letters
 
+    def airflow(self, method: str, path: str, body: dict[str, Any] | None = None, **params: Any) -> dict[str, Any]:
+        """What the REST API of Airflow answers."""
+        return LocalAirflow(self.home).send(method, path, params=params or None, body=body)
+
+    def runs(self, dag_id: str = LIVE_DAG) -> list[dict[str, Any]]:
+        """Of the DAG, newest first."""
+        return self.airflow("GET", f"/dags/{dag_id}/dagRuns", order_by="-run_after", limit=100)["dag_runs"]
+
+    def tasks(self, run: dict[str, Any]) -> dict[str, dict[str, Any]]:
+        path = f"/dags/{run['dag_id']}/dagRuns/{quote(run['dag_run_id'])}/taskInstances"
+        return {each["task_id"]: each for each in self.airflow("GET", path)["task_instances"]}
+
     def messages_in_queue(self) -> int:
         """Visible and hidden ones."""
         sqs = self.client("sqs")
@@ -159,6 +174,16 @@ def kill_aws(lake: Lake) -> None:
     killed.wait()
 
 
+def kill_part(lake: Lake, name: str) -> None:
+    """One part of Airflow, or `postgres`, with what keeps it running: it stays away until `ledgerlake up`."""
+    keeper = processes.started(lake.home, "postgres-keeper" if name == "postgres" else name)
+    sessions = {keeper.pid} | ({postgres._process(lake.home).pid} if name == "postgres" else set())
+    mine = [each for each in processes.left_behind(lake.home) if {each.pid, os.getsid(each.pid)} & sessions]
+    for each in mine:
+        each.kill()
+    psutil.wait_procs(mine, timeout=10)
+
+
 def kill_job(lake: Lake, dataset: str) -> None:
     """The run of the dataset's job, with its JVM."""
     jobs = job_processes(lake, DATASETS[dataset].job)
@@ -185,6 +210,15 @@ def _names(process: psutil.Process, folder: str) -> bool:
         return any(folder in argument for argument in process.cmdline())
     except psutil.Error:
         return False
+
+
+@contextmanager
+def environment_of(**variables: str) -> Iterator[None]:
+    """Let the commands of a lake see other settings."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in variables.items():
+            patch.setenv(name, value)
+        yield
 
 
 @contextmanager

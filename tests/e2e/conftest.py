@@ -1,6 +1,11 @@
 """The lake of the end-to-end tests, and the days that they all know."""
 
+import sys
+from pathlib import Path
+
 import pytest
+
+sys.path.append(str(Path(__file__).parents[1] / "faults"))
 from shop import ITEMS, ORDERS
 from whole_lake import APRIL, at_rest, at_work, kill_aws, whole_lake  # noqa: F401
 
