@@ -9,7 +9,7 @@ import pytest
 from ledgerlake import batch, by_date, places, quarantine
 from ledgerlake.archive import archive
 from ledgerlake.by_date import Selection
-from ledgerlake.deliveries import Delivery
+from ledgerlake.deliveries import Delivery, waiting
 from ledgerlake.errors import BatchNotFound, SelectionError
 from ledgerlake.settings import Settings
 from ledgerlake.storage import get_json
@@ -174,3 +174,25 @@ def test_an_accepted_batch_is_open_again_and_goes_on(s3, deliver):
     assert batch.owner_of(s3, BUCKET, bad.batch_id) == batch.LIVE
     with pytest.raises(BatchNotFound, match="expected one that is: none is"):
         quarantine.accept(s3, BUCKET, bad.batch_id)
+
+
+def two_versions_of_one_second(s3, deliver) -> tuple[Delivery, Delivery]:
+    """The listing tells seconds, in which two versions are told apart by their order."""
+    for number in range(10):
+        key = f"raw/orders/{number}/2025-04-01.csv"
+        ids = [deliver(key), deliver(key)]
+        first, second = sorted(each for each in waiting(s3, BUCKET).deliveries if each.version_id in ids)
+        if second.landed_at == first.landed_at.replace("000Z", "001Z"):
+            return first, second
+        for version in ids:
+            s3.delete_object(Bucket=BUCKET, Key=key, VersionId=version)
+    raise AssertionError("no two versions landed in one second")
+
+
+def test_a_delivery_of_a_batch_that_stopped_while_it_was_archived_is_found_as_it_was_planned(s3, deliver):
+    first, second = two_versions_of_one_second(s3, deliver)
+    batch.make(s3, BUCKET, (first, second), "run", set(), later())
+    s3.delete_object(Bucket=BUCKET, Key=first.key, VersionId=first.version_id)
+    (left,) = waiting(s3, BUCKET).deliveries
+    assert left != second, "of the listing alone it would be another"
+    assert by_date.find(s3, BUCKET, Selection(FIRST, FIRST, archived=False)) == (second,)
