@@ -90,6 +90,7 @@ STAGE_SUMMARY = Kind(
         replaced=count,
         touched=list_of(text),
         unknown=by_name(list_of(text)),
+        blank_rows=optional(by_name(count)),
     ),
     "ledgerlake run --wait makes the stage anew",
 )

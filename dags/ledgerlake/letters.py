@@ -83,6 +83,7 @@ class RunFacts:
         dates: the first and the last date of a run by date; empty for a live run.
         missing: raw keys that were deleted between the plan and their turn.
         unknown: by dataset and raw key, columns that the contract does not have.
+        blank_rows: by dataset and raw key, rows without any value, which were skipped.
         unread: objects in `raw/` that no job reads, and of which people have not been notified.
         note: what the person wrote who started it.
     """
@@ -94,6 +95,7 @@ class RunFacts:
     dates: tuple[str, ...] = ()
     missing: tuple[str, ...] = ()
     unknown: Mapping[str, Mapping[str, Sequence[str]]] = field(default_factory=dict)
+    blank_rows: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     unread: Unread = NONE_UNREAD
     note: str = ""
     words: Words = AIRFLOW
@@ -173,6 +175,11 @@ def _oddities(facts: RunFacts) -> list[str]:
         for name, keys in facts.unknown.items()
         for columns in [sorted({column for found in keys.values() for column in found})]
     ]
+    lines += [
+        f"{name}: {number:,} blank {'row' if number == 1 else 'rows'} skipped in {_files(keys)}"
+        for name, keys in facts.blank_rows.items()
+        for number in [sum(keys.values())]
+    ]
     lines += [f"Deleted before it was read, nothing of it is loaded: {key}" for key in facts.missing[:_NAMED]]
     if len(facts.missing) > _NAMED:
         lines.append(f"… and {len(facts.missing) - _NAMED} more")
@@ -180,7 +187,7 @@ def _oddities(facts: RunFacts) -> list[str]:
     return ["", *lines] if lines else []
 
 
-def _files(keys: Mapping[str, Sequence[str]]) -> str:
+def _files(keys: Mapping[str, object]) -> str:
     first = min(keys)
     return f"{len(keys)} files, {first} first" if len(keys) > 1 else first
 

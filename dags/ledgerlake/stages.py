@@ -29,6 +29,11 @@ def summary(s3: Any, bucket: str, batch_id: str, dataset: str) -> dict[str, Any]
     return found.value if found else None
 
 
+def blank_rows(summaries: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, int]]:
+    """Return, by dataset and raw key, the number of rows without any value; datasets without any are left out."""
+    return {name: summary["blank_rows"] for name, summary in summaries.items() if summary.get("blank_rows")}
+
+
 def unknown_columns(summaries: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, list[str]]]:
     """By dataset and raw key: the columns that the contract does not have; datasets without any are left out."""
     return {name: summary["unknown"] for name, summary in summaries.items() if summary.get("unknown")}

@@ -33,6 +33,7 @@ class Accounts:
     Args:
         counts: the ledger's, by delivery id.
         unknown: by raw key, columns that the contract does not have.
+        blank_rows: by raw key, rows without any value; they are counted nowhere else.
         missing: ids of the deliveries whose object is gone.
         replaced: withdrawn rows whose place another takes.
         touched: partitions with rows of the table that are updated or withdrawn.
@@ -40,6 +41,7 @@ class Accounts:
 
     counts: dict[str, dict[str, int]] = field(default_factory=lambda: defaultdict(lambda: defaultdict(int)))
     unknown: dict[str, list[str]] = field(default_factory=dict)
+    blank_rows: Counter[str] = field(default_factory=Counter)
     missing: set[str] = field(default_factory=set)
     replaced: int = 0
     touched: set[str] = field(default_factory=set)
@@ -60,7 +62,7 @@ def account(stage: DataFrame, arrivals: Arrivals) -> Accounts:
     was = F.collect_set("_was").alias("was")
     counted = grouped.agg(F.count(F.lit(1)).alias("rows"), replaces, was).collect()
     closing = stage.where(F.col("_fate") == CLOSING)
-    closed = closing.select("_delivery", "_rows_read", "_problem", "_unknown").collect()
+    closed = closing.select("_delivery", "_rows_read", "_blank_rows", "_problem", "_unknown").collect()
     staged = {
         row._delivery
         for row in counted
@@ -78,6 +80,8 @@ def account(stage: DataFrame, arrivals: Arrivals) -> Accounts:
         counts = accounts.counts[arrival.delivery_id]
         counts["rows_read"] += 1 if row._problem else row._rows_read
         counts["rejected"] += 1 if row._problem else 0
+        if row._blank_rows and not row._problem:
+            accounts.blank_rows[arrival.source_file] += row._blank_rows
         if columns := json.loads(row._unknown):
             accounts.unknown[arrival.source_file] = columns
         if row._problem == MISSING_FILE:

@@ -25,11 +25,14 @@ from ledgerlake.errors import ConservationError
 from ledgerlake_spark.csv_header import BrokenFile, Header, Joined, read_header
 from ledgerlake_spark.originals import open_quote
 from ledgerlake_spark.quote_check import QuoteCheck
+from ledgerlake_spark.rows_without_value import blank_rows, is_blank, plain_name, repeated_headers
 
 __all__ = ["BLOCK", "BrokenFile", "Rows", "Section"]
 
 BLOCK = 16 << 20
 """Bytes that Arrow parses at once. A row that is longer cannot be read; Athena shows none above 32 MB."""
+
+HEADER_AGAIN = "header_again: the row repeats the header"
 
 _UNKNOWN_NAMED = 50
 """So many unknown columns are named: the names travel in the job's answer, into messages and logs."""
@@ -43,7 +46,8 @@ class Section:
         names: of the file's header.
         start, stop: its bytes in the file.
         first: rows before it.
-        rows: in it.
+        rows: in it, with those that hold no value.
+        delimiter: of the file, where it is not that of the contract.
     """
 
     names: tuple[str, ...]
@@ -51,6 +55,7 @@ class Section:
     stop: int
     first: int
     rows: int
+    delimiter: str = ""
 
 
 class Rows:
@@ -65,7 +70,8 @@ class Rows:
     Iterating yields record batches with a column of text for each of the contract's (NULL where
     the file has no such column), `_source_row` (1 for the first row after the header) and
     `_problem` (NULL, or why the row could not be split into columns). Afterwards `count` is
-    the number of rows and `unknown` names the file's columns that the contract does not have.
+    the number of rows, `blank_rows` that of the rows without any value, which have a number and are
+    not passed on, and `unknown` names the file's columns that the contract does not have.
 
     Raises (while iterating):
         BrokenFile: a required column is missing, the text is not UTF-8, the gzip is truncated, …
@@ -76,8 +82,10 @@ class Rows:
         self.open_stream, self.dataset, self.section = open_stream, dataset, section
         self._first = section.first if section else 0
         self._last = self._first  # the number of the row that was passed on last
+        self._delimiter = dataset.delimiter
         self.unknown: list[str] = []
-        self._bad: list[tuple[int, str]] = []  # rows of the wrong width that are not passed on yet
+        self.blank_rows = 0
+        self._bad: list[tuple[int, str]] = []  # rows of the wrong width that are not passed on yet; "" if blank
 
     def __iter__(self) -> Iterator[pa.RecordBatch]:
         # An OSError of the network is no fault of the file: it passes, and the job is tried again.
@@ -91,26 +99,28 @@ class Rows:
     @property
     def count(self) -> int:
         """Rows that were passed on."""
-        return self._last - self._first
+        return self._last - self._first - self.blank_rows
 
     def _batches(self) -> Iterator[pa.RecordBatch]:
         header = self._header()
         if not header.names:
             return
+        self._delimiter = header.delimiter
         positions = self.positions(header)
         if header.rest is None:
             return  # Arrow refuses a file without rows; for us it is ordinary
         check = QuoteCheck(header.delimiter, len(header.names), self._first)
         header.rest.passed = check.passed
         for batch in self._parse(header.rest, header):
-            yield from self._numbered(batch, positions, check)
+            yield from self._numbered(batch, header, positions, check)
         yield from self._bad_rows()
         check.faults_of_rows_to(self._last)  # what has passed since the last batch; of bad rows alone there is none
         if check.open is not None:
             raise BrokenFile(_never_closed(check.open))
-        if self.section and self.count != self.section.rows:
+        passed = self._last - self._first
+        if self.section and passed != self.section.rows:
             raise ConservationError(
-                f"{self.count} rows between the bytes {self.section.start} and {self.section.stop} of the file",
+                f"{passed} rows between the bytes {self.section.start} and {self.section.stop} of the file",
                 expected=f"{self.section.rows}, as counted before",
                 remedy="report it, with the file: the numbers of its rows would be wrong",
             )
@@ -119,7 +129,7 @@ class Rows:
         if self.section is None:
             return read_header(self.open_stream(), self.dataset.delimiter)
         rest = self.open_stream(self.section.start, self.section.stop)
-        return Header(list(self.section.names), Joined(b"", rest), self.dataset.delimiter)
+        return Header(list(self.section.names), Joined(b"", rest), self.section.delimiter or self.dataset.delimiter)
 
     def _parse(self, stream: Joined, header: Header) -> pa_csv.CSVStreamingReader:
         names = [str(number) for number in range(len(header.names))]  # those of the header may be doubled
@@ -142,7 +152,7 @@ class Rows:
         Raises:
             BrokenFile: one is missing, or is there twice.
         """
-        names = [_plain(name) for name in header.names]
+        names = [plain_name(name) for name in header.names]
         wanted = self.dataset.column_names
         if doubled := [name for name in wanted if names.count(name) > 1]:
             raise BrokenFile(f"doubled_column: the header has {', '.join(doubled)} more than once")
@@ -159,15 +169,16 @@ class Rows:
         return {name: names.index(name) for name in wanted if name in names}
 
     def _remember(self, row: pa_csv.InvalidRow) -> str:
-        number = self._first + row.number
-        self._bad.append((number, f"wrong_width: {row.actual_columns} fields, expected {row.expected_columns}"))
+        problem = f"wrong_width: {row.actual_columns} fields, expected {row.expected_columns}"
+        self._bad.append((self._first + row.number, "" if is_blank(row.text, self._delimiter) else problem))
         return "skip"
 
     def _numbered(
-        self, batch: pa.RecordBatch, positions: dict[str, int], check: QuoteCheck
+        self, batch: pa.RecordBatch, header: Header, positions: dict[str, int], check: QuoteCheck
     ) -> Iterator[pa.RecordBatch]:
         """Number the good rows around the bad ones, of which the parser has told before the batch came."""
         numbers = self._next_numbers(batch.num_rows)
+        batch, numbers, again = self._without_odd_rows(batch, header, positions, numbers)
         columns = [
             batch.column(positions[name]) if name in positions else pa.nulls(batch.num_rows, pa.string())
             for name in self.dataset.column_names
@@ -176,7 +187,20 @@ class Rows:
         yield _record_batch(self.dataset, columns, pa.array(numbers), _problems_of(numbers, faults))
         passed = [entry for entry in self._bad if entry[0] <= self._last]
         self._bad = [entry for entry in self._bad if entry[0] > self._last]
-        yield from self._problems(passed)
+        yield from self._problems(sorted(passed + again))
+
+    def _without_odd_rows(
+        self, batch: pa.RecordBatch, header: Header, positions: dict[str, int], numbers: npt.NDArray[np.int64]
+    ) -> tuple[pa.RecordBatch, npt.NDArray[np.int64], list[tuple[int, str]]]:
+        """Take out the rows without any value, and those that repeat the header, which are bad ones."""
+        filled = positions.get(self.dataset.key[0], 0)
+        blank, again = blank_rows(batch, filled), repeated_headers(batch, header.names, filled)
+        self.blank_rows += len(blank)
+        if not len(blank) and not len(again):
+            return batch, numbers, []
+        bad = [(int(number), HEADER_AGAIN) for number in numbers[again]]
+        kept = np.delete(np.arange(batch.num_rows), np.concatenate([blank, again]))
+        return batch.take(pa.array(kept)), numbers[kept], bad
 
     def _next_numbers(self, rows: int) -> npt.NDArray[np.int64]:
         """Of the next good rows: those that follow, but for the bad ones among them."""
@@ -190,7 +214,9 @@ class Rows:
         self._last += len(self._bad)
         yield from self._problems(self._bad)
 
-    def _problems(self, bad: list[tuple[int, str]]) -> Iterator[pa.RecordBatch]:
+    def _problems(self, rows: list[tuple[int, str]]) -> Iterator[pa.RecordBatch]:
+        bad = [row for row in rows if row[1]]
+        self.blank_rows += len(rows) - len(bad)
         if bad:
             texts = [pa.nulls(len(bad), pa.string()) for _ in self.dataset.columns]
             numbers, problems = zip(*bad, strict=True)
@@ -207,10 +233,6 @@ class Rows:
         if place := re.search(r"Row #(\d+): (CSV conversion error to string: invalid UTF8|Expected \d+ columns)", text):
             return f"wrong_encoding: row {self._first + int(place[1])} has bytes that are not UTF-8; expected UTF-8"
         return f"unreadable_file: {display_text(text, 500)}"
-
-
-def _plain(name: str) -> str:
-    return name.strip().strip("\ufeff").strip().lower()
 
 
 def _never_closed(row: int) -> str:

@@ -13,18 +13,15 @@ from typing import BinaryIO
 
 from ledgerlake.display import display_text
 from ledgerlake_spark.broken_quotes import LONGEST, fault_of
+from ledgerlake_spark.foreign_formats import foreign_format
 
 _STEP = 1 << 16
 _LIMIT = 1 << 20
+_BLANKS = b" \t\r\n\x0b\x0c"
 _LINE_BREAK = re.compile(rb"\r\n|\r|\n")
 _TEXT = "expected CSV text in UTF-8"
-_FOREIGN = {
-    codecs.BOM_UTF16_LE: f"wrong_encoding: the file begins as UTF-16 does; {_TEXT}",
-    codecs.BOM_UTF16_BE: f"wrong_encoding: the file begins as UTF-16 does; {_TEXT}",
-    b"\x1f\x8b": f"not_text: the content is gzip (a name without .gz, or zipped twice); {_TEXT}",
-    b"PK\x03\x04": f"not_text: the content is a zip archive or a spreadsheet; {_TEXT}",
-    b"PAR1": f"not_text: the content is Parquet; {_TEXT}",
-}
+_HINT = re.compile(rb"""\s*(?:"sep=(?P<quoted>[^"\r\n])"|sep=(?P<bare>[^"\r\n]))[,;|\t ]*""", re.IGNORECASE)
+"""A first line that tells a spreadsheet what stands between two fields."""
 
 
 class BrokenFile(Exception):
@@ -33,9 +30,10 @@ class BrokenFile(Exception):
 
 @dataclass(frozen=True)
 class Header:
-    """The names in a file's first record that is not blank, as written, and the bytes after it.
+    """The names in a file's first record with a value, as written, and the bytes after it.
 
-    `names` is empty for a file that is empty or blank; `rest` is None when nothing follows. `size` is
+    `delimiter` stands between the fields of the file. `names` is empty for a file that is empty or blank;
+    `rest` is None when nothing follows. `size` is
     the number of bytes before the rest.
     """
 
@@ -48,21 +46,25 @@ class Header:
 def read_header(stream: BinaryIO, delimiter: str) -> Header:
     """Take the header off the beginning of `stream`.
 
+    Args:
+        delimiter: of the contract; a first line such as `sep=;` has the last word.
+
     Raises:
-        BrokenFile: it is no text, not UTF-8, has an open quote, or does not end within 1 MB.
+        BrokenFile: it is no text, not UTF-8, has broken quotes, or does not end within 1 MB.
     """
     start, ended = b"", False
     while True:
         block = stream.read(_STEP)
         start, ended = start + block, not block
-        _refuse_foreign(start)
-        record, end = _first_record(start, delimiter, ended)
+        if foreign := foreign_format(start):
+            raise BrokenFile(foreign)
+        record, end, mark = _first_record(start, delimiter, ended)
         if record or ended:
             break
         if len(start) > _LIMIT:
             raise BrokenFile(f"unreadable_file: no line ends in the first MB that is not blank; {_TEXT}")
     behind = start[end:] or stream.read(_STEP)
-    return Header(_names(record, delimiter), Joined(behind, stream) if behind else None, delimiter, end)
+    return Header(_names(record, mark), Joined(behind, stream) if behind else None, mark, end)
 
 
 class Joined(io.RawIOBase):
@@ -95,23 +97,21 @@ class Joined(io.RawIOBase):
         return len(block)
 
 
-def _refuse_foreign(start: bytes) -> None:
-    for magic, problem in _FOREIGN.items():
-        if start.startswith(magic):
-            raise BrokenFile(problem)
-
-
-def _first_record(start: bytes, delimiter: str, ended: bool) -> tuple[bytes, int]:
-    """The first record that is not blank, and where it ends; an empty one when it is not all there yet."""
+def _first_record(start: bytes, delimiter: str, ended: bool) -> tuple[bytes, int, str]:
+    """The first record with a value, where it ends, and the delimiter; an empty one when it is not all there yet."""
     begin = len(codecs.BOM_UTF8) if start.startswith(codecs.BOM_UTF8) else 0
+    hint = None
     for line_break in _LINE_BREAK.finditer(start):
         end = line_break.end()
-        if not start[begin:end].strip():
+        record = start[begin : line_break.start()]
+        if not record.strip(_BLANKS + delimiter.encode()):
             begin = end
+        elif hint is None and (hint := _HINT.fullmatch(record)):
+            delimiter, begin = (hint["quoted"] or hint["bare"]).decode("latin-1"), end
         elif not _is_open(start[begin:end], delimiter):
-            return start[begin : line_break.start()], end
+            return record, end, delimiter
     rest = start[begin:] if ended else b""
-    return (rest if rest.strip() else b""), len(start)
+    return (rest if rest.strip(_BLANKS + delimiter.encode()) else b""), len(start), delimiter
 
 
 def _is_open(record: bytes, delimiter: str) -> bool:

@@ -51,7 +51,7 @@ def run(spark: SparkSession, dataset: Dataset, batch_id: str, bucket: str) -> di
     nothing, unless code or contract have changed since: then the deliveries are processed again.
 
     Returns:
-        The ledger's counts over all deliveries, and `unknown_columns` by raw key where there are any.
+        The ledger's counts over all deliveries, and `unknown_columns` and `blank_rows` by raw key where there are any.
 
     Raises:
         LedgerlakeError: the batch is unknown, or a law would be broken.
@@ -76,7 +76,8 @@ def run(spark: SparkSession, dataset: Dataset, batch_id: str, bucket: str) -> di
         refuse_dirt(stage, summary)
         publish(stage, summary, tables[dataset.name])
     counts: dict[str, Any] = totals(list(summary.entries))
-    return counts | ({"unknown_columns": summary.unknown} if summary.unknown else {})
+    by_file = {"unknown_columns": summary.unknown, "blank_rows": summary.blank_rows}
+    return counts | {name: found for name, found in by_file.items() if found}
 
 
 def code_digest(dataset: Dataset) -> str:

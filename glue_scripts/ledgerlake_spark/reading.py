@@ -45,8 +45,8 @@ def read_deliveries(
         The contract's columns, typed where their text is plain, else NULL; for each column that is no text,
         `_text_<column>`: its text where that is not plain or is to be shown, else NULL; `_delivery`;
         `_source_row` (from 1; NULL in closing rows); `_problem` (why the row, or in a closing row the file,
-        could not be read); `_rows_read` (in closing rows only) and `_unknown` (in closing rows: a JSON list of
-        the file's columns that the contract does not have).
+        could not be read); in closing rows only `_rows_read`, `_blank_rows` and `_unknown`, a JSON list of the
+        file's columns that the contract does not have.
     """
     broken, sections = broken or {}, sections or {}
     readings = [
@@ -90,7 +90,10 @@ def _dealt(readings: Sequence[Reading], most: int) -> list[list[Reading]]:
 def _schema(dataset: Dataset) -> str:
     names = ", ".join(f"`{column.name}` {column.type}" for column in dataset.columns)
     texts = "".join(f", `{text_name(column)}` string" for column in dataset.columns if column.type != "string")
-    return f"{names}{texts}, _source_row bigint, _problem string, _delivery int, _rows_read bigint, _unknown string"
+    others = (
+        "_source_row bigint, _problem string, _delivery int, _rows_read bigint, _blank_rows bigint, _unknown string"
+    )
+    return f"{names}{texts}, {others}"
 
 
 def text_name(column: Column) -> str:
@@ -142,6 +145,7 @@ def _with_delivery(dataset: Dataset, batch: pa.RecordBatch, number: int) -> pa.R
         _problem=batch["_problem"],
         _delivery=pa.repeat(pa.scalar(number, pa.int32()), size),
         _rows_read=pa.nulls(size, pa.int64()),
+        _blank_rows=pa.nulls(size, pa.int64()),
         _unknown=pa.nulls(size, pa.string()),
     )
 
@@ -164,6 +168,7 @@ def _closing_row(dataset: Dataset, number: int, rows: Rows, problem: str | None)
         _problem=pa.array([problem], pa.string()),
         _delivery=pa.array([number], pa.int32()),
         _rows_read=pa.array([rows.count], pa.int64()),
+        _blank_rows=pa.array([rows.blank_rows], pa.int64()),
         _unknown=pa.array([json.dumps(rows.unknown)], pa.string()),
     )
 

@@ -21,7 +21,7 @@ from ledgerlake.deliveries import Delivery
 from ledgerlake.errors import ConservationError
 from ledgerlake_spark import without_pandas
 from ledgerlake_spark.csv_files import BLOCK, BrokenFile, Rows, Section
-from ledgerlake_spark.csv_header import read_header
+from ledgerlake_spark.csv_header import Header, read_header
 from ledgerlake_spark.objects import Missing, open_delivery
 from ledgerlake_spark.plain_lines import is_plain, spans
 
@@ -94,31 +94,31 @@ def sections(
     Args:
         deliveries: by number, as are the sections.
     """
-    names: dict[int, tuple[str, ...]] = {}
+    headers: dict[int, Header] = {}
     cuts: list[Cut] = []
     for number, delivery in deliveries.items():
         if delivery.size >= 2 * SIZE and not delivery.key.lower().endswith(".gz"):
-            names[number], start = _header(dataset, bucket, delivery)
-            cuts += cut(number, start, delivery.size) if names[number] else []
+            headers[number] = header = _header(dataset, bucket, delivery)
+            cuts += cut(number, header.size, delivery.size) if header.names else []
     if not cuts:
         return {}
     counter = _counter(bucket, {each.number: deliveries[each.number] for each in cuts}, cuts)
     rows = sorted(spark.range(0, len(cuts), 1, len(cuts)).mapInArrow(counter, _FOUND).collect())
     found = {
-        number: numbered(names[number], deliveries[number].size, [tuple(row)[1:] for row in group])
+        number: numbered(headers[number], deliveries[number].size, [tuple(row)[1:] for row in group])
         for number, group in groupby(rows, lambda row: int(row.number))
     }
     return {number: whole for number, whole in found.items() if whole}
 
 
-def _header(dataset: Dataset, bucket: str, delivery: Delivery) -> tuple[tuple[str, ...], int]:
-    """The names and where the rows begin; no names where the file is missing or broken, as its reader will tell."""
+def _header(dataset: Dataset, bucket: str, delivery: Delivery) -> Header:
+    """The header; one without names where the file is missing or broken, as its reader will tell."""
     try:
         header = read_header(open_delivery(bucket, delivery, 0, _HEADER), dataset.delimiter)
         Rows(partial(open_delivery, bucket, delivery), dataset).positions(header)
     except (BrokenFile, Missing):
-        return (), 0
-    return tuple(header.names), header.size
+        return Header([], None, dataset.delimiter)
+    return header
 
 
 def cut(number: int, start: int, size: int) -> list[Cut]:
@@ -131,7 +131,7 @@ def cut(number: int, start: int, size: int) -> list[Cut]:
     return [Cut(number, at, stop, size, at == start) for at, stop in pairwise(bounds)]
 
 
-def numbered(names: tuple[str, ...], size: int, found: list[tuple[int, int, int]]) -> list[Section]:
+def numbered(header: Header, size: int, found: list[tuple[int, int, int]]) -> list[Section]:
     """The sections, from what was `counted` of a whole file; none where a part of it is not plain.
 
     Raises:
@@ -147,7 +147,8 @@ def numbered(names: tuple[str, ...], size: int, found: list[tuple[int, int, int]
             remedy="report it, with the file: rows of it would be lost",
         )
     before = accumulate(counts, initial=0)
-    return [Section(names, *each) for each in zip(starts, stops, before, counts, strict=False) if each[-1]]
+    every = zip(starts, stops, before, counts, strict=False)
+    return [Section(tuple(header.names), *each, header.delimiter) for each in every if each[-1]]
 
 
 def _counter(

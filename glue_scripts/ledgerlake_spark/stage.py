@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from pyspark.sql import DataFrame, SparkSession
@@ -54,6 +54,7 @@ class Summary:
         replaced: withdrawn rows whose place another row takes.
         touched: partitions with rows of the table that are updated or withdrawn.
         unknown: by raw key, columns of the file that the contract does not have.
+        blank_rows: by raw key, rows without any value, which are counted nowhere else.
     """
 
     attempt: str
@@ -65,6 +66,7 @@ class Summary:
     replaced: int
     touched: tuple[str, ...]
     unknown: dict[str, list[str]]
+    blank_rows: dict[str, int] = field(default_factory=dict)
 
     @classmethod
     def from_json(cls, body: dict[str, Any]) -> Summary:
@@ -190,5 +192,14 @@ class Stage:
         parking = tuple(sorted({arrival.delivery_id for arrival in arrivals.ordered} - accounts.missing))
         touched = tuple(sorted(accounts.touched))
         return Summary(
-            attempt, made_by, seen, arrivals.ordered, entries, parking, accounts.replaced, touched, accounts.unknown
+            attempt,
+            made_by,
+            seen,
+            arrivals.ordered,
+            entries,
+            parking,
+            accounts.replaced,
+            touched,
+            accounts.unknown,
+            dict(accounts.blank_rows),
         )

@@ -13,10 +13,11 @@ from __future__ import annotations
 import re
 
 from ledgerlake.contracts import Column, Dataset
+from ledgerlake_spark.rows_without_value import BLANKS
 from ledgerlake_spark.shown import literal
 
 # Spark's literals know no escape for a form feed: its \f is the letter f.
-_BLANKS = literal(" \t\r\n\x0b\x0c\u00a0\u2007\u202f\u3000\ufeff")
+_BLANKS = literal(BLANKS)
 _DATE = r"(?!0000)[0-9]{4}-[0-9]{2}-[0-9]{2}"  # there is no year 0
 _TIME = r"[0-9]{2}:[0-9]{2}(:[0-9]{2}([.][0-9]{1,9})?)?"
 _ZONE = r"(Z|[+-][0-9]{2}(:?[0-9]{2})?)?"

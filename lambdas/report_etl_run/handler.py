@@ -29,7 +29,7 @@ from ledgerlake.failure_letters import of_failure, of_quarantine
 from ledgerlake.failures import Failure
 from ledgerlake.letters import STEP_FUNCTIONS, Letter, RunFacts, of_success
 from ledgerlake.settings import Settings, from_environment, lake_bucket
-from ledgerlake.stages import summaries, unknown_columns
+from ledgerlake.stages import blank_rows, summaries, unknown_columns
 from ledgerlake.state_failures import failure_of
 from ledgerlake.storage import client_config
 from ledgerlake.unread import take_news
@@ -147,6 +147,7 @@ def _facts(given: dict[str, Any], failed: list[Failure], staged: dict[str, dict[
         dates=() if refused else dates,
         missing=tuple((given.get("archive") or {}).get("missing", ())),
         unknown=unknown_columns(staged),
+        blank_rows=blank_rows(staged),
         note=str(given.get("reason") or ""),
         words=STEP_FUNCTIONS,
     )

@@ -21,7 +21,7 @@ from ledgerlake.deliveries import iso, waiting
 from ledgerlake.failure_letters import of_failure, of_quarantine, without_report
 from ledgerlake.failures import Failure
 from ledgerlake.letters import AIRFLOW, Letter, RunFacts, figures_sql, of_strays, of_success
-from ledgerlake.stages import summaries, unknown_columns
+from ledgerlake.stages import blank_rows, summaries, unknown_columns
 from ledgerlake.unread import Unread, take_news
 from ledgerlake.usage import RunSeen
 from ledgerlake_airflow import ARCHIVE, CHECKS, CRAWL, PLAN, REPORT, WAIT
@@ -133,6 +133,7 @@ def _facts(context: Context, staged: dict[str, dict[str, Any]]) -> RunFacts:
         dates=tuple(ti.xcom_pull(task_ids=PLAN, key=DATES) or ()),
         missing=tuple((ti.xcom_pull(task_ids=ARCHIVE) or {}).get("missing", ())),
         unknown=unknown_columns(staged),
+        blank_rows=blank_rows(staged),
         note=str(context["params"].get("reason") or ""),
         words=AIRFLOW if ours(settings.current()) else replace(AIRFLOW, live=places.STATE_MACHINE),
     )

@@ -246,6 +246,15 @@ def test_an_unreadable_file_is_rejected_as_one_row_and_the_rest_of_the_batch_goe
 
 
 @pytest.mark.slow
+def test_rows_without_a_value_are_in_no_count_but_in_the_summary(lake):
+    lake.deliver("orders", "sheet.csv", "sep=;\n" + orders(order(1), ",,,,,", " ,", order(2)).replace(",", ";"))
+    summary = lake.run()["orders"]
+    assert counts(summary) == {"rows_read": 2, "inserted": 2}
+    assert summary["blank_rows"] == {"raw/orders/sheet.csv": 2}
+    assert lake.rows("orders", "order_id", "_source_row") == [(1, 1), (2, 4)]
+
+
+@pytest.mark.slow
 def test_columns_are_found_by_header_name_in_every_file_for_itself(lake):
     lake.deliver("products", "a.csv", "\ufeffproduct_name, Department ,department_id,PRODUCT_ID\r\nLamp,Home,1,1\r\n")
     lake.deliver(

@@ -9,6 +9,7 @@
         { null = ["total_amount"] },                # accepted, with a NULL in this column
         ["not_double: total_amount=1,234.50"],      # rejected, with exactly these reasons
         "accepted",
+        "blank",                                    # no row: it has a number, and is counted nowhere
     ]
     unknown = ["colour"]                            # columns of the file that no contract knows
 
@@ -61,7 +62,7 @@ class Case:
         """The verdict as `outcome.judged` gives it; a row's values only where the case names them."""
         if self.file is not None:
             return {"file": [self.file], "rows": {}, "unknown": self.unknown}
-        rows = {number: self._row(number, row) for number, row in enumerate(self.rows or [], 1)}
+        rows = {number: self._row(number, row) for number, row in enumerate(self.rows or [], 1) if row != "blank"}
         return {"file": [], "rows": rows, "unknown": self.unknown}
 
     def _row(self, number: int, row: Any) -> dict[str, Any]:

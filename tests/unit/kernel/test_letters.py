@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import unicodedata
+from dataclasses import replace
 
 import pytest
 from control_objects import summary
@@ -12,7 +13,7 @@ from ledgerlake import failures, letters, places
 from ledgerlake.failure_letters import of_dead_execution, of_failure, of_quarantine, without_report
 from ledgerlake.failures import Failure
 from ledgerlake.letters import AIRFLOW, STEP_FUNCTIONS, RunFacts, of_strays, of_success
-from ledgerlake.stages import summaries, unknown_columns
+from ledgerlake.stages import blank_rows, summaries, unknown_columns
 from ledgerlake.state_failures import failure_of
 from ledgerlake.unread import Unread
 
@@ -179,3 +180,18 @@ def test_nothing_that_producers_write_acts_in_a_notification_or_forges_a_line_of
             assert [line for line in each.body.splitlines() if "forged" in line.partition("/")[0]] == []
             assert each.subject.isprintable()
             assert each.subject.isascii()
+
+
+def test_skipped_blank_rows_are_those_that_the_jobs_counted(s3):
+    found = {"raw/orders/1.csv": 40, "raw/orders/2.csv": 2}
+    body = json.dumps(summary(blank_rows=found))
+    s3.put_object(Bucket="lake", Key=places.stage_summary("b-1", "orders"), Body=body)
+    assert blank_rows(summaries(s3, "lake", "b-1")) == {"orders": found}
+
+
+@pytest.mark.parametrize("orchestrator", [0, 1])
+def test_a_success_says_how_many_blank_rows_were_skipped(orchestrator):
+    found = {"orders": {"raw/orders/1.csv": 40}, "products": {"raw/products/1.csv": 1, "raw/products/2.csv": 1000}}
+    body = of_success(replace(facts_of_both("live")[orchestrator], blank_rows=found), FIGURES, "").body
+    assert "\norders: 40 blank rows skipped in raw/orders/1.csv\n" in body
+    assert "\nproducts: 1,001 blank rows skipped in 2 files, raw/products/1.csv first\n" in body
