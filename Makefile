@@ -11,7 +11,7 @@ PYTEST_AIRFLOW := PYTHONPATH=dags:plugins .venv-airflow/bin/python -m pytest
 LOCAL_TESTS := $(wildcard tests/unit tests/local tests/cli tests/lambdas tests/step_functions)
 DEPLOYMENT_TESTS := $(wildcard tests/infra tests/workflows tests/package)
 
-.PHONY: bench bench-smoke test-deployment help setup setup-cli demo test test-laws test-faults test-mutants test-fast lint down synth package security test-compose
+.PHONY: bench bench-pollock bench-smoke test-deployment help setup setup-cli demo test test-laws test-faults test-mutants test-fast lint down synth package security test-compose
 
 help: ## List the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | awk -F'\t' '{printf "make %-12s %s\n", $$1, $$2}'
@@ -63,6 +63,9 @@ test: setup ## The tests of the lake, each in its own environment (18 to 28 minu
 
 bench: setup ## Measure everything side by side, into docs/performance.md; NAME=batch for one
 	@PYTHONPATH=.:dags .venv/bin/python -m benchmarks $(NAME)
+
+bench-pollock: setup ## The public Pollock files on the reader: CHECKOUT=<of github.com/HPI-Information-Systems/Pollock>
+	@PYTHONPATH=dags:glue_scripts .venv-glue/bin/python benchmarks/pollock.py $(CHECKOUT)
 
 bench-smoke: setup ## The benchmarks on little data: their results must agree
 	@PYTHONPATH=.:dags .venv/bin/python -m benchmarks --smoke
