@@ -24,6 +24,13 @@ ARROW_TYPES = {
     "timestamp": pa.timestamp("us", "UTC"),
     "string": pa.string(),
 }
+
+
+def arrow_type(column: Column) -> pa.DataType:
+    """Return the type of the column's values."""
+    return pa.decimal128(*column.digits) if column.digits else ARROW_TYPES[column.type]
+
+
 AS_WRITTEN = ("bigint", "int", "date")
 """Types of which a plain value, written out again, is the text that it was."""
 

@@ -17,8 +17,9 @@ from ledgerlake.contracts import Column, Dataset
 from ledgerlake.deliveries import Delivery
 from ledgerlake_spark import without_pandas
 from ledgerlake_spark.csv_files import BrokenFile, Rows, Section
+from ledgerlake_spark.exact_values import decimals, inexact
 from ledgerlake_spark.objects import Missing, open_delivery
-from ledgerlake_spark.plain_values import ARROW_TYPES, AS_WRITTEN, left_over, plain
+from ledgerlake_spark.plain_values import AS_WRITTEN, arrow_type, left_over, plain
 
 _TASKS_PER_CORE = 4
 """A task costs as much as reading a megabyte, so many small files share one; large ones spread out."""
@@ -46,7 +47,8 @@ def read_deliveries(
         `_text_<column>`: its text where that is not plain or is to be shown, else NULL; `_delivery`;
         `_source_row` (from 1; NULL in closing rows); `_problem` (why the row, or in a closing row the file,
         could not be read); in closing rows only `_rows_read`, `_blank_rows` and `_unknown`, a JSON list of the
-        file's columns that the contract does not have.
+        file's columns that the contract does not have; `_inexact`, the reasons to reject values of which only a
+        part would be kept.
     """
     broken, sections = broken or {}, sections or {}
     readings = [
@@ -91,7 +93,8 @@ def _schema(dataset: Dataset) -> str:
     names = ", ".join(f"`{column.name}` {column.type}" for column in dataset.columns)
     texts = "".join(f", `{text_name(column)}` string" for column in dataset.columns if column.type != "string")
     others = (
-        "_source_row bigint, _problem string, _delivery int, _rows_read bigint, _blank_rows bigint, _unknown string"
+        "_source_row bigint, _problem string, _delivery int, _rows_read bigint, _blank_rows bigint, _unknown string, "
+        "_inexact array<string>"
     )
     return f"{names}{texts}, {others}"
 
@@ -147,14 +150,25 @@ def _with_delivery(dataset: Dataset, batch: pa.RecordBatch, number: int) -> pa.R
         _rows_read=pa.nulls(size, pa.int64()),
         _blank_rows=pa.nulls(size, pa.int64()),
         _unknown=pa.nulls(size, pa.string()),
+        _inexact=_inexact(dataset, batch),
     )
+
+
+def _inexact(dataset: Dataset, batch: pa.RecordBatch) -> pa.Array:
+    """Of each row the reasons to reject values of which only a part would be kept, NULL where there are none."""
+    found: dict[int, list[str]] = {}
+    for column in dataset.columns:
+        for place, reason in inexact(batch[column.name], column, dataset):
+            found.setdefault(place, []).append(reason)
+    kind = pa.list_(pa.string())
+    return pa.array(map(found.get, range(batch.num_rows)), kind) if found else pa.nulls(batch.num_rows, kind)
 
 
 def _typed(dataset: Dataset, column: Column, texts: pa.Array) -> tuple[pa.Array, pa.Array | None]:
     """The plain values of a column, and the texts that Spark needs; a column of text is left as it is."""
     if column.type == "string":
         return texts, None
-    values = plain(texts, column, dataset.null_words)
+    values = decimals(texts, column, dataset) if column.digits else plain(texts, column, dataset.null_words)
     is_shown = column.type not in AS_WRITTEN and any(column.name in rule.shows for rule in dataset.rules)
     return values, texts if is_shown else left_over(texts, values)
 
@@ -162,7 +176,7 @@ def _typed(dataset: Dataset, column: Column, texts: pa.Array) -> tuple[pa.Array,
 def _closing_row(dataset: Dataset, number: int, rows: Rows, problem: str | None) -> pa.RecordBatch:
     return _record_batch(
         dataset,
-        [pa.nulls(1, ARROW_TYPES[column.type]) for column in dataset.columns],
+        [pa.nulls(1, arrow_type(column)) for column in dataset.columns],
         [pa.nulls(1, pa.string()) for column in dataset.columns if column.type != "string"],
         _source_row=pa.nulls(1, pa.int64()),
         _problem=pa.array([problem], pa.string()),
@@ -170,6 +184,7 @@ def _closing_row(dataset: Dataset, number: int, rows: Rows, problem: str | None)
         _rows_read=pa.array([rows.count], pa.int64()),
         _blank_rows=pa.array([rows.blank_rows], pa.int64()),
         _unknown=pa.array([json.dumps(rows.unknown)], pa.string()),
+        _inexact=pa.nulls(1, pa.list_(pa.string())),
     )
 
 

@@ -47,6 +47,8 @@ def value_of(column: Column, text: str) -> str:
         return _integer(column, text)
     if column.type == "double":
         return _double(column, text)
+    if column.digits:
+        return f"cast(null as {column.type})"  # the reader has made all of them
     if column.type == "boolean":
         return (
             f"case when lower({text}) in ('1', '1.0', 'true') then true "

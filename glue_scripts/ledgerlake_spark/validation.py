@@ -7,12 +7,10 @@ from dataclasses import dataclass
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from ledgerlake.contracts import Column, Dataset
+from ledgerlake.contracts import Column, Dataset, Rule
 from ledgerlake_spark.reading import text_name
 from ledgerlake_spark.shown import display_sql, literal
 from ledgerlake_spark.typing_rules import text_of, value_of
-
-_BITS = 62  # of a bigint that are safe to use as flags
 
 
 @dataclass(frozen=True)
@@ -51,8 +49,10 @@ def validate(rows: DataFrame, dataset: Dataset) -> DataFrame:
     flags = " | ".join(f"if({test.broken}, {1 << bit}L, 0L)" for bit, test in enumerate(tests))
     flagged = typed.withColumn("_broken", F.expr(f"if(_source_row is null, 0L, {flags})"))
     # Texts are put together for broken rows only: they are few, and texts are dear.
-    judged = flagged.withColumn("_reasons", F.expr(f"if(_broken = 0, null, {_reasons(dataset, tests)})"))
-    return judged.drop("_broken", *(f"_text_{name}" for name in dataset.column_names))
+    told = f"concat(coalesce(_inexact, array()), {_reasons(dataset, tests)})"
+    reasons = f"if(_broken = 0 and _inexact is null, null, {told})"
+    judged = flagged.withColumn("_reasons", F.expr(reasons))
+    return judged.drop("_broken", "_inexact", *(f"_text_{name}" for name in dataset.column_names))
 
 
 def _field(column: Column) -> str:
@@ -82,25 +82,33 @@ def _reasons(dataset: Dataset, tests: list[_Test]) -> str:
 
 
 def _tests(dataset: Dataset) -> list[_Test]:
-    tests = [_Test("_problem is not null", (("", "_problem"),))]
-    for column in dataset.columns:
-        name, text = column.name, f"_text_{column.name}"
-        if column.required:
-            empty = f"{text} is null and `{name}` is null"
-            tests.append(_Test(f"_problem is null and {empty}", ((f"required: {name} is empty", None),)))
-        if column.type != "string":
-            wrong = f"{text} is not null and `{name}` is null"
-            tests.append(_Test(wrong, ((f"not_{column.type}: {name}=", name),)))
-    for rule in dataset.rules:
-        # A row whose columns could not be read is told that, not also what follows from it.
-        known = " and ".join(f"({_known(dataset, name)})" for name in rule.shows)
-        broken = f"_problem is null and {known} and not coalesce(({rule.predicate}), false)"
-        first, *others = rule.shows
-        shown = ((f"{rule.name}: {first}=", first), *((f", {name}=", name) for name in others))
-        tests.append(_Test(broken, shown))
-    if len(tests) > _BITS:
-        raise ValueError(f"{dataset.name} has {len(tests)} tests, of which a row's flags hold {_BITS}")
-    return tests
+    rules = {rule.name: rule for rule in dataset.rules}
+    made = {
+        "readable": lambda _: _Test("_problem is not null", (("", "_problem"),)),
+        "required": _required,
+        "type": lambda name: _of_type(dataset.column(name)),
+        "rule": lambda name: _of_rule(dataset, rules[name]),
+    }
+    return [made[kind](name) for kind, name in dataset.tests]
+
+
+def _required(name: str) -> _Test:
+    empty = f"_text_{name} is null and `{name}` is null"
+    return _Test(f"_problem is null and {empty}", ((f"required: {name} is empty", None),))
+
+
+def _of_type(column: Column) -> _Test:
+    wrong = f"_text_{column.name} is not null and `{column.name}` is null"
+    return _Test(wrong, ((f"not_{column.kind}: {column.name}=", column.name),))
+
+
+def _of_rule(dataset: Dataset, rule: Rule) -> _Test:
+    # A row whose columns could not be read is told that, not also what follows from it.
+    known = " and ".join(f"({_known(dataset, name)})" for name in rule.shows)
+    broken = f"_problem is null and {known} and not coalesce(({rule.predicate}), false)"
+    first, *others = rule.shows
+    shown = ((f"{rule.name}: {first}=", first), *((f", {name}=", name) for name in others))
+    return _Test(broken, shown)
 
 
 def _known(dataset: Dataset, name: str) -> str:

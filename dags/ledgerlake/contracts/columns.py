@@ -9,9 +9,12 @@ from ledgerlake.contracts.type_changes import is_lossless
 from ledgerlake.errors import ContractError
 
 TYPES = ("bigint", "int", "double", "boolean", "string", "date", "timestamp")
-NUMBERS = ("bigint", "int", "double")
+NUMBERS = ("bigint", "int", "double", "decimal")
 THOUSANDS = ("", ",", ".", " ", "'", "\u2019", "\u00a0", "\u202f", "_")
 DECIMALS = (".", ",")
+DECIMAL = re.compile(r"decimal\((0|[1-9][0-9]?),(0|[1-9][0-9]?)\)")
+"""Of precision and scale: `decimal(12,2)` holds ten digits before the point and two behind it."""
+
 NAME = re.compile(r"[a-z][a-z0-9_]*")
 
 
@@ -21,7 +24,8 @@ class Column:
 
     Args:
         name: lower case, as Athena shows it; a leading underscore is reserved for lineage.
-        type: one of `TYPES`.
+        type: one of `TYPES`, or `decimal(p,s)` of p digits, s of them behind the point: for money, since a
+            `double` does not hold every amount.
         required: a row in which it is NULL is rejected.
         doc: what the value means, with its unit.
         sensitive: personal data that analysts do not see.
@@ -45,8 +49,7 @@ class Column:
     def __post_init__(self) -> None:
         if not NAME.fullmatch(self.name):
             raise ContractError(f"column name {self.name!r}", expected="lower case letters, digits and _")
-        if self.type not in TYPES:
-            raise ContractError(f"column {self.name} of type {self.type!r}", expected=f"one of {', '.join(TYPES)}")
+        self._validate_type()
         if not self.doc:
             raise ContractError(f"column {self.name} has no doc", expected="a sentence on what it means")
         self._refuse_separators()
@@ -60,8 +63,32 @@ class Column:
                 remedy="keep the column as it was, and add a new, optional one of the other type beside it",
             )
 
+    @property
+    def kind(self) -> str:
+        """The type without its digits, as in the reason `not_decimal`."""
+        return self.type.partition("(")[0]
+
+    @property
+    def digits(self) -> tuple[int, int] | None:
+        """Precision and scale of a decimal; None for other types."""
+        found = DECIMAL.fullmatch(self.type)
+        return (int(found[1]), int(found[2])) if found else None
+
+    def _validate_type(self) -> None:
+        if self.digits is None and self.type not in TYPES:
+            raise ContractError(
+                f"column {self.name} of type {self.type!r}",
+                expected=f"one of {', '.join(TYPES)}, or decimal(p,s) without blanks, as in decimal(12,2)",
+            )
+        precision, scale = self.digits or (1, 0)
+        if not (1 <= precision <= 38 and scale <= precision):
+            raise ContractError(
+                f"column {self.name} of type {self.type!r}",
+                expected="1 to 38 digits, and no more of them behind the point",
+            )
+
     def _refuse_separators(self) -> None:
-        if (self.thousands, self.decimal) != ("", ".") and self.type not in NUMBERS:
+        if (self.thousands, self.decimal) != ("", ".") and self.kind not in NUMBERS:
             raise ContractError(
                 f"column {self.name} of type {self.type} has separators of numbers",
                 expected=f"them only in columns of type {', '.join(NUMBERS)}",

@@ -12,6 +12,9 @@ __all__ = ["Column", "Dataset", "QualityLimit", "Reference", "Rule", "in_order"]
 
 PARTITION_TYPES = ("bigint", "int", "date")  # Athena does not partition by string
 FORMATS = (".csv", ".csv.gz")
+MOST_TESTS = 62
+"""Flags of a row: the bits of a bigint that are safe to use."""
+
 DELIMITERS = (",", ";", "\t", "|")
 
 
@@ -113,6 +116,7 @@ class Dataset:
                     expected=f"one of {', '.join(PARTITION_TYPES)}",
                 )
         self._refuse_format()
+        self._validate_tests()
 
     @property
     def column_names(self) -> tuple[str, ...]:
@@ -121,6 +125,15 @@ class Dataset:
     @property
     def required(self) -> tuple[str, ...]:
         return tuple(column.name for column in self.columns if column.required)
+
+    @property
+    def tests(self) -> tuple[tuple[str, str], ...]:
+        """What a row is tested for, as kind and name: each test is one of the flags of a row."""
+        tests = [("readable", "")]
+        for column in self.columns:
+            tests += [("required", column.name)] if column.required else []
+            tests += [("type", column.name)] if column.type != "string" else []
+        return (*tests, *(("rule", rule.name) for rule in self.rules))
 
     def column(self, name: str) -> Column:
         """The column of that name; ContractError where there is none."""
@@ -140,6 +153,16 @@ class Dataset:
             raise ContractError(
                 f"{self.name} has the null words {odd}",
                 expected="words without blanks around them",
+            )
+
+    def _validate_tests(self) -> None:
+        if len(self.tests) > MOST_TESTS:
+            kinds = Counter(kind for kind, _ in self.tests)
+            raise ContractError(
+                f"{self.name} tests each row {len(self.tests)} times: {kinds['required']} required columns, "
+                f"{kinds['type']} columns that are no strings, {kinds['rule']} rules, and whether it can be read",
+                expected=f"at most {MOST_TESTS} tests",
+                remedy="make columns optional or strings, put rules together, or split the dataset",
             )
 
     def _refuse_double_names(self) -> None:

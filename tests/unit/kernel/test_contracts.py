@@ -68,8 +68,51 @@ def test_a_name_that_athena_would_not_show_as_it_is_written_is_refused(name):
 
 
 def test_a_column_of_unknown_type_is_refused_with_the_types_there_are():
-    with pytest.raises(ContractError, match=r"total of type 'decimal'.*one of bigint, int, double"):
+    with pytest.raises(ContractError, match=r"total of type 'decimal'.*one of bigint, int, double.*decimal\(12,2\)"):
         Column("total", "decimal", doc="A sum.")
+
+
+@pytest.mark.parametrize(
+    ("kind", "digits"), [("decimal(12,2)", (12, 2)), ("decimal(38,38)", (38, 38)), ("decimal(1,0)", (1, 0))]
+)
+def test_a_decimal_has_precision_and_scale(kind, digits):
+    column = Column("total", kind, doc="A sum.", thousands=".", decimal=",")
+    assert (column.digits, column.kind) == (digits, "decimal")
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        "decimal(0,0)",
+        "decimal(39,2)",
+        "decimal(5,6)",
+        "decimal(12, 2)",
+        "decimal(12)",
+        "decimal(012,2)",
+        "DECIMAL(12,2)",
+    ],
+)
+def test_a_decimal_that_no_engine_holds_is_refused(kind):
+    with pytest.raises(ContractError, match="column total of type"):
+        Column("total", kind, doc="A sum.")
+
+
+def _wide(columns: int, rules: int) -> dict[str, object]:
+    more = tuple(Column(f"c{n}", "int", required=True, doc="C.") for n in range(columns))
+    return {
+        "columns": (Column("id", "bigint", required=True, doc="I."), *more),
+        "rules": tuple(Rule(f"r{n}", "id > 0", shows=("id",)) for n in range(rules)),
+    }
+
+
+def test_a_contract_of_more_tests_than_a_row_has_flags_is_refused():
+    assert len(declare(**_wide(columns=29, rules=1)).tests) == 62
+    with pytest.raises(ContractError) as error:
+        declare(**_wide(columns=29, rules=2))
+    assert "things tests each row 63 times: 30 required columns, 30 columns that are no strings, 2 rules" in str(
+        error.value
+    )
+    assert "at most 62 tests" in str(error.value)
 
 
 def test_a_column_without_a_doc_is_refused():
