@@ -43,7 +43,8 @@ def text(value: Any) -> str | None:
         return _double(value)
     if isinstance(value, datetime):
         zone = " UTC" if value.tzinfo else ""
-        return value.strftime("%Y-%m-%d %H:%M:%S.") + f"{value.microsecond // 1000:03d}{zone}"
+        # The %Y of strftime writes the year 1 as 1.
+        return f"{value.year:04d}{value:-%m-%d %H:%M:%S}.{value.microsecond // 1000:03d}{zone}"
     return _structured(value)
 
 
