@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Sequence
 from typing import Annotated
 
 import typer
@@ -18,12 +19,17 @@ from cli.showing import Format, FormatOption, Rows, show
 from cli.waiting import airflow_of, look_at
 from infra.local.home import ATHENA_ENGINES, REGION, Home
 from ledgerlake import places
+from ledgerlake.by_date import date_of
+from ledgerlake.check_failures import open_failures
+from ledgerlake.deliveries import Delivery
 from ledgerlake.display import display_text
+from ledgerlake.evidence import unledgered
 from ledgerlake.raw_keys import describe_stray
 from ledgerlake.settings import ORCHESTRATORS
 from ledgerlake.unread import Unread
 
 AIRFLOW = ORCHESTRATORS[0]
+_NAMED = 3
 
 
 def up(
@@ -169,6 +175,8 @@ def _state(lake: connection.Connection) -> list[tuple[str, str]]:
     if look.waits and look.gate_waits_for:
         rows.append(("the gate waits for", ", ".join(look.gate_waits_for)))
     rows += _unread(look.unread)
+    rows += [(f"check {each.check} of {each.dataset}", each.still_open) for each in open_failures(lake.s3, lake.bucket)]
+    rows += [_unledgered(*each) for each in unledgered(lake.s3, lake.bucket).items()]
     rows += [(f"execution {each.name}", "at work") for each in look.executions if each.active]
     rows += _airflow(lake, airflow, look)
     return rows
@@ -185,6 +193,17 @@ def _unread(unread: Unread) -> list[tuple[str, str]]:
         for kind, keys, said in kinds
         if keys
     ]
+
+
+def _unledgered(batch_id: str, deliveries: Sequence[Delivery]) -> tuple[str, str]:
+    """Deliveries that are archived and in no table: that a batch was closed so, an earlier release let happen."""
+    days = sorted(str(date_of(each)) for each in deliveries)
+    keys = ", ".join(display_text(each.key) for each in deliveries[:_NAMED])
+    more = f" and {len(deliveries) - _NAMED} more" if len(deliveries) > _NAMED else ""
+    return (
+        f"not in the ledger: batch {batch_id}",
+        f"{keys}{more}; to load them: ledgerlake backfill --from {days[0]} --to {days[-1]}",
+    )
 
 
 def _messages(lake: connection.Connection) -> str:

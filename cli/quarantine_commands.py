@@ -1,4 +1,4 @@
-"""`quarantined` and `accept`: batches that a person has to look at before they go on."""
+"""`quarantined`, `accept` and `drop`: batches that a person has to look at before they go on."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from cli.failures import Mistyped
 from cli.look import seen
 from cli.showing import Format, FormatOption, Rows, show
 from ledgerlake import quarantine
-from ledgerlake.errors import BatchNotFound
+from ledgerlake.errors import BatchNotFound, QuarantineError
 from ledgerlake.manifest import readable
 
 _COLUMNS = ("batch", "since", "deliveries", "why")
@@ -34,6 +34,7 @@ def quarantined(ctx: typer.Context, style: FormatOption = Format.TABLE) -> None:
     show(Rows(_COLUMNS, rows), style)
     if rows and style is Format.TABLE:
         stderr.print("To let one through as it is: ledgerlake accept BATCH")
+        stderr.print("To reject all of it: ledgerlake drop BATCH --reason REASON")
 
 
 def _deliveries(lake: Connection, batch_id: str) -> int | None:
@@ -59,5 +60,30 @@ def accept(
         raise Mistyped(error.seen, expected=error.expected, remedy="ledgerlake quarantined") from error
     wake(lake)
     stdout.print(f"Batch {batch} is accepted; the pipeline was told to go on with it.")
+    if wait:
+        wait_here(lake, timeout)
+
+
+def drop(
+    ctx: typer.Context,
+    batch: Annotated[str, typer.Argument(help="Its id, as `ledgerlake quarantined` lists it.", metavar="BATCH")],
+    reason: Annotated[str, typer.Option("--reason", help="Why, in a few words; every reject of it carries them.")],
+    wait: Annotated[bool, typer.Option("--wait", help="Then wait until the lake has come to rest.")] = False,
+    timeout: TimeoutOption = 1800,
+) -> None:
+    """Reject all of a quarantined batch: each of its files whole, with your reason; then they are archived.
+
+    What the batch has loaded already, of another dataset, is taken back. A backfill does not bring the files
+    back: only another delivery of them does.
+
+    Example: ledgerlake drop 20250402T080000Z-1a2b3c4d --reason 'the file of another shop' --wait
+    """
+    lake = connection.of(ctx)
+    try:
+        quarantine.drop(lake.s3, lake.bucket, batch, reason)
+    except (BatchNotFound, QuarantineError) as error:
+        raise Mistyped(error.seen, expected=error.expected, remedy="ledgerlake quarantined") from error
+    wake(lake)
+    stdout.print(f"Batch {batch} is dropped; the pipeline was told to reject and archive its files.")
     if wait:
         wait_here(lake, timeout)

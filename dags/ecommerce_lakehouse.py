@@ -49,7 +49,7 @@ from ledgerlake import places, settings
 from ledgerlake_airflow import WAIT
 from ledgerlake_airflow.acknowledge import acknowledge
 from ledgerlake_airflow.orchestrator import documented, ours
-from ledgerlake_airflow.pipeline import pipeline, task_defaults
+from ledgerlake_airflow.pipeline import ending, pipeline, task_defaults
 from ledgerlake_airflow.planning import plan_batch
 from ledgerlake_airflow.report import report
 from ledgerlake_airflow.sensor import WaitForDeliveries
@@ -86,5 +86,5 @@ with DAG(
     acknowledged = acknowledge()
     told = report().as_teardown()
 
-    wait >> plan >> work >> acknowledged >> told
-    list(work.iter_tasks()) >> told  # it waits for those that still run when another has failed
+    wait >> plan >> work
+    ending(work, acknowledged, told)

@@ -52,7 +52,7 @@ from ledgerlake import places, settings
 from ledgerlake_airflow.by_date import close_batch, plan_dates
 from ledgerlake_airflow.form import fields
 from ledgerlake_airflow.orchestrator import documented
-from ledgerlake_airflow.pipeline import pipeline, task_defaults
+from ledgerlake_airflow.pipeline import ending, pipeline, task_defaults
 from ledgerlake_airflow.report import report
 from ledgerlake_airflow.timetables import EveryDay
 
@@ -77,5 +77,5 @@ with DAG(
     closed = close_batch()
     told = report().as_teardown()
 
-    plan >> work >> closed >> told
-    list(work.iter_tasks()) >> told  # it waits for those that still run when another has failed
+    plan >> work
+    ending(work, closed, told)

@@ -178,7 +178,16 @@ def _report(lake: s3.IBucket, key: kms.IKey) -> list[iam.PolicyStatement]:
         access.objects(lake, _EVIDENCE, access.READ),
         access.names(lake, [places.BATCHES, _LEASE, places.RUNS, *_EVIDENCE]),
         access.versions(lake, places.RAW),
+        *_results(lake),
         access.allow(["glue:GetJobRuns"], jobs),
         access.allow(["glue:ListCrawls"], [access.arn("glue", f"crawler/{places.CRAWLER}")]),
         access.encrypted_by(key, "s3"),
+    ]
+
+
+def _results(lake: s3.IBucket) -> list[iam.PolicyStatement]:
+    """Read what the checks have found. Athena reads the result with the permissions of whoever asks for it."""
+    return [
+        access.allow(["athena:GetQueryResults"], [access.arn("athena", f"workgroup/{places.WORKGROUP}")]),
+        access.objects(lake, [places.ATHENA_RESULTS], access.READ),
     ]

@@ -1,17 +1,32 @@
-"""What the Glue jobs leave in S3 of a batch that is published, for tests that run none of them."""
+"""A batch as it was planned, and what the Glue jobs leave of it in S3, for tests that run none of them."""
 
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 from typing import Any
 
 from control_objects import NOW, summary
 
 from ledgerlake import places
 from ledgerlake.batch import Batch
+from ledgerlake.deliveries import Delivery, iso
 from ledgerlake.evidence import ledger_metadata
 
 ATTEMPT = "a1b2c3d4"
+NOON = datetime(2025, 4, 1, 12, tzinfo=UTC)
+
+
+def batch_of(*keys: str, datasets: tuple[str, ...] = ()) -> Batch:
+    """A batch of files that landed at noon and are in `raw/` no more; it has the id that a plan gives it."""
+    deliveries = tuple(sorted(Delivery(iso(NOON), key, f"v-{key}", key.split("/")[1], 9, "e") for key in keys))
+    return Batch.new(datasets or tuple(dict.fromkeys(each.dataset for each in deliveries)), deliveries, NOON)
+
+
+def open_batch(s3: Any, bucket: str, batch: Batch) -> None:
+    """Leave the manifest of the batch and the mark that it is open."""
+    s3.put_object(Bucket=bucket, Key=places.manifest(batch.batch_id), Body=json.dumps(batch.as_json()).encode())
+    s3.put_object(Bucket=bucket, Key=places.open_batch(batch.batch_id), Body=b'{"owner": "x"}')
 
 
 def publish(s3: Any, bucket: str, batch: Batch, *, without: tuple[str, ...] = ()) -> None:

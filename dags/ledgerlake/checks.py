@@ -1,5 +1,7 @@
 """The checks that Athena runs after every batch, derived from the contracts.
 
+They are about tables, not about a batch: whether a batch is published and archived, `evidence` says from S3.
+
 Each is one query that returns the offending rows, at most 20 of a kind, as
 (dataset, offending, detail); a check passes when it returns none.
 """
@@ -36,7 +38,7 @@ def checks() -> tuple[Check, ...]:
         Check("references_hold", "every row's parents are there", _union(_references(every))),
         Check("required_not_null", "no required column is NULL", _union(map(_required, every))),
         Check("counts_match_ledger", "tables, rejects and parking hold what the ledger says", _union(_counts(every))),
-        Check("tables_not_empty", "every dataset that was delivered has rows", _union(map(_empty, every))),
+        Check("tables_not_empty", "every table whose rows were loaded has rows", _union(map(_empty, every))),
     )
 
 
@@ -121,10 +123,12 @@ def _entries(dataset: Dataset) -> str:
 
 
 def _empty(dataset: Dataset) -> str:
+    """No row, although the ledger says that some should be there: a table is empty while all its rows are rejected."""
     return (
         f"SELECT '{dataset.name}' AS dataset, '{dataset.name}' AS offending, "
-        f"'no row, after ' || CAST(b.came AS varchar) || ' were delivered' AS detail "
+        f"'no row, but ' || CAST(b.loaded AS varchar) || ' should be there' AS detail "
         f"FROM (SELECT count(*) AS held FROM {dataset.name}) a "
-        f"CROSS JOIN (SELECT coalesce(sum(rows_read), 0) AS came FROM ledger WHERE dataset = '{dataset.name}') b "
-        f"WHERE a.held = 0 AND b.came > 0"
+        f"CROSS JOIN (SELECT coalesce(sum(inserted - withdrawn), 0) AS loaded "
+        f"FROM ledger WHERE dataset = '{dataset.name}') b "
+        f"WHERE a.held = 0 AND b.loaded > 0"
     )

@@ -70,6 +70,20 @@ QUARANTINE_MARK = Kind(
     "ledgerlake accept {stem}",
 )
 ACCEPTED_MARK = Kind("the mark of an accepted batch", record(at=moment), "ledgerlake accept {stem}")
+DROPPED_MARK = Kind(
+    "the mark of a dropped batch", record(reason=text, at=moment), "ledgerlake drop {stem} --reason REASON"
+)
+CHECK_FAILURE = Kind(
+    "the failure of a check",
+    record(
+        **dict.fromkeys(("check", "dataset", "batch_id", "run_id"), name),
+        **dict.fromkeys(("says", "closed_by", "closed_at"), text),
+        since=moment,
+        count=count,
+        keys=list_of(text),
+    ),
+    "none is needed: the next run that sees the check fail writes it anew",
+)
 MANIFEST = Kind(
     "the manifest of a batch",
     record(batch_id=name, planned_at=moment, datasets=list_of(name), deliveries=list_of(_DELIVERY)),

@@ -51,6 +51,10 @@ class QualityError(LedgerlakeError):
     """More rows of a batch were rejected than its contract allows; the batch is quarantined."""
 
 
+class QuarantineError(LedgerlakeError):
+    """A quarantined batch cannot be dropped as it was asked for."""
+
+
 class SelectionError(LedgerlakeError):
     """Dates or datasets were asked for that cannot be processed again."""
 
@@ -69,6 +73,10 @@ class NotPublished(LedgerlakeError):
 
 class NotArchived(LedgerlakeError):
     """Deliveries of a batch that is to be closed still lie in `raw/`."""
+
+
+class NotClosed(LedgerlakeError):
+    """A batch is published and archived, and still open."""
 
 
 class BatchNotFound(LedgerlakeError):

@@ -7,20 +7,26 @@ out of `raw/`, and no batch is closed, because of a state; only because the obje
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from hashlib import sha256
+from itertools import chain
 from typing import Any
 
-from ledgerlake import places, stages
+from ledgerlake import batch as batches
+from ledgerlake import places, quarantine, stages
 from ledgerlake.batch import Batch
 from ledgerlake.contracts import DATASETS
 from ledgerlake.deliveries import Delivery, waiting
 from ledgerlake.errors import NotArchived, NotPublished
+from ledgerlake.manifest import readable
 
 DELIVERIES = "deliveries"
 COUNT = "delivery-count"
 """Metadata of a part of the ledger: the digest of the deliveries that it covers, and how many they are."""
 
 _NAMED = 3
+_NEWEST = 500
+_THREADS = 12
 _RESUME = "ledgerlake run --wait"
 
 
@@ -84,6 +90,43 @@ def require_finished(s3: Any, bucket: str, batch: Batch) -> None:
         remedy=f"{_RESUME} resumes the batch and archives them (or, in Airflow, clear archive_etl_files "
         "with the tasks after it)",
     )
+
+
+def unledgered(s3: Any, bucket: str) -> dict[str, tuple[Delivery, ...]]:
+    """Return the deliveries that are archived, or gone, and of which the ledger has no part, by batch, newest first.
+
+    Only the newest batches are looked at, and only those that are neither open nor in quarantine. From listings:
+    a manifest is read only where a dataset has no part for its batch.
+    """
+    waits = {*batches.open_batches(s3, bucket), *quarantine.quarantined(s3, bucket)}
+    done = [name for name in reversed(_batch_ids(s3, bucket)) if name not in waits][:_NEWEST]
+    if not done:
+        return {}
+    there = {name: _batches_with_parts(s3, bucket, name, since=done[-1]) for name in DATASETS}
+    doubtful = [name for name in done if not all(name in parts for parts in there.values())]
+    found = {}
+    with ThreadPoolExecutor(_THREADS) as pool:
+        read = pool.map(lambda name: tuple(readable(s3, bucket, [name])), doubtful)
+        for batch in chain.from_iterable(read):
+            lost = tuple(each for each in batch.deliveries if batch.batch_id not in there.get(each.dataset, ()))
+            if lost:
+                found[batch.batch_id] = lost
+    return found
+
+
+def _batch_ids(s3: Any, bucket: str) -> list[str]:
+    """The ids of all batches, oldest first."""
+    pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=places.BATCHES, Delimiter="/")
+    keys = sorted(entry["Key"] for page in pages for entry in page.get("Contents", []))
+    return [key.removeprefix(places.BATCHES).removesuffix(".json") for key in keys]
+
+
+def _batches_with_parts(s3: Any, bucket: str, dataset: str, since: str) -> frozenset[str]:
+    """The batches, since that one, of which the ledger has a part for the dataset."""
+    prefix = places.ledger_part(dataset, "", "").removesuffix("-.parquet")
+    pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix, StartAfter=f"{prefix}{since}")
+    keys = (entry["Key"] for page in pages for entry in page.get("Contents", []))
+    return frozenset(key.removeprefix(prefix).rpartition("-")[0] for key in keys)
 
 
 def _missing(s3: Any, bucket: str, batch: Batch, name: str) -> str:

@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
+from ledgerlake.errors import LedgerlakeError
 from ledgerlake.failures import Failure
-from ledgerlake.letters import STEP_FUNCTIONS, Letter, RunFacts, said
+from ledgerlake.letters import (
+    STEP_FUNCTIONS,
+    Letter,
+    RunFacts,
+    checks_lines,
+    end_lines,
+    figures_lines,
+    said,
+)
 
 
 def of_failure(facts: RunFacts, failed: Sequence[Failure], again_in_seconds: int = 0) -> Letter:
@@ -15,8 +24,50 @@ def of_failure(facts: RunFacts, failed: Sequence[Failure], again_in_seconds: int
         lines.append(f"Batch {facts.batch_id}: {facts.deliveries}.")
     lines += _failures(facts, failed)
     go_on = _live_goes_on(facts, again_in_seconds) if facts.live else _by_date_goes_on(facts)
-    lines += ["", *go_on, *said(facts)]
+    lines += [*checks_lines(facts), "", *go_on, *said(facts)]
     return Letter.of(f"FAILED in {_where(failed)}{facts.days}", lines)
+
+
+def of_unfinished(facts: RunFacts, missing: LedgerlakeError, again_in_seconds: int = 0) -> Letter:
+    """No step failed, but the batch is not done: a person marked a task or the run as successful."""
+    lines = [
+        f"Run {facts.run_id} of {facts.workflow}{facts.days and f', for the deliveries{facts.days},'} ended without a "
+        "failed step, but its batch is not finished.",
+        f"Batch {facts.batch_id}: {facts.deliveries}.",
+        "",
+        f"Found:    {missing.seen}",
+        f"Expected: {missing.expected}",
+        f"Resume:   {missing.remedy}",
+        *checks_lines(facts),
+        "",
+        *(_live_goes_on(facts, again_in_seconds) if facts.live else _by_date_goes_on(facts)),
+        *said(facts),
+    ]
+    return Letter.of(f"NOT FINISHED {facts.batch_id}{facts.days}", lines)
+
+
+def of_checks(
+    facts: RunFacts,
+    failed: Sequence[Failure],
+    figures: Sequence[Mapping[str, str | None]],
+    problem: str,
+    cost: str = "",
+) -> Letter:
+    """A batch is done, and a check has failed for the first time, or was not answered."""
+    lines = [f"Batch {facts.batch_id}: {facts.loaded} and archived, but not every check has passed."]
+    lines += _failures(facts, failed)
+    lines += ["", *figures_lines(facts, figures, problem), *checks_lines(facts), "", *_CHECKS_GO_ON]
+    lines.append(f"To ask all checks again:      {facts.words.again}, for any day with deliveries")
+    lines += [*end_lines(facts, cost), *said(facts)]
+    return Letter.of(f"CHECK FAILED: {_where(failed)} ({facts.batch_id})", lines)
+
+
+_CHECKS_GO_ON = (
+    "The batch is closed, and nothing waits for this: newer deliveries are processed as ever.",
+    "A check that has failed stays open, and is shown by `ledgerlake status` and in later notifications, until a run",
+    "sees it pass; one that was not answered is asked again by the next run.",
+    "What to do, check by check:   docs/trouble/a-check-failed.md",
+)
 
 
 def of_quarantine(facts: RunFacts, failed: Sequence[Failure]) -> Letter:
@@ -28,7 +79,9 @@ def of_quarantine(facts: RunFacts, failed: Sequence[Failure]) -> Letter:
         "Its files stay in raw/, no other batch takes them, and nothing waits for it.",
         "If the rows are as they should be, let the batch through; the next live run goes on with it:",
         f"  ledgerlake accept {facts.batch_id}",
-        "If they are not, have them delivered again under the same keys or others, and delete the files in raw/.",
+        "If they are not, drop the batch: each of its files is rejected whole, with your reason, and archived:",
+        f"  ledgerlake drop {facts.batch_id} --reason 'the wrong file'",
+        "Right files are processed as soon as they are delivered, before or after that, under the same keys or others.",
         *said(facts),
     ]
     return Letter.of(f"QUARANTINED {facts.batch_id}: {_where(failed)}", lines)

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from ledgerlake.contracts import DATASETS
-from ledgerlake.display import display_text
 
 LONGEST = 4000  # characters of a reason; an SNS message holds 256 KiB
 
@@ -20,17 +19,19 @@ class Failure:
         step: its name: a task of Airflow, a state of Step Functions, `checks.<name>` in both.
         log: where its log is read.
         kind: the class of its error; empty when its process was killed.
+        of: the dataset, where the step's name does not say it.
     """
 
     step: str
     reason: str
     log: str
     kind: str = ""
+    of: str = ""
 
     @property
     def dataset(self) -> str:
         """Whose job the step is; empty for a step of the whole batch."""
-        return dataset_of(self.step)
+        return self.of or dataset_of(self.step)
 
 
 def dataset_of(step: str) -> str:
@@ -69,11 +70,3 @@ def of_lambda(function: str, said: Mapping[str, Any]) -> str:
 def of_query(query_id: str | None, state: str, why: str | None) -> str:
     """Why Athena did not answer."""
     return f"Athena query {query_id} is {state}: {why}"
-
-
-def of_check(step: str, says: str, rows: Sequence[Mapping[str, str | None]]) -> str:
-    """Which promise is broken, and by which rows."""
-    found = "; ".join(
-        f"{row['dataset']} {display_text(row['offending'])} ({display_text(row['detail'])})" for row in rows
-    )
-    return f"{step}: not true that {says}: {found}"

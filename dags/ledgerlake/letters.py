@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ledgerlake import places
+from ledgerlake.check_failures import Observed
 from ledgerlake.display import display_text
 from ledgerlake.ledger import COUNTS
 from ledgerlake.unread import NONE_UNREAD, Unread
@@ -47,6 +48,7 @@ class Words:
         see: the command that shows what happened.
         go_on: the command that starts a live run.
         resume: how a failed run by date goes on.
+        again: the command that processes the deliveries of a day again.
     """
 
     live: str
@@ -54,6 +56,7 @@ class Words:
     see: str
     go_on: str
     resume: str
+    again: str
 
 
 AIRFLOW = Words(
@@ -62,6 +65,7 @@ AIRFLOW = Words(
     see="ledgerlake logs",
     go_on="ledgerlake run --wait",
     resume="clear the failed task in Airflow, with those after it",
+    again="ledgerlake backfill --from DAY --to DAY",
 )
 STEP_FUNCTIONS = Words(
     live=places.STATE_MACHINE,
@@ -69,6 +73,7 @@ STEP_FUNCTIONS = Words(
     see="ledgerlake executions",
     go_on="ledgerlake run --orchestrator step_functions",
     resume="ledgerlake run --orchestrator step_functions",
+    again="ledgerlake run --orchestrator step_functions --from DAY --to DAY",
 )
 
 
@@ -86,6 +91,8 @@ class RunFacts:
         blank_rows: by dataset and raw key, rows without any value, which were skipped.
         unread: objects in `raw/` that no job reads, and of which people have not been notified.
         note: what the person wrote who started it.
+        checks: failures of checks, as the run has seen them.
+        dropped: why a person dropped the batch; empty when nobody did.
     """
 
     workflow: str
@@ -98,6 +105,8 @@ class RunFacts:
     blank_rows: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     unread: Unread = NONE_UNREAD
     note: str = ""
+    checks: Observed = field(default_factory=Observed)
+    dropped: str = ""
     words: Words = AIRFLOW
 
     @property
@@ -107,6 +116,12 @@ class RunFacts:
     @property
     def deliveries(self) -> str:
         return "1 delivery" if self.plan["deliveries"] == 1 else f"{self.plan['deliveries']} deliveries"
+
+    @property
+    def loaded(self) -> str:
+        """What became of the deliveries of a batch that is done: `31 deliveries of 2025-04-01 loaded`."""
+        done = f"dropped ({self.dropped})" if self.dropped else "loaded"
+        return f"{self.deliveries}{self.days} {done}"
 
     @property
     def days(self) -> str:
@@ -130,19 +145,37 @@ def of_success(facts: RunFacts, figures: Sequence[Mapping[str, str | None]], pro
         problem: why there are no figures.
         cost: the line of `run_records`.
     """
-    count = f"{facts.deliveries}{facts.days}"
-    lines = [f"Batch {facts.batch_id}: {count} loaded, archived and checked.", ""]
-    lines += [_figures_line(row) for row in figures]
+    checked = "checked; some checks still fail" if facts.checks.still else "checked"
+    lines = [f"Batch {facts.batch_id}: {facts.loaded}, archived and {checked}.", ""]
+    lines += figures_lines(facts, figures, problem)
+    lines += checks_lines(facts)
+    lines += [*end_lines(facts, cost), *said(facts)]
+    return Letter.of(f"{facts.loaded} ({facts.batch_id})", lines)
+
+
+def figures_lines(facts: RunFacts, figures: Sequence[Mapping[str, str | None]], problem: str) -> list[str]:
+    """What became of the rows, and what a person may want to tell the producer."""
+    lines = [_figures_line(row) for row in figures]
     if problem:
         lines.append(f"(The ledger could not be read: {problem})")
     rejecting = [str(row["dataset"]) for row in figures if _number(row, "rejected")]
     if rejecting:
         lines += ["", *(f"Why rows were rejected: ledgerlake rejects {name}" for name in rejecting)]
-    lines += _oddities(facts)
-    lines += ["", f"File by file: ledgerlake ledger {facts.batch_id}"]
-    lines += [cost] if cost else []
-    lines += said(facts)
-    return Letter.of(f"{count} loaded ({facts.batch_id})", lines)
+    return lines + _oddities(facts)
+
+
+def checks_lines(facts: RunFacts) -> list[str]:
+    """Failures of checks that are open since an earlier run, and those that this run has seen to pass again."""
+    lines = [f"Check {each.passes_again}." for each in facts.checks.closed]
+    lines += [f"Check {each.still_open}" for each in facts.checks.still[:_NAMED]]
+    if len(facts.checks.still) > _NAMED:
+        lines.append(f"… and {len(facts.checks.still) - _NAMED} more: ledgerlake status")
+    return ["", *lines] if lines else []
+
+
+def end_lines(facts: RunFacts, cost: str) -> list[str]:
+    """Where to read on, and what the run cost."""
+    return ["", f"File by file: ledgerlake ledger {facts.batch_id}", *([cost] if cost else [])]
 
 
 def of_strays(unread: Unread) -> Letter:

@@ -38,9 +38,13 @@ def tell_success(connect: Callable[[], Any], figures: Sequence[Mapping[str, str 
     _tell(connect, lambda: [_run(RUNS_SUCCEEDED), *(each for row in figures for each in _rows(row))])
 
 
-def tell_failure(connect: Callable[[], Any]) -> None:
-    """One run that failed; what became of its rows is told by the run that finishes its batch."""
-    _tell(connect, lambda: [_run(RUNS_FAILED)])
+def tell_failure(connect: Callable[[], Any], figures: Sequence[Mapping[str, str | None]] = ()) -> None:
+    """One run that failed; what became of its rows is told by the run that finishes its batch.
+
+    Args:
+        figures: of a run that has finished its batch, and whose checks have failed.
+    """
+    _tell(connect, lambda: [_run(RUNS_FAILED), *(each for row in figures for each in _rows(row))])
 
 
 def _tell(connect: Callable[[], Any], figures: Callable[[], list[dict[str, Any]]]) -> None:

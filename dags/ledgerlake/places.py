@@ -40,7 +40,9 @@ BATCHES = "batches/"
 OPEN_BATCHES = "batches/open/"
 QUARANTINED = "batches/quarantined/"
 ACCEPTED = "batches/accepted/"
+DROPPED = "batches/dropped/"
 LEASE = "control/lease.json"
+CHECKS = "control/checks/"
 NOTIFIED_KEYS = "control/notified_keys.json"
 """Of strays and ignored files: those that people were notified of."""
 ATHENA_RESULTS = "athena-results/"
@@ -88,6 +90,15 @@ def batch_of(prefix: str, key: str) -> str:
     """The inverse of `manifest`, `open_batch`, `quarantined` and `accepted`; empty for a key that they did not make."""
     batch_id = key.removeprefix(prefix).removesuffix(".json")
     return batch_id if key == f"{prefix}{batch_id}.json" and _BATCH_ID.fullmatch(batch_id) else ""
+
+
+def dropped(batch_id: str) -> str:
+    return f"{DROPPED}{batch_id}.json"
+
+
+def check_failure(check: str, dataset: str) -> str:
+    """What is known of a check that has failed for a dataset."""
+    return f"{CHECKS}{check}/{dataset}.json"
 
 
 def publishing(dataset: str) -> str:

@@ -1,18 +1,21 @@
 """The quarantine: batches set aside because too many of their rows were rejected.
 
 A quarantined batch is not open, so it holds up nothing; its files stay in `raw/`, and no new batch
-takes them. A person looks at it, and accepts it; then it is open again, and goes through.
+takes them. A person looks at it, and accepts or drops it; then it is open again, and goes through: accepted as it
+is, or with every delivery rejected whole for the reason that the person gave.
 """
 
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
 from ledgerlake import control, places
 from ledgerlake.deliveries import iso
-from ledgerlake.errors import BatchNotFound
+from ledgerlake.display import display_text
+from ledgerlake.errors import BatchNotFound, QuarantineError
 from ledgerlake.manifest import delivery_ids
 from ledgerlake.storage import exists, put_if_absent
 
@@ -69,11 +72,66 @@ def accept(s3: Any, bucket: str, batch_id: str) -> None:
     damaged: dict[str, Any] = {}
     body = control.read_mark(s3, bucket, control.QUARANTINE_MARK, places.quarantined(batch_id), damaged)
     if body is None:
-        there = ", ".join(quarantined(s3, bucket)) or "none is"
-        raise BatchNotFound(f"batch {batch_id!r} is not in quarantine", expected=f"one that is: {there}")
+        raise _not_there(s3, bucket, batch_id)
     put_if_absent(s3, bucket, places.accepted(batch_id), json.dumps({"at": iso(datetime.now(UTC))}))
+    _open_again(s3, bucket, batch_id, body)
+
+
+def _not_there(s3: Any, bucket: str, batch_id: str) -> BatchNotFound:
+    there = ", ".join(quarantined(s3, bucket)) or "none is"
+    return BatchNotFound(f"batch {batch_id!r} is not in quarantine", expected=f"one that is: {there}")
+
+
+def _open_again(s3: Any, bucket: str, batch_id: str, body: Mapping[str, Any]) -> None:
+    """Open the batch, then remove the mark of the quarantine: a crash between the two is completed by a retry."""
     put_if_absent(s3, bucket, places.open_batch(batch_id), json.dumps(body.get("opened") or {"owner": ""}))
     s3.delete_object(Bucket=bucket, Key=places.quarantined(batch_id))
+
+
+def drop(s3: Any, bucket: str, batch_id: str, reason: str) -> None:
+    """Reject every delivery of a quarantined batch whole; the next run does it, and archives them.
+
+    Done again it changes nothing, also when an earlier try stopped half-way.
+
+    Args:
+        reason: in the words of the person; it is kept as it is displayed.
+
+    Raises:
+        QuarantineError: no reason is given, or the batch was dropped for another one.
+        BatchNotFound: the batch is not in quarantine; names those that are.
+    """
+    reason = display_text(" ".join(reason.split()))
+    if not reason:
+        raise QuarantineError(f"no reason is given to drop batch {batch_id}", expected="a few words that say why")
+    before = dropped(s3, bucket, batch_id)
+    damaged: dict[str, Any] = {}
+    body = control.read_mark(s3, bucket, control.QUARANTINE_MARK, places.quarantined(batch_id), damaged)
+    if before and before != reason:
+        raise QuarantineError(f"batch {batch_id} was dropped before: {before}", expected="one reason for a batch")
+    if body is None and not before:
+        raise _not_there(s3, bucket, batch_id)
+    mark = json.dumps({"reason": reason, "at": iso(datetime.now(UTC))})
+    put_if_absent(s3, bucket, places.dropped(batch_id), mark)
+    if body is not None:
+        _open_again(s3, bucket, batch_id, body)
+
+
+def dropped(s3: Any, bucket: str, batch_id: str) -> str:
+    """Return the reason for which the batch was dropped; empty when it was not."""
+    unknown = {"reason": "for a reason that cannot be read any more"}
+    body = control.read_mark(s3, bucket, control.DROPPED_MARK, places.dropped(batch_id), unknown)
+    return display_text(body["reason"]) if body else ""
+
+
+def dropped_deliveries(s3: Any, bucket: str) -> dict[str, str]:
+    """Return the reasons by the ids of all deliveries that were ever dropped.
+
+    A later batch that processes one of them again rejects it too: only another delivery of the file undoes a drop.
+    """
+    reasons: dict[str, str] = {}
+    for batch_id in sorted(marks(s3, bucket, places.DROPPED)):
+        reasons |= dict.fromkeys(delivery_ids(s3, bucket, [batch_id]), dropped(s3, bucket, batch_id))
+    return reasons
 
 
 def is_accepted(s3: Any, bucket: str, batch_id: str) -> bool:

@@ -31,8 +31,8 @@ SECONDS_A_FILE = 0.025
 """An estimate: so much longer runs the archive for each file; a dozen move at a time, in 0.3 seconds each."""
 
 _FIXED_STATES = 14
-"""Begin, PlanBatch, AnythingToDo; ArchiveETLFiles; CheckCatalogue, CatalogueChecked; Checks, Checked; ReadFigures,
-GetFigures; ReportSuccess, NotifySuccess, LookAgain, Done."""
+"""Begin, PlanBatch, AnythingToDo; ArchiveETLFiles; CheckCatalogue, CatalogueChecked; Checks; ReadFigures,
+GetFigures; ReportRun, NotifyRun, Reported, LookAgain, Done."""
 
 
 def of_plan(deliveries: int) -> Requests:
@@ -111,7 +111,7 @@ def of_states(datasets: int, levels: int, jobs: int, looks: int) -> int:
     """
     retried = max(0, jobs - datasets)
     crawl = 1 + 3 * looks if looks else 0
-    return _FIXED_STATES + 2 * levels + 2 * datasets + 2 * len(checks()) + 3 * retried + crawl
+    return _FIXED_STATES + 2 * levels + 2 * datasets + len(checks()) + 3 * retried + crawl
 
 
 def levels() -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from ledgerlake import failures, places
@@ -14,39 +14,28 @@ from ledgerlake.failures import LONGEST, Failure
 _FUNCTIONS = {
     "PlanDates": places.PLAN_FUNCTION,
     "PlanBatch": places.PLAN_FUNCTION,
-    "ReportSuccess": places.REPORT_FUNCTION,
+    "ReportRun": places.REPORT_FUNCTION,
 }
 """The Lambda that a state calls, where it is not called alike."""
-_HEADER = ["dataset", "offending", "detail"]
 
 
 def failure_of(item: Mapping[str, Any], log: str) -> Failure:
     """The failure of one item of the state machine's list.
 
     Args:
-        item: `{"state", "error", "cause"}`, or of a check that found something `{"check", "says", "rows"}`.
+        item: `{"state", "error", "cause"}`; what a check has found is no failure of a state.
         log: where the execution is shown.
 
     Raises:
-        LedgerlakeError: it is neither.
+        LedgerlakeError: it is something else.
     """
     try:
-        if "check" in item:
-            return _of_check(item["check"], item["says"], item["rows"], log)
         return _of_state(item["state"], item["error"] or "", item.get("cause") or "", log)
     except (KeyError, TypeError, ValueError) as error:
         raise LedgerlakeError(
             f"a failure is {str(item)[:500]}",
-            expected='{"state", "error", "cause"} or {"check", "says", "rows"}',
+            expected='{"state", "error", "cause"}',
         ) from error
-
-
-def _of_check(name: str, says: str, rows: Sequence[Any], log: str) -> Failure:
-    if rows and isinstance(rows[0], str):  # JSONata makes a list of one its only member
-        rows = [rows]
-    found = [dict(zip(_HEADER, row, strict=True)) for row in rows if list(row) != _HEADER]
-    step = _step(name)
-    return Failure(step, failures.of_check(step, says, found)[:LONGEST], log, "CheckFailed")
 
 
 def _of_state(state: str, error: str, cause: str, log: str) -> Failure:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from hashlib import sha256
 from importlib.resources import files
 from importlib.resources.abc import Traversable
+from types import MappingProxyType
 from typing import Any
 
 from pyspark.sql import SparkSession
@@ -16,8 +17,9 @@ from pyspark.sql import SparkSession
 import ledgerlake
 import ledgerlake_spark
 from ledgerlake import batch as batches
-from ledgerlake import places, stages
+from ledgerlake import places, quarantine, stages
 from ledgerlake.contracts import DATASETS, Dataset
+from ledgerlake.deliveries import Delivery
 from ledgerlake.ledger import totals
 from ledgerlake.manifest import Batch
 from ledgerlake_spark import pruning
@@ -67,22 +69,34 @@ def run(spark: SparkSession, dataset: Dataset, batch_id: str, bucket: str) -> di
     complete(spark, tables[dataset.name], bucket)
     convert_parked(spark, dataset, bucket)  # after it: what it completes is parked with the types of its time
     stage = Stage(spark, dataset, batch_id, bucket)
-    made_by = code_digest(dataset)
+    dropped = _dropped(batch.of(dataset.name), bucket)
+    made_by = code_digest(dataset, dropped)
     summary = stage.summary()
     if summary is None or summary.made_by != made_by or not is_published(stage, summary):
         if summary is None or not _still_good(summary, tables, made_by):
             withdrew = _parents_withdrew(batch, dataset, bucket)
-            summary = stage.make(batch.of(dataset.name), tables, made_by, parents_withdrew=withdrew)
-        refuse_dirt(stage, summary)
+            summary = stage.make(batch.of(dataset.name), tables, made_by, parents_withdrew=withdrew, dropped=dropped)
+        refuse_dirt(stage, summary, len(dropped))
         publish(stage, summary, tables[dataset.name])
     counts: dict[str, Any] = totals(list(summary.entries))
     by_file = {"unknown_columns": summary.unknown, "blank_rows": summary.blank_rows}
     return counts | {name: found for name, found in by_file.items() if found}
 
 
-def code_digest(dataset: Dataset) -> str:
-    """Of what decides a row's fate: the contract, and every module of the kernel and of this library."""
-    return sha256(_modules_digest() + repr(dataset).encode()).hexdigest()[:16]
+def code_digest(dataset: Dataset, dropped: Mapping[str, str] = MappingProxyType({})) -> str:
+    """Of what decides a row's fate: the contract, every module of the kernel and of this library, and who dropped what.
+
+    Args:
+        dropped: deliveries of the batch that a person has dropped, with the reasons.
+    """
+    decided = repr(sorted(dropped.items())).encode() if dropped else b""
+    return sha256(_modules_digest() + repr(dataset).encode() + decided).hexdigest()[:16]
+
+
+def _dropped(deliveries: Iterable[Delivery], bucket: str) -> dict[str, str]:
+    """The deliveries that a person has dropped, in this batch or before, with the reasons."""
+    reasons = quarantine.dropped_deliveries(s3(), bucket)
+    return {each.id: reasons[each.id] for each in deliveries if each.id in reasons}
 
 
 @cache

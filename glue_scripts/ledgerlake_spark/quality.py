@@ -13,15 +13,18 @@ from ledgerlake_spark.verdict import CLOSING
 _NAMED = 3
 
 
-def refuse_dirt(stage: Stage, summary: Summary) -> None:
+def refuse_dirt(stage: Stage, summary: Summary, dropped: int = 0) -> None:
     """Quarantine the batch when more rows were rejected than the contract allows.
+
+    Args:
+        dropped: deliveries that a person has dropped; each counts as a row that was read and rejected.
 
     Raises:
         QualityError: says how many, and the most frequent reasons. The table, the rejects and the
             ledger are as they were.
     """
-    limit, rejected = stage.dataset.quality, summary.total("rejected")
-    read = summary.total("rows_read") - summary.total("restored")
+    limit, rejected = stage.dataset.quality, summary.total("rejected") - dropped
+    read = summary.total("rows_read") - summary.total("restored") - dropped
     if not limit.passed_by(rejected, read) or quarantine.is_accepted(s3(), stage.bucket, stage.batch_id):
         return
     error = QualityError(
@@ -29,7 +32,8 @@ def refuse_dirt(stage: Stage, summary: Summary) -> None:
         f"({rejected / read:.0%}), most often: {_most_frequent(stage, summary)}",
         expected=f"at most {limit.reject_share:.0%}; the batch is in quarantine, and nothing of {stage.dataset.name} "
         "was changed",
-        remedy=f"look at the files; to let it through as it is: ledgerlake accept {stage.batch_id}",
+        remedy=f"look at the files; to let it through as it is: ledgerlake accept {stage.batch_id}; to reject all of "
+        f"it: ledgerlake drop {stage.batch_id} --reason 'the wrong file'",
     )
     quarantine.set_aside(s3(), stage.bucket, stage.batch_id, str(error))
     raise error

@@ -40,6 +40,10 @@ _WRITTEN_QUICKLY = {
 """How a stage is written."""
 
 
+DROPPED = "dropped"
+"""The rule that a delivery breaks which a person has dropped."""
+
+
 @dataclass(frozen=True)
 class Summary:
     """What a complete stage holds.
@@ -120,13 +124,20 @@ class Stage:
         return self._read[attempt]
 
     def make(
-        self, deliveries: tuple[Delivery, ...], tables: Mapping[str, LakeTable], made_by: str, *, parents_withdrew: bool
+        self,
+        deliveries: tuple[Delivery, ...],
+        tables: Mapping[str, LakeTable],
+        made_by: str,
+        *,
+        parents_withdrew: bool,
+        dropped: Mapping[str, str],
     ) -> Summary:
         """Read, validate and judge the deliveries and the parked rows; write the stage.
 
         Args:
             tables: of the dataset itself and of its parents, by name.
             parents_withdrew: rows of a parent's table were withdrawn in this batch.
+            dropped: reasons by the id of a delivery that a person has dropped: it is rejected whole, unread.
 
         Raises:
             ConservationError: a row would be accounted for nowhere. Nothing is published then.
@@ -134,7 +145,7 @@ class Stage:
         seen = {name: table.version() for name, table in tables.items()}
         parked = tuple(parked_arrivals(self.spark, self.dataset, self.bucket))
         arrivals = Arrivals(deliveries, parked)
-        broken: dict[int, str] = {}
+        broken = {arrivals.numbers[delivery]: f"{DROPPED}: {reason}" for delivery, reason in dropped.items()}
         attempt, accounts = self._attempt(arrivals, tables, broken, None)
         withdrawal = self._withdrawal(attempt, accounts, arrivals, tables, parents_withdrew)
         if withdrawal:

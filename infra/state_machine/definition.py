@@ -16,7 +16,7 @@ from infra.state_machine.asking import checking, figures
 from infra.state_machine.crawling import crawling
 from infra.state_machine.loading import loading
 from infra.state_machine.planning import dates, planning
-from infra.state_machine.reporting import failing, success
+from infra.state_machine.reporting import failing, reporting
 from infra.state_machine.retries import EXECUTION_SECONDS
 from infra.state_machine.states import caught, invoke, jsonata
 from ledgerlake.checks import checks
@@ -47,8 +47,8 @@ def definition() -> dict[str, Any]:
             ),
             **crawling("Checks"),
             **checking(checks(), "ReadFigures"),
-            **figures("ReportSuccess"),
-            **success(),
+            **figures("ReportRun"),
+            **reporting(),
             **failing(),
             **dates(),
         },

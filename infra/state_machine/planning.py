@@ -34,6 +34,7 @@ def _begin() -> States:
     nothing_yet = {
         "plan": None,
         "archive": None,
+        "checks": None,
         "figures": None,
         "failed": [],
         "reason": jsonata("$type($states.input.reason) = 'string' ? $states.input.reason : ''"),

@@ -29,31 +29,31 @@ _USED = {
     "crawl": {"needed": jsonata("$count($differences) > 0"), "looks": jsonata("$looks")},
 }
 """What ReportETLRun need not ask for to say what the execution cost."""
-_FIRST_ERROR = "($exists($failed[0].error) ? $failed[0].error : 'CheckFailed')"
-_IN_WORDS = (
-    "$join($map($failed, function($each) { $exists($each.error) "
-    "? $each.state & ': ' & $each.error & ': ' & $each.cause "
-    ": $each.check & ': not true that ' & $each.says }), '; ')"
-)
+_FIRST_ERROR = "$failed[0].error"
+_IN_WORDS = "$join($map($failed, function($each) { $each.state & ': ' & $each.error & ': ' & $each.cause }), '; ')"
 
 
-def success() -> States:
-    """The states from `ReportSuccess` to the end."""
+def reporting() -> States:
+    """The states from `ReportRun` to the end of a run in which no state failed; what it failed of, the report says."""
     return {
-        "ReportSuccess": invoke(
+        "ReportRun": invoke(
             functions.REPORT,
-            {**_FACTS, **_USED, "figures": jsonata("$figures"), "failed": []},
-            Assign={"report": jsonata("$states.result.Payload")},
-            Catch=caught("ReportSuccess"),
-            Next="NotifySuccess",
+            {**_FACTS, **_USED, "checks": jsonata("$checks"), "figures": jsonata("$figures"), "failed": []},
+            Assign={
+                "report": jsonata("$states.result.Payload"),
+                "failed": jsonata("[$states.result.Payload.failures]"),
+            },
+            Catch=caught("ReportRun"),
+            Next="NotifyRun",
         ),
-        "NotifySuccess": _publish(
+        "NotifyRun": _publish(
             jsonata("$report.subject"),
             jsonata("$report.message"),
             # the batch is closed: this is no failure of the run, but somebody has to hear of it
-            Catch=[_unreported("NotifySuccess")],
-            Next="LookAgain",
+            Catch=[_unreported("NotifyRun")],
+            Next="Reported",
         ),
+        "Reported": choice([("$count($failed) > 0", "WhenAgain")], "LookAgain"),
         "LookAgain": _look("Done", Output=_said()),
         "Done": {"Type": "Succeed"},
     }

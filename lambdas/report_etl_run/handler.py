@@ -1,32 +1,41 @@
-"""ReportETLRun: the end of an execution: its batch is closed, the lake given back, and a letter written.
+"""ReportETLRun: the end of an execution: its batch is closed, the lease released, and a notification written.
 
 Event `{"execution": "<name>", "started_at"?, "plan": <answer of PlanETLBatch> | null, "archive"?: <answer of
 ArchiveETLFiles>, "reason"?: "<note>", "date"?, "from"?, "to"?: <as in the execution's input>,
+"checks"?: [{"check", "query"} | {"state", "error", "cause"}, …],
 "figures"?: {"rows": [[<text>, …], …], the header first, "scanned": <bytes>} | {"problem": "<text>"},
 "scanned"?: [<bytes>, …] by the checks, "crawl"?: {"needed": <bool>, "looks": <number>},
-"failed": [{"state", "error", "cause"} | {"check", "says", "rows"}, …]}`; a field that is null is not given.
+"failed": [{"state", "error", "cause"}, …]}`; a field that is null is not given.
 
-Answer `{"subject", "message", "again_in_seconds", "quarantined"}`: what to publish, and in how many seconds a message
-is to have somebody look again; None after a success, after a run by date, and for a batch that is in quarantine.
+Answer `{"subject", "message", "again_in_seconds", "quarantined", "failures": [{"state", "error", "cause"}, …]}`: what
+to publish, in how many seconds a message is to have somebody look again (None when the batch is done, after a run by
+date, and for a batch that is in quarantine), and what the execution failed of, nothing when it succeeded.
 
-With nothing failed the batch is closed, then the lease released; else the batch stays open. Both may be repeated.
+The batch is closed when S3 shows that it is published and archived, whatever the checks have found
+(`ledgerlake.endings`); else it stays open. The lease is released unless a job of the batch still runs. What a check
+has found is read here, so that no list of rows travels between states. All of it may be repeated.
 How it went is also told to CloudWatch (`ledgerlake.metrics`), and what it cost is recorded (`ledgerlake.run_records`);
 neither fails an execution.
 """
 
 from __future__ import annotations
 
+import logging
 from dataclasses import replace
 from typing import Any
 
 import boto3
+from botocore.exceptions import BotoCoreError, ClientError
 
-from ledgerlake import batch, lease, metrics, places, quarantine, run_records
+from ledgerlake import batch, check_failures, lease, metrics, places, quarantine, run_records
+from ledgerlake.checks import check
 from ledgerlake.deliveries import waiting
+from ledgerlake.endings import Ended, Ending, judge
 from ledgerlake.errors import LedgerlakeError, SelectionError, SettingsError
 from ledgerlake.executions import console_url, holder_of, patience
-from ledgerlake.failure_letters import of_failure, of_quarantine
-from ledgerlake.failures import Failure
+from ledgerlake.failure_letters import of_checks, of_failure, of_quarantine, of_unfinished
+from ledgerlake.failures import LONGEST, Failure
+from ledgerlake.job_runs import still_at_work
 from ledgerlake.letters import STEP_FUNCTIONS, Letter, RunFacts, of_success
 from ledgerlake.settings import Settings, from_environment, lake_bucket
 from ledgerlake.stages import blank_rows, summaries, unknown_columns
@@ -34,6 +43,12 @@ from ledgerlake.state_failures import failure_of
 from ledgerlake.storage import client_config
 from ledgerlake.unread import take_news
 from ledgerlake.usage import RunSeen
+
+_CAUSES, _CAUSE = 5, 1000
+"""So many failures does the execution's own error name, each in so many characters."""
+
+log = logging.getLogger(__name__)
+log.setLevel(logging.INFO)
 
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
@@ -46,12 +61,19 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     failed = [failure_of(item, _log(settings, context, given["execution"])) for item in given["failed"]]
     staged = summaries(s3, bucket, given["plan"]["batch_id"]) if (given.get("plan") or {}).get("batch_id") else {}
     facts = _facts(given, failed, staged)
-    if failed:
-        return _failure(s3, bucket, settings, facts, failed)
+    if facts.batch_id:
+        facts = replace(facts, dropped=quarantine.dropped(s3, bucket, facts.batch_id))
+    shown_in = _log(settings, context, given["execution"])
+    if not failed:
+        failed = _observe(s3, bucket, given.get("checks") or [], facts, shown_in)
+    ended = judge(s3, bucket, facts, failed, shown_in, closed=False)
+    if not ended.ending.done:
+        return _failure(s3, bucket, settings, ended)
     if facts.live:
-        facts = replace(facts, unread=take_news(s3, bucket, waiting(s3, bucket), facts.run_id))
+        unread = take_news(s3, bucket, waiting(s3, bucket), facts.run_id)
+        ended = replace(ended, facts=replace(ended.facts, unread=unread))
     figures = given.get("figures") or {"problem": "nobody has asked for its figures"}
-    return _success(s3, bucket, facts, figures, _seen(given, facts, settings, staged))
+    return _done(s3, bucket, ended, figures, _seen(given, facts, settings, staged))
 
 
 def _given(event: Any) -> dict[str, Any]:
@@ -61,8 +83,9 @@ def _given(event: Any) -> dict[str, Any]:
         LedgerlakeError: it is not the event of an execution that has something to report.
     """
     given = {name: value for name, value in event.items() if value is not None} if isinstance(event, dict) else {}
-    if isinstance(given.get("failed"), dict):  # JSONata makes a list of one its only member
-        given["failed"] = [given["failed"]]
+    for name in ("failed", "checks"):
+        if isinstance(given.get(name), dict):  # JSONata makes a list of one its only member
+            given[name] = [given[name]]
     named = isinstance(given.get("execution"), str) and given["execution"]
     planned = (given.get("plan") or {}).get("batch_id")
     if not named or not isinstance(given.get("failed"), list) or not (given["failed"] or planned):
@@ -73,13 +96,51 @@ def _given(event: Any) -> dict[str, Any]:
     return given
 
 
-def _success(s3: Any, bucket: str, facts: RunFacts, figures: dict[str, Any], seen: RunSeen) -> dict[str, Any]:
-    rows, problem = _table(figures)
-    letter = of_success(facts, rows, problem, run_records.account(seen, _quick, bucket))
+def _observe(s3: Any, bucket: str, asked: list[dict[str, Any]], facts: RunFacts, shown_in: str) -> list[Failure]:
+    """Record what the checks have found; return those that were not answered."""
+    unanswered = []
+    for item in asked:
+        if "error" in item:
+            unanswered.append(failure_of(item, shown_in))
+            continue
+        try:
+            rows = _rows(boto3.client("athena", config=client_config()), item["query"])
+        except (BotoCoreError, ClientError) as error:
+            reason = f"the result of Athena query {item['query']} could not be read: {error}"
+            unanswered.append(Failure(f"checks.{item['check']}", reason[:LONGEST], shown_in, type(error).__name__))
+            continue
+        named = check(item["check"])
+        check_failures.observe(s3, bucket, named, rows, run_id=facts.run_id, batch_id=facts.batch_id)
+    return unanswered
+
+
+def _rows(athena: Any, query_id: str) -> list[dict[str, str | None]]:
+    """The rows of a finished query, as text by column."""
+    pages = athena.get_paginator("get_query_results").paginate(QueryExecutionId=query_id)
+    table = [[cell.get("VarCharValue") for cell in row["Data"]] for page in pages for row in page["ResultSet"]["Rows"]]
+    header, *rows = table  # the first row of the first page holds the names
+    return [dict(zip(map(str, header), row, strict=True)) for row in rows]
+
+
+def _done(s3: Any, bucket: str, ended: Ended, figures: dict[str, Any], seen: RunSeen) -> dict[str, Any]:
+    facts, (rows, problem) = ended.facts, _table(figures)
+    cost = run_records.account(seen, _quick, bucket)
     batch.close(s3, bucket, facts.batch_id)
-    lease.release(s3, bucket, holder_of(facts.run_id))
-    metrics.tell_success(lambda: _quick("cloudwatch"), rows)
-    return _told(letter)
+    _release(s3, bucket, facts)
+    if ended.ending is Ending.SUCCEEDED:
+        metrics.tell_success(lambda: _quick("cloudwatch"), rows)
+        return _told(of_success(facts, rows, problem, cost))
+    metrics.tell_failure(lambda: _quick("cloudwatch"), rows)
+    return _told(of_checks(facts, ended.failed, rows, problem, cost), ended)
+
+
+def _release(s3: Any, bucket: str, facts: RunFacts) -> None:
+    """Release the lease, unless a job of the batch still runs: nobody else may write its table."""
+    active = still_at_work(boto3.client("glue", config=client_config()), facts.batch_id) if facts.batch_id else []
+    if active:
+        log.warning("The lease is kept until it expires: %s.", "; ".join(active))
+    else:
+        lease.release(s3, bucket, holder_of(facts.run_id))
 
 
 def _table(figures: dict[str, Any]) -> tuple[list[dict[str, str | None]], str]:
@@ -91,13 +152,18 @@ def _table(figures: dict[str, Any]) -> tuple[list[dict[str, str | None]], str]:
         return [], f"a row does not fit its header: {str(figures['rows'])[:500]}"
 
 
-def _failure(s3: Any, bucket: str, settings: Settings, facts: RunFacts, failed: list[Failure]) -> dict[str, Any]:
-    set_aside = bool(facts.batch_id) and facts.batch_id in quarantine.quarantined(s3, bucket)
+def _failure(s3: Any, bucket: str, settings: Settings, ended: Ended) -> dict[str, Any]:
+    facts, set_aside = ended.facts, ended.ending is Ending.QUARANTINED
     again = None if set_aside or not facts.live else patience(facts.run_id, settings)
-    letter = of_quarantine(facts, failed) if set_aside else of_failure(facts, failed, again or 0)
-    lease.release(s3, bucket, holder_of(facts.run_id))
+    if set_aside:
+        letter = of_quarantine(facts, ended.failed)
+    elif ended.missing:
+        letter = of_unfinished(facts, ended.missing, again or 0)
+    else:
+        letter = of_failure(facts, ended.failed, again or 0)
+    _release(s3, bucket, facts)
     metrics.tell_failure(lambda: _quick("cloudwatch"))
-    return _told(letter, again, set_aside)
+    return _told(letter, ended, again)
 
 
 def _quick(service: str) -> Any:
@@ -105,13 +171,24 @@ def _quick(service: str) -> Any:
     return boto3.client(service, config=metrics.client_config())
 
 
-def _told(letter: Letter, again_in_seconds: int | None = None, quarantined: bool = False) -> dict[str, Any]:
+def _told(letter: Letter, ended: Ended | None = None, again_in_seconds: int | None = None) -> dict[str, Any]:
     return {
         "subject": letter.subject,
         "message": letter.body,
         "again_in_seconds": again_in_seconds,
-        "quarantined": quarantined,
+        "quarantined": ended is not None and ended.ending is Ending.QUARANTINED,
+        "failures": _failures(ended) if ended else [],
     }
+
+
+def _failures(ended: Ended) -> list[dict[str, str]]:
+    """What the execution failed of, as its states name failures; short, since its error is."""
+    if ended.missing:
+        return [{"state": "Report", "error": type(ended.missing).__name__, "cause": str(ended.missing)[:_CAUSE]}]
+    return [
+        {"state": each.step, "error": each.kind or "Failed", "cause": each.reason[:_CAUSE]}
+        for each in ended.failed[:_CAUSES]
+    ]
 
 
 def _seen(given: dict[str, Any], facts: RunFacts, settings: Settings, staged: dict[str, dict[str, Any]]) -> RunSeen:

@@ -1,7 +1,8 @@
-"""The end of a run that went well: its messages are deleted and its batch is closed, in this order.
+"""The end of a batch: its messages are deleted and it is closed, in this order, when S3 says that it is done.
 
-A crash between the two leaves a batch that is open and complete; the next run goes through it again,
-changes nothing, and closes it. A crash before lets the messages reappear.
+Neither depends on the states of tasks: a check that failed keeps no batch open, and a task that a person marked
+as successful closes none. A crash between the two leaves a batch that is open and complete; the next run goes
+through it again, changes nothing, and closes it. A crash before lets the messages reappear.
 """
 
 from __future__ import annotations
@@ -9,11 +10,14 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 
-from airflow.sdk import get_current_context, task
+from airflow.sdk import Context, TriggerRule, get_current_context, task
+from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
 from ledgerlake import batch, settings
 from ledgerlake.availability import left_behind
-from ledgerlake_airflow import ACKNOWLEDGE, PLAN
+from ledgerlake.errors import NotArchived, NotPublished
+from ledgerlake.evidence import require_finished
+from ledgerlake_airflow import ACKNOWLEDGE, CRAWL, PLAN
 from ledgerlake_airflow.aws import client, lake
 from ledgerlake_airflow.messages import Queue
 from ledgerlake_airflow.planning import RECEIPTS
@@ -21,14 +25,46 @@ from ledgerlake_airflow.planning import RECEIPTS
 log = logging.getLogger(__name__)
 
 
-@task(task_id=ACKNOWLEDGE, trigger_rule="none_failed")
+@task(task_id=ACKNOWLEDGE, trigger_rule=TriggerRule.ALL_DONE)
 def acknowledge() -> None:
     """Delete the messages that the run answered, and close its batch."""
-    ti = get_current_context()["ti"]
-    plan = ti.xcom_pull(task_ids=PLAN)
-    answer(ti.xcom_pull(task_ids=PLAN, key=RECEIPTS) or [], plan["batch_id"])
-    if plan["batch_id"]:
-        batch.close(client("s3"), lake().bucket, plan["batch_id"])
+    context = get_current_context()
+    ti, batch_id = context["ti"], finished_batch(context)
+    answer(ti.xcom_pull(task_ids=PLAN, key=RECEIPTS) or [], batch_id)
+    if batch_id:
+        batch.close(client("s3"), lake().bucket, batch_id)
+
+
+def finished_batch(context: Context) -> str | None:
+    """Return the batch that the run may close; None when there was nothing to do.
+
+    Raises:
+        AirflowSkipException: a step of the run failed, so the batch is not finished, and stays open.
+        AirflowFailException: no step failed, and still the batch is not finished: a person has marked one.
+    """
+    plan = context["ti"].xcom_pull(task_ids=PLAN)
+    if plan is None:
+        raise AirflowSkipException("nothing was planned: no message is deleted, and no batch closed")
+    batch_id: str | None = plan["batch_id"]
+    if batch_id is None:
+        return None
+    states = _states(context)
+    if states.get(CRAWL) == "failed":
+        raise AirflowSkipException("the crawler failed: the batch stays open, and the next run runs the crawler again")
+    s3, bucket = client("s3"), lake().bucket
+    try:
+        require_finished(s3, bucket, batch.load(s3, bucket, batch_id))
+    except (NotPublished, NotArchived) as error:
+        known = any(state == "failed" for state in states.values())
+        kind = AirflowSkipException if known else AirflowFailException
+        raise kind(f"the batch stays open: {type(error).__name__}: {error}") from error
+    return batch_id
+
+
+def _states(context: Context) -> dict[str, str]:
+    ti, run_id = context["ti"], context["dag_run"].run_id
+    states = ti.get_task_states(dag_id=ti.dag_id, run_ids=[run_id])
+    return dict(states.get(run_id, states))
 
 
 def answer(receipts: Sequence[str], batch_id: str | None) -> None:

@@ -1,4 +1,4 @@
-"""Questions to Athena, and the operator that fails on what the answer says."""
+"""Queries of Athena, and the operator that fails on what a check finds for the first time."""
 
 from __future__ import annotations
 
@@ -8,15 +8,19 @@ from typing import Any
 from airflow.providers.amazon.aws.hooks.athena import AthenaHook
 from airflow.providers.amazon.aws.operators.athena import AthenaOperator
 from airflow.sdk import Context
-from airflow.sdk.exceptions import AirflowException, AirflowFailException
+from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowSkipException
 
-from ledgerlake import failures, places
-from ledgerlake.checks import LIMIT, Check
+from ledgerlake import check_failures, failures, places
+from ledgerlake.check_failures import Observed
+from ledgerlake.checks import Check
+from ledgerlake.failures import LONGEST
 from ledgerlake.settings import Settings
-from ledgerlake_airflow.aws import CONNECTION, pause_of
+from ledgerlake_airflow import PLAN
+from ledgerlake_airflow.aws import CONNECTION, client, lake, pause_of
 from ledgerlake_airflow.turns import take_turn
 
 QUERY_SECONDS = 600
+_RESULT = "return_value"
 
 
 @dataclass(frozen=True)
@@ -32,7 +36,10 @@ class CheckFailed(AirflowFailException):
 
 
 class AthenaCheckOperator(AthenaOperator):
-    """Ask Athena for the rows that break `check`, and fail with their keys when there are any."""
+    """Ask Athena for the rows that break `check`, and fail with their keys when no run has seen them before.
+
+    A failure that is open since an earlier run skips the task, and says so: newer deliveries go by.
+    """
 
     def __init__(self, *, check: Check, settings: Settings, **kwargs: Any) -> None:
         super().__init__(
@@ -45,15 +52,32 @@ class AthenaCheckOperator(AthenaOperator):
             deferrable=False,
             **kwargs,
         )
-        self.says = check.says
+        self.check = check
 
     def execute(self, context: Context) -> str | None:
         take_turn(context)  # while another publishes, table and ledger are not of one moment
         query_id = super().execute(context)
-        found = result_rows(self.hook, query_id, LIMIT)
-        if found:
-            raise CheckFailed(failures.of_check(self.task_id, self.says, found))
+        context["ti"].xcom_push(key=_RESULT, value=query_id)  # also when the task fails: it was answered
+        observed = self._observe(context, query_id)
+        still = "; ".join(each.still_open for each in observed.still)
+        if observed.first:
+            found = "; ".join(f"{each.dataset}: {each.found}" for each in observed.first)
+            raise CheckFailed(f"{self.task_id}: {found}{still and f'; {still}'}"[:LONGEST])
+        for closed in observed.closed:
+            self.log.info("%s", closed.passes_again)
+        if still:
+            raise AirflowSkipException(still[:LONGEST])
         return query_id
+
+    def _observe(self, context: Context, query_id: str | None) -> Observed:
+        return check_failures.observe(
+            client("s3"),
+            lake().bucket,
+            self.check,
+            result_rows(self.hook, query_id),
+            run_id=context["dag_run"].run_id,
+            batch_id=(context["ti"].xcom_pull(task_ids=PLAN) or {}).get("batch_id") or "",
+        )
 
 
 def ask(sql: str, settings: Settings) -> Answer:
@@ -70,9 +94,9 @@ def ask(sql: str, settings: Settings) -> Answer:
     return Answer(result_rows(hook, query_id), query_id)
 
 
-def result_rows(hook: AthenaHook, query_id: str | None, limit: int | None = None) -> list[dict[str, str | None]]:
-    """The first `limit` rows of a finished query, as text by column."""
-    pages = hook.get_query_results_paginator(str(query_id), max_items=limit and limit + 1)
+def result_rows(hook: AthenaHook, query_id: str | None) -> list[dict[str, str | None]]:
+    """The rows of a finished query, as text by column."""
+    pages = hook.get_query_results_paginator(str(query_id))
     if pages is None:
         raise AirflowException(f"Athena query {query_id} has no result")
     rows = [[cell.get("VarCharValue") for cell in row["Data"]] for page in pages for row in page["ResultSet"]["Rows"]]

@@ -12,6 +12,7 @@ from ledgerlake import batch, by_date, settings
 from ledgerlake.by_date import Selection
 from ledgerlake.deliveries import from_iso
 from ledgerlake_airflow import ACKNOWLEDGE, PLAN
+from ledgerlake_airflow.acknowledge import finished_batch
 from ledgerlake_airflow.aws import client, lake
 from ledgerlake_airflow.form import selection
 from ledgerlake_airflow.orchestrator import ours
@@ -47,12 +48,15 @@ def plan_dates() -> dict[str, Any]:
     return told(context, decide(context, chosen), dates=dates)
 
 
-@task(task_id=ACKNOWLEDGE, trigger_rule=TriggerRule.NONE_FAILED)
+@task(task_id=ACKNOWLEDGE, trigger_rule=TriggerRule.ALL_DONE)
 def close_batch() -> None:
-    """Close the batch. No message woke the run; those of its files let the next live run look, and find nothing."""
-    plan = get_current_context()["ti"].xcom_pull(task_ids=PLAN)
-    if plan["batch_id"]:
-        batch.close(client("s3"), lake().bucket, plan["batch_id"])
+    """Close the batch when S3 says that it is done; else it stays open, and a live run resumes it.
+
+    No message woke the run; those of its files let the next live run look, and find nothing.
+    """
+    batch_id = finished_batch(get_current_context())
+    if batch_id:
+        batch.close(client("s3"), lake().bucket, batch_id)
 
 
 def decide(context: Context, chosen: Selection) -> batch.Plan:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from ledgerlake import job_runs
 from ledgerlake.failures import LONGEST, Failure, dataset_of, of_job, of_lost_job
 from ledgerlake.settings import Settings
 from ledgerlake_airflow import PLAN, REPORT, glue_runs
@@ -49,13 +49,14 @@ def failures(ti: Any, states: dict[str, str], order: list[str]) -> list[Failure]
     return found
 
 
-def still_at_work(ti: Any, states: dict[str, str], failed: Sequence[Failure]) -> list[str]:
-    """What of the run goes on although the report was reached, in words; its lease must not be given to another.
+def still_at_work(states: dict[str, str], batch_id: str | None) -> list[str]:
+    """Return in words what of the run goes on although the report was reached: its lease must not be released.
 
-    A Glue job does not end with the task that watches it, and somebody may have cleared a task by now.
+    A Glue job does not end with the task that watches it, whatever state that is in; and somebody may have cleared
+    a task by now.
     """
     tasks = [f"{name} is {state}" for name, state in states.items() if name != REPORT and state not in FINISHED]
-    return tasks + [f"Glue still runs {each.step}" for each in failed if each.dataset and _runs(ti, each.step)]
+    return tasks + (job_runs.still_at_work(client("glue"), batch_id) if batch_id else [])
 
 
 def _asked_of_glue(ti: Any, task_id: str) -> str:
@@ -66,11 +67,6 @@ def _asked_of_glue(ti: Any, task_id: str) -> str:
     if run["JobRunState"] == glue_runs.SUCCEEDED or glue_runs.at_work(run):
         return of_lost_job(task_id, run, run["Id"])
     return of_job(task_id, run, run["Id"], "Airflow left none either")
-
-
-def _runs(ti: Any, job: str) -> bool:
-    run = _glue_run(ti, job)
-    return run is not None and glue_runs.at_work(run)
 
 
 def _glue_run(ti: Any, job: str) -> glue_runs.GlueRun | None:

@@ -5,12 +5,13 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
+from airflow.providers.standard.operators.empty import EmptyOperator
 from airflow.sdk import TaskGroup, TriggerRule
 
 from ledgerlake.checks import checks
 from ledgerlake.contracts import DATASETS
 from ledgerlake.settings import Settings
-from ledgerlake_airflow import ARCHIVE, CHECKS, CRAWL
+from ledgerlake_airflow import ARCHIVE, CHECKS, CRAWL, SUCCEEDED
 from ledgerlake_airflow.athena import AthenaCheckOperator
 from ledgerlake_airflow.crawl import CrawlWhenChanged
 from ledgerlake_airflow.failure import remember_failure
@@ -44,6 +45,19 @@ def pipeline(settings: Settings) -> TaskGroup:
                 AthenaCheckOperator(check=check, settings=settings, trigger_rule=TriggerRule.NONE_FAILED)
         [job for job in jobs if not job.downstream_task_ids] >> archive >> crawl >> all_checks
     return group
+
+
+def ending(work: TaskGroup, acknowledged: Any, told: Any) -> None:
+    """Put the end of a run after the pipeline: acknowledge, then the report, each whatever happened before.
+
+    `succeeded` does nothing. It is the task that decides the state of the run: red when anything before it failed,
+    although its batch is closed all the same.
+    """
+    succeeded = EmptyOperator(task_id=SUCCEEDED, trigger_rule=TriggerRule.NONE_FAILED)
+    work >> acknowledged >> succeeded >> told
+    for task in work.iter_tasks():
+        task >> succeeded
+        task >> told  # it waits for those that still run when another has failed
 
 
 def _jobs(settings: Settings) -> list[DatasetJob]:

@@ -1,4 +1,6 @@
-"""The last task: tells a person, exactly once, what became of the run, and gives the lake back.
+"""The last task: tells people, exactly once, what became of the run, and releases the lease.
+
+What became of it is judged by what is in S3 (`ledgerlake.endings`), not by the states of tasks.
 
 A teardown task, since it must run whatever happened and must not change the run's state. It is no
 callback of the DAG, because those run in the DAG processor, without the exception, at most once.
@@ -7,7 +9,6 @@ callback of the DAG, because those run in the DAG processor, without the excepti
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -18,8 +19,8 @@ from botocore.exceptions import BotoCoreError, ClientError
 from ledgerlake import metrics, places, quarantine, run_records, settings
 from ledgerlake.checks import checks
 from ledgerlake.deliveries import iso, waiting
-from ledgerlake.failure_letters import of_failure, of_quarantine, without_report
-from ledgerlake.failures import Failure
+from ledgerlake.endings import Ended, Ending, judge
+from ledgerlake.failure_letters import of_checks, of_failure, of_quarantine, of_unfinished, without_report
 from ledgerlake.letters import AIRFLOW, Letter, RunFacts, figures_sql, of_strays, of_success
 from ledgerlake.stages import blank_rows, summaries, unknown_columns
 from ledgerlake.unread import Unread, take_news
@@ -59,26 +60,23 @@ def report() -> None:
     states = ti.get_task_states(dag_id=ti.dag_id, run_ids=[run_id])
     states = states.get(run_id, states)
     failed = failures(ti, states, context["dag"].task_ids)
-    if active := still_at_work(ti, states, failed):
+    staged = _summaries(ti)
+    facts = _facts(context, staged)
+    ended = judge(client("s3"), lake().bucket, facts, failed, ti.log_url, closed=True)
+    if active := still_at_work(states, facts.batch_id):
         log.warning("The lease is kept until it expires: %s.", "; ".join(active))
     else:
         give_back(context)
-    staged = _summaries(ti)
-    facts = _facts(context, staged)
-    if failed:
-        metrics.tell_failure(cloudwatch)
-        publish(_of_failure(context, facts, failed))
-    elif facts.batch_id:
-        figures, problem = _figures(facts.batch_id)
-        metrics.tell_success(cloudwatch, figures.rows)
-        crawled = states.get(CRAWL) == "success"
-        seen = _seen(context, facts, staged, figures.query_id, crawled=crawled)
-        facts = replace(facts, unread=_unread(facts, run_id))
-        publish(of_success(facts, figures.rows, problem, run_records.account(seen, quick, lake().bucket)))
-    elif (news := _unread(facts, run_id, strays_only=True)).strays:
-        publish(of_strays(news))
-    else:
+    if ended.ending is Ending.QUIET:
+        if (news := _unread(facts, run_id, strays_only=True)).strays:
+            publish(of_strays(news))
+            return
         raise AirflowSkipException(f"a quiet run: {facts.plan.get('reason', 'nothing was planned')}")
+    if ended.ending.done:
+        publish(_of_finished(context, ended, staged, crawled=states.get(CRAWL) == "success"))
+    else:
+        metrics.tell_failure(cloudwatch)
+        publish(_of_failure(context, ended))
 
 
 def _unread(facts: RunFacts, run_id: str, *, strays_only: bool = False) -> Unread:
@@ -93,6 +91,19 @@ def publish(letter: Letter) -> None:
     """Send the letter to the topic's subscribers."""
     log.info("%s\n%s", letter.subject, letter.body)
     client("sns").publish(TopicArn=lake().topic_arn, Subject=letter.subject, Message=letter.body)
+
+
+def _of_finished(context: Context, ended: Ended, staged: dict[str, dict[str, Any]], *, crawled: bool) -> Letter:
+    """The notification of a batch that is done, with its figures and its cost, whatever its checks have found."""
+    facts = replace(ended.facts, unread=_unread(ended.facts, ended.facts.run_id))
+    figures, problem = _figures(facts.batch_id)
+    seen = _seen(context, facts, staged, figures.query_id, crawled=crawled)
+    cost = run_records.account(seen, quick, lake().bucket)
+    if ended.ending is Ending.SUCCEEDED:
+        metrics.tell_success(cloudwatch, figures.rows)
+        return of_success(facts, figures.rows, problem, cost)
+    metrics.tell_failure(cloudwatch, figures.rows)
+    return of_checks(facts, ended.failed, figures.rows, problem, cost)
 
 
 def _summaries(ti: Any) -> dict[str, dict[str, Any]]:
@@ -115,7 +126,7 @@ def _seen(
         deliveries=facts.plan["deliveries"],
         live=facts.live,
         crawled=crawled,
-        query_ids=[*(ti.xcom_pull(task_ids=f"{CHECKS}.{each.name}") for each in checks()), figures_id],
+        query_ids=[each for each in _queries(ti, figures_id) if each],
         archive=ti.xcom_pull(task_ids=ARCHIVE) or {},
         summaries=staged,
     )
@@ -135,22 +146,33 @@ def _facts(context: Context, staged: dict[str, dict[str, Any]]) -> RunFacts:
         unknown=unknown_columns(staged),
         blank_rows=blank_rows(staged),
         note=str(context["params"].get("reason") or ""),
+        dropped=_dropped(plan.get("batch_id")),
         words=AIRFLOW if ours(settings.current()) else replace(AIRFLOW, live=places.STATE_MACHINE),
     )
 
 
-def _of_failure(context: Context, facts: RunFacts, failed: Sequence[Failure]) -> Letter:
-    """The letter; and the messages: of a quarantined batch they are answered, else they come back."""
-    receipts = _receipts(context["ti"])
-    if facts.batch_id and facts.batch_id in quarantine.quarantined(client("s3"), lake().bucket):
+def _queries(ti: Any, figures_id: str | None) -> list[str | None]:
+    """The queries that the run has asked; a check that was not answered has left none."""
+    return [*(ti.xcom_pull(task_ids=f"{CHECKS}.{each.name}") for each in checks()), figures_id]
+
+
+def _dropped(batch_id: str | None) -> str:
+    return quarantine.dropped(client("s3"), lake().bucket, batch_id) if batch_id else ""
+
+
+def _of_failure(context: Context, ended: Ended) -> Letter:
+    """The notification; and the messages: of a quarantined batch they are answered, else they come back."""
+    facts, receipts, seconds = ended.facts, _receipts(context["ti"]), 0
+    if ended.ending is Ending.QUARANTINED:
         if facts.live:
             answer(receipts, facts.batch_id)
-        return of_quarantine(facts, failed)
-    if not facts.live:
-        return of_failure(facts, failed)
-    seconds = patience(context["ti"], settings.current())
-    Queue.open().hide(receipts, seconds)
-    return of_failure(facts, failed, seconds)
+        return of_quarantine(facts, ended.failed)
+    if facts.live:
+        seconds = patience(context["ti"], settings.current())
+        Queue.open().hide(receipts, seconds)
+    if ended.missing:
+        return of_unfinished(facts, ended.missing, seconds)
+    return of_failure(facts, ended.failed, seconds)
 
 
 def _receipts(ti: Any) -> list[str]:

@@ -30,13 +30,14 @@ os.environ.update(
     LEDGERLAKE_SETTLE_SECONDS="0",
 )
 os.environ.pop("AWS_ENDPOINT_URL", None)
-sys.path[:0] = [str(ROOT / "dags"), str(ROOT / "plugins")]
+sys.path[:0] = [str(ROOT / "dags"), str(ROOT / "plugins"), str(ROOT / "tests")]
 
 import boto3  # noqa: E402
 import pytest  # noqa: E402
 from moto import mock_aws  # noqa: E402
+from published import publish  # noqa: E402
 
-from ledgerlake import places  # noqa: E402
+from ledgerlake import batch, places  # noqa: E402
 from ledgerlake_airflow import aws  # noqa: E402
 
 
@@ -64,6 +65,15 @@ class Aws:
         """Deliver files whose events are lost."""
         for key in keys:
             self.s3.put_object(Bucket=self.bucket, Key=key, Body=b"id\n1\n")
+
+    def publish(self, batch_id: str) -> None:
+        """Let the batch be published and archived, as jobs and archive leave it."""
+        planned = batch.load(self.s3, self.bucket, batch_id)
+        publish(self.s3, self.bucket, planned)
+        for name in planned.datasets:
+            self.load(name)
+        for each in planned.deliveries:
+            self.s3.delete_object(Bucket=self.bucket, Key=each.key, VersionId=each.version_id)
 
     def load(self, dataset: str) -> None:
         """Let the dataset's table be there."""

@@ -3,7 +3,13 @@
 from __future__ import annotations
 
 import pytest
-from airflow.sdk.exceptions import AirflowException, DownstreamTasksSkipped
+from airflow.sdk.exceptions import (
+    AirflowException,
+    AirflowFailException,
+    AirflowSkipException,
+    DownstreamTasksSkipped,
+)
+from published import publish
 
 from ledgerlake import batch, messages, quarantine
 from ledgerlake.contracts import DATASETS
@@ -13,18 +19,16 @@ from ledgerlake_airflow.messages import Queue
 ALL = ("raw/products/p.csv", "raw/orders/o.csv", "raw/order_items/i.csv")
 
 
-def _archive(cloud):
-    """What the tasks between plan and acknowledgement do: tables are there, and the files are gone."""
-    for name in DATASETS:
-        cloud.load(name)
-    for key in ALL:
-        cloud.s3.delete_object(Bucket=cloud.bucket, Key=key)
+def _finish(run, cloud):
+    """What the tasks between plan and acknowledgement do: the ledger covers the batch, and the files are gone."""
+    cloud.publish(run.xcoms["plan_batch", "return_value"]["batch_id"])
 
 
 def test_it_deletes_every_message_and_closes_the_batch(run, cloud):
     cloud.deliver(*ALL, *(f"raw/orders/{n}.csv" for n in range(20)))
     run.woken_by(cloud.receive())
     run.call("plan_batch")
+    _finish(run, cloud)
     run.call("acknowledge")
     assert (cloud.visible(), cloud.hidden()) == (0, 0)
     assert batch.open_batches(cloud.s3, cloud.bucket) == []
@@ -33,6 +37,7 @@ def test_it_deletes_every_message_and_closes_the_batch(run, cloud):
 def test_it_can_be_done_twice(run, cloud):
     cloud.deliver(*ALL)
     run.call("plan_batch")
+    _finish(run, cloud)
     run.call("acknowledge")
     run.call("acknowledge")
     assert cloud.hidden() == 0
@@ -47,6 +52,80 @@ def test_the_messages_of_a_quiet_run_are_deleted_too(run, cloud):
     assert (cloud.visible(), cloud.hidden()) == (0, 0)
 
 
+# --- evidence
+
+
+@pytest.fixture
+def begun(run, cloud):
+    """A run whose batch is planned, and of which nothing is published."""
+    cloud.deliver(*ALL)
+    run.woken_by(cloud.receive())
+    run.call("plan_batch")
+    return run
+
+
+def _open(cloud):
+    return len(batch.open_batches(cloud.s3, cloud.bucket))
+
+
+def test_a_batch_that_is_not_published_stays_open_whatever_state_its_tasks_are_in(begun, cloud):
+    begun.states.update({task_id: "success" for task_id in begun.dag.task_ids})
+    with pytest.raises(AirflowFailException, match=r"stays open: NotPublished: batch .*ledgerlake run --wait"):
+        begun.call("acknowledge")
+    assert (_open(cloud), cloud.hidden()) == (1, 3)
+
+
+def test_what_is_published_and_not_archived_stays_open(begun, cloud):
+    planned = begun.xcoms["plan_batch", "return_value"]["batch_id"]
+    publish(cloud.s3, cloud.bucket, batch.load(cloud.s3, cloud.bucket, planned))
+    with pytest.raises(AirflowFailException, match=r"NotArchived: 3 of 3 deliveries .* still lie in raw/"):
+        begun.call("acknowledge")
+    assert (_open(cloud), cloud.hidden()) == (1, 3)
+
+
+def test_after_a_failed_job_it_is_skipped_with_a_sentence(begun, cloud):
+    begun.states["orders_etl"] = "failed"
+    with pytest.raises(AirflowSkipException, match="the batch stays open: NotPublished"):
+        begun.call("acknowledge")
+    assert _open(cloud) == 1
+
+
+def test_after_a_failed_crawl_the_batch_stays_open_for_the_next_run_to_crawl(begun, cloud):
+    _finish(begun, cloud)
+    begun.states["crawl_lakehouse"] = "failed"
+    with pytest.raises(AirflowSkipException, match="the crawler failed: the batch stays open"):
+        begun.call("acknowledge")
+    assert (_open(cloud), cloud.hidden()) == (1, 3)
+
+
+def test_a_failed_check_keeps_no_batch_open(begun, cloud):
+    _finish(begun, cloud)
+    begun.states["checks.references_hold"] = "failed"
+    begun.call("acknowledge")
+    assert (_open(cloud), cloud.visible(), cloud.hidden()) == (0, 0, 0)
+
+
+def test_a_run_without_a_plan_acknowledges_nothing(run, cloud):
+    with pytest.raises(AirflowSkipException, match="nothing was planned"):
+        run.call("acknowledge")
+
+
+def test_a_run_by_date_closes_its_batch_by_the_same_evidence(by_date, cloud):
+    for name in DATASETS:
+        cloud.load(name)
+    cloud.put("raw/orders/2025-04-01.csv")
+    by_date.call("plan_batch")
+    with pytest.raises(AirflowFailException, match="NotPublished"):
+        by_date.call("acknowledge")
+    assert _open(cloud) == 1
+    _finish(by_date, cloud)
+    by_date.call("acknowledge")
+    assert _open(cloud) == 0
+
+
+# --- what is left behind
+
+
 def _quiet(run):
     with pytest.raises(DownstreamTasksSkipped):
         run.call("plan_batch")
@@ -58,7 +137,7 @@ def test_after_a_resumed_batch_a_message_of_later_files_wakes_the_next_run(run, 
     cloud.deliver("raw/orders/later.csv", "raw/orders/last.csv")
     run.woken_by(cloud.receive())
     run.call("plan_batch")
-    _archive(cloud)
+    _finish(run, cloud)
     run.call("acknowledge")
     assert cloud.visible() == 1
     assert batch.open_batches(cloud.s3, cloud.bucket) == []
@@ -68,7 +147,7 @@ def test_a_file_that_lands_mid_run_and_whose_event_is_lost_wakes_the_next_run_at
     cloud.deliver(*ALL)
     run.call("plan_batch")
     cloud.put("raw/orders/silent.csv")
-    _archive(cloud)
+    _finish(run, cloud)
     run.call("acknowledge")
     assert (cloud.visible(), cloud.hidden()) == (1, 0)
 
@@ -77,7 +156,7 @@ def test_a_run_without_messages_sends_one_when_it_leaves_a_file_behind(run, clou
     cloud.put(*ALL)
     run.call("plan_batch")
     cloud.put("raw/orders/silent.csv")
-    _archive(cloud)
+    _finish(run, cloud)
     run.call("acknowledge")
     (message,) = cloud.receive()
     assert messages.read(message["Body"], cloud.bucket) == Message("a wake message: deliveries wait in raw/")
@@ -87,10 +166,11 @@ def test_the_next_run_takes_what_was_left_and_wakes_nobody(run, cloud):
     cloud.put(*ALL)
     run.call("plan_batch")
     cloud.put("raw/orders/silent.csv")
-    _archive(cloud)
+    _finish(run, cloud)
     run.call("acknowledge")
     run.woken_by(cloud.receive())
     assert run.call("plan_batch")["deliveries"] == 1
+    _finish(run, cloud)
     run.call("acknowledge")
     assert (cloud.visible(), cloud.hidden()) == (0, 0)
 
@@ -143,7 +223,7 @@ def test_after_a_resumed_batch_with_nothing_new_the_messages_are_deleted(run, cl
     run.call("plan_batch")
     run.woken_by([{"ReceiptHandle": receipt} for receipt in run.xcoms["plan_batch", "receipts"]])
     run.call("plan_batch")
-    _archive(cloud)
+    _finish(run, cloud)
     run.call("acknowledge")
     assert (cloud.visible(), cloud.hidden()) == (0, 0)
 
@@ -151,6 +231,7 @@ def test_after_a_resumed_batch_with_nothing_new_the_messages_are_deleted(run, cl
 def test_the_batch_stays_open_when_messages_cannot_be_deleted(run, cloud, monkeypatch):
     cloud.deliver(*ALL)
     run.call("plan_batch")
+    _finish(run, cloud)
 
     def away(*_):
         raise AirflowException("SQS is away")

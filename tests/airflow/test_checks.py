@@ -5,9 +5,10 @@ from __future__ import annotations
 import boto3
 import pytest
 import requests
-from airflow.sdk.exceptions import AirflowException, AirflowFailException
+from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowSkipException
 
 from ledgerlake import places, settings
+from ledgerlake.check_failures import open_failures
 from ledgerlake_airflow import athena
 
 NAMES = ("dataset", "offending", "detail")
@@ -44,21 +45,62 @@ def test_a_check_fails_with_its_name_what_is_broken_and_the_keys(run, answer):
     with pytest.raises(athena.CheckFailed) as failed:
         _check(run)
     assert str(failed.value) == (
-        "checks.primary_keys_unique: not true that every key has one row: "
-        "orders 17 (2 rows of one key); products 4 (3 rows of one key)"
+        "checks.primary_keys_unique: orders: not true that every key has one row: 1 row: 17 (2 rows of one key); "
+        "products: not true that every key has one row: 1 row: 4 (3 rows of one key)"
     )
+    assert run.xcoms["checks.primary_keys_unique", "return_value"], "its query is paid for"
+
+
+def test_the_next_run_that_sees_it_fail_is_skipped_with_the_sentence(run, answer):
+    answer(NAMES, ("orders", "17", "2 rows of one key"))
+    with pytest.raises(athena.CheckFailed):
+        _check(run)
+    run.run_id = "scheduled__next"
+    answer(NAMES, ("orders", "17", "2 rows of one key"))
+    with pytest.raises(
+        AirflowSkipException, match=r"still open since .*: primary_keys_unique of orders: .* 17 \(2 rows"
+    ):
+        _check(run)
+
+
+def test_a_retry_of_the_run_that_saw_it_first_fails_again(run, answer):
+    for _ in range(2):
+        answer(NAMES, ("orders", "17", "2 rows of one key"))
+        with pytest.raises(athena.CheckFailed):
+            _check(run)
+
+
+def test_a_new_failure_beside_one_that_is_open_fails_the_run_and_names_both(run, answer):
+    answer(NAMES, ("orders", "17", "2 rows of one key"))
+    with pytest.raises(athena.CheckFailed):
+        _check(run)
+    run.run_id = "scheduled__next"
+    answer(NAMES, ("orders", "17", "2 rows of one key"), ("products", "4", "3 rows of one key"))
+    with pytest.raises(athena.CheckFailed, match=r"products: not true .* 4 \(3 rows.*still open since .* of orders"):
+        _check(run)
+
+
+def test_the_first_run_that_sees_it_pass_closes_it(run, cloud, answer):
+    answer(NAMES, ("orders", "17", "2 rows of one key"))
+    with pytest.raises(athena.CheckFailed):
+        _check(run)
+    run.run_id = "scheduled__next"
+    answer(NAMES)
+    assert _check(run)
+    assert open_failures(cloud.s3, cloud.bucket) == ()
 
 
 def test_a_broken_check_is_not_asked_again(run, answer):
     assert issubclass(athena.CheckFailed, AirflowFailException)
 
 
-def test_no_more_than_twenty_keys_are_named(run, answer):
-    answer(NAMES, *(("orders", f"k{n}", "2 rows of one key") for n in range(30)))
+def test_ten_keys_are_named_and_the_others_counted(run, answer):
+    answer(NAMES, *(("orders", f"k{n}", "2 rows of one key") for n in range(20)))
     with pytest.raises(athena.CheckFailed) as failed:
         _check(run)
-    assert "k19" in str(failed.value)
-    assert "k20" not in str(failed.value)
+    assert "at least 20 rows: k0" in str(failed.value)
+    assert "k9 " in str(failed.value)
+    assert "k10" not in str(failed.value)
 
 
 def test_each_check_shows_its_sql_and_asks_in_the_lakes_workgroup(dag):

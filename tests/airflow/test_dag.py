@@ -61,7 +61,7 @@ def test_parsing_it_again_takes_less_than_a_second(bag):
 
 
 def test_its_tasks_are_those_of_the_picture(dag, by_date_dag):
-    rest = {"plan_batch", "archive_etl_files", "crawl_lakehouse", "acknowledge", "report"}
+    rest = {"plan_batch", "archive_etl_files", "crawl_lakehouse", "acknowledge", "succeeded", "report"}
     assert set(by_date_dag.task_ids) == rest | set(JOBS) | set(CHECKS)
     assert set(dag.task_ids) == set(by_date_dag.task_ids) | {"wait_for_deliveries"}
 
@@ -103,8 +103,21 @@ def test_checks_come_after_archive_and_crawler_and_before_the_acknowledgement(ea
 
 
 def test_a_skip_does_not_spread_and_a_failure_does(each_dag):
-    for task_id in [*JOBS, "archive_etl_files", *CHECKS, "acknowledge"]:
+    for task_id in [*JOBS, "archive_etl_files", *CHECKS, "succeeded"]:
         assert each_dag.get_task(task_id).trigger_rule == "none_failed", task_id
+
+
+def test_the_acknowledgement_looks_at_evidence_whatever_happened_before(each_dag):
+    assert each_dag.get_task("acknowledge").trigger_rule == "all_done"
+
+
+def test_a_run_is_red_when_anything_in_it_failed(each_dag):
+    """The state of a run is that of its leaves, and only `succeeded` is one: the report is a teardown."""
+    succeeded = each_dag.get_task("succeeded")
+    assert succeeded.upstream_task_ids >= {*JOBS, *CHECKS, "archive_etl_files", "crawl_lakehouse", "acknowledge"}
+    assert succeeded.downstream_task_ids == {"report"}
+    others = [task for task in each_dag.tasks if not task.is_teardown and task.task_id != "succeeded"]
+    assert all(set(task.downstream_task_ids) - {"report"} for task in others)
 
 
 def test_the_report_waits_for_all_that_may_still_run_and_does_not_decide_the_runs_state(each_dag):

@@ -8,22 +8,27 @@ from types import SimpleNamespace
 
 import pytest
 from airflow.sdk.exceptions import AirflowException, AirflowSkipException
+from botocore.exceptions import ClientError
+from control_objects import summary as staged
+from published import ATTEMPT, batch_of, open_batch, publish, remove_published
 
-from ledgerlake import batch, failure_letters, lease, letters, places, quarantine
-from ledgerlake.checks import checks
+from ledgerlake import batch, check_failures, failure_letters, lease, letters, places, quarantine
+from ledgerlake.checks import check, checks
 from ledgerlake.contracts import DATASETS
 from ledgerlake.failures import Failure
 from ledgerlake.unread import Unread
 from ledgerlake_airflow import failure, report, turns
-from ledgerlake_airflow.athena import Answer
+from ledgerlake_airflow.athena import Answer, CheckFailed
 from ledgerlake_airflow.failure import remember_failure
 from ledgerlake_airflow.form import FormRefused
 from ledgerlake_airflow.jobs import BatchQuarantined
 
 pytestmark = pytest.mark.slow
 
+PLANNED = batch_of("raw/orders/o.csv", "raw/order_items/i.csv", datasets=("orders", "order_items"))
+BATCH = PLANNED.batch_id
 PLAN = {
-    "batch_id": "20250401T000000Z-abc",
+    "batch_id": BATCH,
     "datasets": ["orders", "order_items"],
     "deliveries": 31,
     "resumed": False,
@@ -40,9 +45,17 @@ FIGURES = [
 def planned(run, cloud, monkeypatch):
     lease.acquire(cloud.s3, cloud.bucket, batch.LIVE, 600)
     monkeypatch.setattr(report, "ask", lambda *_: Answer(FIGURES, "q-figures"))
+    _done(cloud)
     run.xcoms["plan_batch", "return_value"] = PLAN
     run.states.update({task_id: "success" for task_id in run.dag.task_ids})
     return run
+
+
+def _done(cloud):
+    """The batch is published, archived and closed."""
+    open_batch(cloud.s3, cloud.bucket, PLANNED)
+    publish(cloud.s3, cloud.bucket, PLANNED)
+    batch.close(cloud.s3, cloud.bucket, BATCH)
 
 
 def _fail(run, task_id, error):
@@ -56,7 +69,7 @@ def test_success_tells_the_ledgers_figures_once(planned, cloud):
     assert "31 deliveries loaded, archived and checked" in letter
     assert "orders: 15 files, 7,500 rows read: 7,490 inserted, 10 rejected" in letter
     assert "ledgerlake rejects orders" in letter
-    assert "ledgerlake ledger 20250401T000000Z-abc" in letter
+    assert f"ledgerlake ledger {BATCH}" in letter
 
 
 def test_success_is_told_also_when_the_ledger_cannot_be_read(planned, cloud, monkeypatch):
@@ -213,7 +226,7 @@ def test_columns_that_the_contract_does_not_have_are_told_once(planned, cloud):
         ("orders", {"raw/orders/2.csv": ["color"], "raw/orders/1.csv": ["size", "color"]}),
         ("products", {}),
     ):
-        summary = json.dumps({"unknown": unknown})
+        summary = json.dumps(staged(attempt=ATTEMPT, unknown=unknown))
         cloud.s3.put_object(Bucket=cloud.bucket, Key=f"staging/{PLAN['batch_id']}/{name}.json", Body=summary)
     planned.call("report")
     (letter,) = cloud.letters()
@@ -276,8 +289,8 @@ class Asked:
 
 @pytest.fixture
 def asked(planned, cloud, monkeypatch):
-    for check in checks():
-        planned.xcoms[f"checks.{check.name}", "return_value"] = f"q-{check.name}"
+    for each in checks():
+        planned.xcoms[f"checks.{each.name}", "return_value"] = f"q-{each.name}"
     planned.xcoms["archive_etl_files", "return_value"] = {"archived": 31, "requests": {"writes": 31, "reads": 94}}
     answers = Asked(cloud, planned)
     monkeypatch.setattr(report, "quick", answers)
@@ -300,7 +313,7 @@ def test_the_letter_says_what_the_run_cost_and_its_record_is_written(planned, cl
     line = _cost(cloud.letters()[0])
     assert line.startswith("Cost: $0.0666 (Glue 540 DPU-s $0.0660, Athena 66 MB $0.0003, requests ")
     assert line.endswith(") at prices of 2026-11")
-    assert asked.queries == [*(f"q-{check.name}" for check in checks()), "q-figures"]
+    assert asked.queries == [*(f"q-{each.name}" for each in checks()), "q-figures"]
     record = _record(cloud)
     assert (record["run_id"], record["workflow"]) == ("manual__1", "ecommerce_lakehouse")
     assert (record["job_runs"], record["crawls"], record["queries"], record["unknown"]) == (3, 0, 6, "")
@@ -389,14 +402,146 @@ def test_the_reports_own_state_does_not_keep_the_lease(planned, cloud):
     assert lease.show(cloud.s3, cloud.bucket).holder == ""
 
 
-@pytest.mark.parametrize(("state", "holder"), [("RUNNING", batch.LIVE), ("FAILED", "")])
-def test_the_lease_is_kept_while_glue_still_runs_a_job_whose_task_failed(planned, cloud, monkeypatch, state, holder):
-    glue = SimpleNamespace(get_job_run=lambda **_: {"JobRun": {"JobRunState": state}})
-    monkeypatch.setattr(failure, "client", lambda _: glue)
-    planned.xcoms["orders_etl", "glue_job_run_id"] = "jr_1"
-    _fail(planned, "orders_etl", RuntimeError("somebody marked it as failed"))
+class Glue:
+    """Says of one job of the batch in which state its newest run is; or is away."""
+
+    def __init__(self, state=None):
+        self.state = state
+
+    def get_job_runs(self, JobName, MaxResults):  # noqa: N803, as boto3 has it
+        if self.state is None:
+            raise ClientError({"Error": {"Code": "ThrottlingException", "Message": "slow down"}}, "GetJobRuns")
+        arguments = {"--batch_id": BATCH}
+        runs = [{"Id": "jr_1", "JobRunState": self.state, "Arguments": arguments}] if JobName == "orders_etl" else []
+        return {"JobRuns": runs}
+
+
+@pytest.mark.parametrize("failed", [True, False])
+@pytest.mark.parametrize(
+    ("state", "holder"), [("RUNNING", batch.LIVE), ("STOPPING", batch.LIVE), (None, batch.LIVE), ("FAILED", "")]
+)
+def test_the_lease_is_kept_while_glue_runs_a_job_of_the_batch(planned, cloud, monkeypatch, state, holder, failed):
+    monkeypatch.setattr(failure, "client", lambda _: Glue(state))
+    if failed:
+        _fail(planned, "orders_etl", RuntimeError("somebody marked it as failed"))
     planned.call("report")
     assert lease.show(cloud.s3, cloud.bucket).holder == holder
+
+
+# --- evidence
+
+
+@pytest.fixture
+def marked(planned, cloud):
+    """A run that a person marked as successful: it has a batch of which `orders` is not published."""
+    open_batch(cloud.s3, cloud.bucket, PLANNED)
+    remove_published(cloud.s3, cloud.bucket)
+    publish(cloud.s3, cloud.bucket, PLANNED, without=("orders",))
+    return planned
+
+
+def test_a_run_that_was_marked_successful_is_no_success_without_evidence(marked, cloud, figures, monkeypatch):
+    shown = []
+    monkeypatch.setattr(report.Queue, "hide", lambda _, receipts, seconds: shown.append(seconds))
+    marked.call("report")
+    (letter,) = cloud.letters()
+    assert "loaded, archived and checked" not in letter
+    for said in (
+        "Run manual__1 of ecommerce_lakehouse ended without a failed step, but its batch is not finished.",
+        f"Found:    batch {BATCH} is not published: orders: the ledger has no part of its 1 delivery",
+        "Resume:   ledgerlake run --wait resumes the batch and runs its jobs again "
+        "(or, in Airflow, clear orders_etl with the tasks after it)",
+        "The batch stays open: the next run goes on with it, by itself, when the messages come back in 15 s.",
+    ):
+        assert said in letter
+    assert shown == [15]
+    assert figures == {("RunsFailed", None): 1}
+    assert cloud.s3.list_objects_v2(Bucket=cloud.bucket, Prefix=places.RUNS)["KeyCount"] == 0
+
+
+def test_a_finished_batch_that_nobody_closed_is_no_success(planned, cloud):
+    open_batch(cloud.s3, cloud.bucket, PLANNED)
+    planned.call("report")
+    (letter,) = cloud.letters()
+    assert f"Found:    batch {BATCH} is published and archived, but was not closed" in letter
+    assert "ledgerlake run --wait resumes the batch, changes nothing in it, and closes it" in letter
+
+
+def test_a_quarantined_batch_is_told_as_such_also_when_the_run_was_marked_successful(marked, cloud):
+    quarantine.set_aside(cloud.s3, cloud.bucket, BATCH, WHY)
+    marked.call("report")
+    (letter,) = cloud.letters()
+    assert f"Batch {BATCH} (31 deliveries) is in quarantine" in letter
+    assert "300 of 400 rows were rejected" in letter
+
+
+# --- checks
+
+BROKEN = [{"dataset": "orders", "offending": "17", "detail": "2 rows of one key"}]
+
+
+@pytest.fixture
+def found(planned, cloud):
+    """found(run_id?) lets that run, or this one, have seen a check fail."""
+
+    def observed(run_id=planned.run_id, rows=BROKEN):
+        check_failures.observe(
+            cloud.s3, cloud.bucket, check("primary_keys_unique"), rows, run_id=run_id, batch_id=BATCH
+        )
+
+    return observed
+
+
+@pytest.mark.parametrize("state", ["failed", "success"])
+def test_a_check_that_failed_is_told_with_keys_and_figures_also_when_it_was_marked(
+    planned, cloud, found, figures, state
+):
+    found()
+    if state == "failed":
+        _fail(planned, "checks.primary_keys_unique", CheckFailed("orders: not true"))
+    planned.call("report")
+    (letter,) = cloud.letters()
+    for said in (
+        f"Batch {BATCH}: 31 deliveries loaded and archived, but not every check has passed.",
+        "Task:    checks.primary_keys_unique",
+        "Dataset: orders\n",
+        "not true that every key has one row: 1 row: 17 (2 rows of one key)",
+        "orders: 15 files, 7,500 rows read: 7,490 inserted, 10 rejected",
+        "The batch is closed, and nothing waits for this",
+        "docs/trouble/a-check-failed.md",
+        "Cost:",
+    ):
+        assert said in letter
+    assert "come back" not in letter
+    assert figures == {("RunsFailed", None): 1, ("RowsRead", "orders"): 7500, ("RowsRejected", "orders"): 10}
+    assert lease.show(cloud.s3, cloud.bucket).holder == ""
+
+
+def test_a_failure_that_is_open_since_an_earlier_run_is_in_the_success_of_this_one(planned, cloud, found):
+    found("scheduled__0")
+    planned.states["checks.primary_keys_unique"] = "skipped"
+    planned.call("report")
+    (letter,) = cloud.letters()
+    assert "31 deliveries loaded, archived and checked; some checks still fail." in letter
+    assert "Check still open since" in letter
+    assert "17 (2 rows of one key)" in letter
+
+
+def test_a_check_that_passes_again_is_said_to(planned, cloud, found):
+    found("scheduled__0")
+    found(rows=[])
+    planned.call("report")
+    (letter,) = cloud.letters()
+    assert "Check primary_keys_unique of orders passes again; it had failed since" in letter
+
+
+def test_a_check_that_was_not_answered_is_told_and_its_batch_is_closed(planned, cloud, figures):
+    _fail(planned, "checks.references_hold", AirflowException("Athena query q is FAILED: away"))
+    planned.call("report")
+    (letter,) = cloud.letters()
+    assert "Reason:  Athena query q is FAILED: away" in letter
+    assert "one that was not answered is asked again by the next run" in letter
+    assert figures["RunsFailed", None] == 1
 
 
 # --- quarantine
@@ -457,6 +602,7 @@ def test_a_quarantine_of_a_run_by_date_leaves_the_queue_alone(by_date, cloud):
 @pytest.fixture
 def dated(by_date, cloud, monkeypatch):
     monkeypatch.setattr(report, "ask", lambda *_: Answer(FIGURES, "q-figures"))
+    _done(cloud)
     by_date.xcoms["plan_batch", "return_value"] = PLAN
     by_date.xcoms["plan_batch", "dates"] = ["2025-04-01", "2025-04-03"]
     by_date.states.update({task_id: "success" for task_id in by_date.dag.task_ids})

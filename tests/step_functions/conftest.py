@@ -23,7 +23,6 @@ from ledgerlake.checks import checks
 from ledgerlake.contracts import DATASETS
 
 BATCH = "20250401T080000Z-1a2b3c4d"
-HEADER = ["dataset", "offending", "detail"]
 PLAN = {
     "batch_id": BATCH,
     "datasets": list(DATASETS),
@@ -35,7 +34,13 @@ PLAN = {
     "dates": [],
 }
 ARCHIVE = {"batch_id": BATCH, "archived": 3, "already_there": 0, "bytes": 30, "missing": []}
-REPORT = {"subject": "Ledgerlake: 3 loaded", "message": "All is well.", "again_in_seconds": None, "quarantined": False}
+REPORT = {
+    "subject": "Ledgerlake: 3 loaded",
+    "message": "All is well.",
+    "again_in_seconds": None,
+    "quarantined": False,
+    "failures": [],
+}
 FAILED_REPORT = {"subject": "Ledgerlake: FAILED", "message": "Mend it.", "again_in_seconds": 30, "quarantined": False}
 NOTHING = PLAN | {"batch_id": None, "datasets": [], "deliveries": 0, "reason": "nothing waits"}
 
@@ -150,12 +155,11 @@ def good_day() -> dict[str, Any]:
         "StartCrawler": {},
         "GetCrawler": {"Crawler": {"State": "READY", "LastCrawl": {"Status": "SUCCEEDED"}}},
         "RunCheck": query,
-        "ReadCheck": table(HEADER),
         "ReadFigures": query,
         "GetFigures": table(["dataset", "files"], ["orders", "1"]),
-        "ReportSuccess": payload(REPORT),
+        "ReportRun": payload(REPORT),
         "ReportFailure": payload(FAILED_REPORT),
-        "NotifySuccess": {"MessageId": "1"},
+        "NotifyRun": {"MessageId": "1"},
         "NotifyFailure": {"MessageId": "2"},
         "NotifyWithoutReport": {"MessageId": "3"},
         "TryAgainLater": {"MessageId": "4"},

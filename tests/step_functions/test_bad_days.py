@@ -7,14 +7,14 @@ import time
 import pytest
 
 from ledgerlake import messages
+from ledgerlake.checks import checks
 from ledgerlake.contracts import DATASETS
-from tests.step_functions.conftest import ARCHIVE, BATCH, FAILED_REPORT, HEADER, PLAN, Throw, job, payload, query, table
+from tests.step_functions.conftest import ARCHIVE, BATCH, FAILED_REPORT, PLAN, REPORT, Throw, job, payload, query
 
 pytestmark = pytest.mark.slow
 
 DIFFERS = payload({"differences": ["orders is not in ecommerce_dwh"]})
 JOB_RUN = json.dumps({"Id": "jr_7", "JobName": "orders_etl", "JobRunState": "FAILED", "ErrorMessage": "disk full"})
-BROKEN = ["orders", "7", "2 rows of one key"]
 
 
 def the_failure(done) -> list:
@@ -48,7 +48,7 @@ def assert_told_and_looked_after(done) -> None:
         ("CheckCatalogue", {}, "RunCheck"),
         ("StartCrawler", {"CheckCatalogue": DIFFERS}, "GetCrawler"),
         ("GetCrawler", {"CheckCatalogue": DIFFERS}, "RunCheck"),
-        ("ReportSuccess", {}, "NotifySuccess"),
+        ("ReportRun", {}, "NotifyRun"),
     ],
 )
 def test_a_state_that_fails_ends_the_run_with_one_letter_that_names_it(run, state, answers, not_reached):
@@ -128,32 +128,39 @@ def test_siblings_work_at_the_same_time(run, counts):
     assert counts.most == 2
 
 
-def test_a_check_that_finds_rows_fails_the_run_with_them_and_the_others_are_asked_all_the_same(run):
+CHECK_FAILED = {"state": "checks.primary_keys_unique", "error": "CheckFailed", "cause": "orders: 7 (2 rows of one key)"}
+NOT_FINISHED = {"state": "Report", "error": "NotPublished", "cause": "batch b is not published"}
+
+
+def test_a_run_whose_report_names_a_failed_check_fails_and_is_not_tried_again(run):
+    done = run(ReportRun=payload(REPORT | {"failures": [CHECK_FAILED]}))
+    assert done.states[-3:] == ["ReportRun", "NotifyRun", "LookAgainAfterFailure"]
+    assert "ReportFailure" not in done.states, "the batch is closed"
+    assert len(done.letters) == 1
+    assert (done.status, done.execution["error"]) == ("FAILED", "CheckFailed")
+    assert done.execution["cause"] == "checks.primary_keys_unique: CheckFailed: orders: 7 (2 rows of one key)"
+
+
+def test_a_run_that_is_not_finished_fails_and_is_tried_again(run):
+    done = run(ReportRun=payload(REPORT | {"failures": [NOT_FINISHED, CHECK_FAILED], "again_in_seconds": 30}))
+    assert done.states[-3:] == ["ReportRun", "NotifyRun", "TryAgainLater"]
+    assert done.asked("TryAgainLater")["DelaySeconds"] == 30
+    assert (done.status, done.execution["error"]) == ("FAILED", "NotPublished")
+
+
+def test_a_check_that_cannot_be_asked_is_reported_under_its_own_name_and_the_others_are_asked(run):
     def answer(arguments):
-        return table(HEADER, BROKEN) if arguments["QueryExecutionId"] == "primary_keys_unique" else table(HEADER)
-
-    done = run(ReadCheck=answer)
-    (failed,) = the_failure(done)
-    assert failed.pop("scanned") > 0, "no failure asks for it, but it is an item of the same list"
-    assert failed == {"check": "primary_keys_unique", "says": "every key has one row", "rows": [HEADER, BROKEN]}
-    assert done.states.count("ReadCheck") == 5
-    assert "ReadFigures" not in done.states
-    assert_told_and_looked_after(done)
-    assert done.execution["error"] == "CheckFailed"
-    assert done.execution["cause"] == "primary_keys_unique: not true that every key has one row"
-
-
-@pytest.mark.parametrize("state", ["RunCheck", "ReadCheck"])
-def test_a_check_that_cannot_be_asked_fails_the_run_under_its_own_name(run, state):
-    def answer(arguments):
-        asked = query(arguments)["QueryExecution"]["QueryExecutionId"] if state == "RunCheck" else arguments
-        if "references_hold" in str(asked):
+        if "references_hold" in str(query(arguments)):
             return Throw("States.TaskFailed", "TABLE_NOT_FOUND")
-        return query(arguments) if state == "RunCheck" else table(HEADER)
+        return query(arguments)
 
-    done = run(**{state: answer})
-    assert the_failure(done) == [{"state": "references_hold", "error": "States.TaskFailed", "cause": "TABLE_NOT_FOUND"}]
-    assert_told_and_looked_after(done)
+    done = run(RunCheck=answer)
+    asked = {each.get("check") or each["state"]: each for each in done.payload("ReportRun")["checks"]}
+    assert list(asked) == [each.name for each in checks()]
+    failed = {"state": "references_hold", "error": "States.TaskFailed", "cause": "TABLE_NOT_FOUND"}
+    assert asked["references_hold"] == failed
+    assert [name for name, each in asked.items() if "query" not in each] == ["references_hold"]
+    assert done.states.count("RunCheck") == len(checks())
 
 
 def test_a_crawler_that_does_not_end_is_given_up_after_a_quarter_of_an_hour(run):
@@ -193,17 +200,18 @@ def test_a_report_that_fails_is_told_with_what_failed_before_it(run):
     assert (done.status, done.execution["error"]) == ("FAILED", "Some.Error")
 
 
-def test_a_report_that_fails_after_a_check_failed_names_the_check(run):
-    done = run(ReadCheck=table(HEADER, BROKEN), ReportFailure=Throw("KeyError", "no plan"))
-    assert "primary_keys_unique: not true that every key has one row" in done.letters[0]["Message"]
+def test_a_notification_that_is_lost_after_a_check_failed_names_the_check(run):
+    told = Throw("SNS.NotFoundException", "no topic")
+    done = run(ReportRun=payload(REPORT | {"failures": [CHECK_FAILED]}), NotifyRun=told)
+    assert "checks.primary_keys_unique: CheckFailed: orders: 7 (2 rows of one key)" in done.letters[-1]["Message"]
 
 
 def test_good_news_that_nobody_can_be_told_are_a_failure_but_none_of_the_batch(run):
-    done = run(NotifySuccess=Throw("SNS.NotFoundException", "no topic"))
+    done = run(NotifyRun=Throw("SNS.NotFoundException", "no topic"))
     assert "ReportFailure" not in done.states, "the batch is closed"
     assert done.states[-1] == "NotifyWithoutReport"
     assert (done.status, done.execution["error"]) == ("FAILED", "NotReported")
-    assert done.execution["cause"] == "NotifySuccess: SNS.NotFoundException: no topic"
+    assert done.execution["cause"] == "NotifyRun: SNS.NotFoundException: no topic"
 
 
 def test_a_letter_of_failure_that_is_lost_loses_no_try(run):

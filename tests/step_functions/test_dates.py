@@ -80,7 +80,7 @@ def test_a_date_is_a_batch_of_its_own(run):
     assert done.status == "SUCCEEDED"
     asked = {"date": "2025-04-01", "datasets": ["orders"], "execution": done.execution["name"]}
     assert done.payload("PlanBatch") == asked
-    assert done.payload("ReportSuccess")["date"] == "2025-04-01"
+    assert done.payload("ReportRun")["date"] == "2025-04-01"
 
 
 @pytest.mark.parametrize(

@@ -79,7 +79,7 @@ def test_cfn_lint_finds_nothing_in_it():
     "change",
     [
         lambda machine: machine["States"]["Done"].update(Surprise=1),
-        lambda machine: machine["States"]["NotifySuccess"].update(TimeoutSeconds="soon"),
+        lambda machine: machine["States"]["NotifyRun"].update(TimeoutSeconds="soon"),
         lambda machine: machine["States"]["PlanBatch"].update(Type="Work"),
         lambda machine: machine.pop("StartAt"),
         lambda machine: machine["States"]["AnythingToDo"]["Choices"][0].pop("Condition"),

@@ -3,13 +3,12 @@
 import pytest
 
 from ledgerlake import messages, places, request_counts
-from ledgerlake.checks import LIMIT, checks
+from ledgerlake.checks import checks
 from ledgerlake.contracts import DATASETS
 from ledgerlake.letters import figures_sql
 from tests.step_functions.conftest import (
     ARCHIVE,
     BATCH,
-    HEADER,
     NOTHING,
     PLAN,
     REPORT,
@@ -29,9 +28,8 @@ JOBS = [dataset.job for dataset in DATASETS.values()]
 def test_a_batch_is_loaded_archived_checked_reported_and_then_raw_is_looked_at_again(run):
     done = run()
     assert done.status == "SUCCEEDED"
-    for state in ("RunCheck", "ReadCheck"):
-        assert done.states.count(state) == len(checks())
-    order = [state for state in done.states if state not in ("RunCheck", "ReadCheck")]
+    assert done.states.count("RunCheck") == len(checks())
+    order = [state for state in done.states if state != "RunCheck"]
     assert order[0] == "PlanBatch"
     assert set(order[1:3]) == {"product_etl", "orders_etl"}
     assert order[3:] == [
@@ -40,8 +38,8 @@ def test_a_batch_is_loaded_archived_checked_reported_and_then_raw_is_looked_at_a
         "CheckCatalogue",
         "ReadFigures",
         "GetFigures",
-        "ReportSuccess",
-        "NotifySuccess",
+        "ReportRun",
+        "NotifyRun",
         "LookAgain",
     ]
     assert done.output == {"batch_id": BATCH, "reason": "3 deliveries", "subject": REPORT["subject"]}
@@ -61,19 +59,19 @@ def test_every_service_is_asked_for_this_batch(run):
             assert call.arguments["QueryExecutionContext"] == {"Database": places.DATABASE}
 
 
-def test_every_check_is_asked_and_at_most_twenty_of_its_rows_are_read(run):
+def test_every_check_is_asked_and_its_query_is_handed_to_the_report_without_its_rows(run):
     done = run()
     asked = {call.arguments["QueryString"] for call in done.calls if call.state == "RunCheck"}
     assert asked == {check.sql for check in checks()}
-    read = [call.arguments for call in done.calls if call.state == "ReadCheck"]
-    assert {each["QueryExecutionId"] for each in read} == {check.name for check in checks()}
-    assert {each["MaxResults"] for each in read} == {LIMIT + 1}
+    handed = done.payload("ReportRun")["checks"]
+    assert [(each["check"], each["query"]) for each in handed] == [(check.name, check.name) for check in checks()]
+    assert all(set(each) == {"check", "query", "scanned"} for each in handed)
 
 
 def test_the_report_is_told_the_plan_the_archive_the_note_and_the_figures(run):
     rows = (["dataset", "files"], ["orders", None], ["products", "2"])
     done = run({"batch_id": BATCH, "reason": "a try"}, GetFigures=table(*rows))
-    assert done.payload("ReportSuccess") == {
+    assert done.payload("ReportRun") == {
         "execution": done.execution["name"],
         "started_at": done.execution["startDate"],
         "plan": PLAN,
@@ -82,6 +80,7 @@ def test_the_report_is_told_the_plan_the_archive_the_note_and_the_figures(run):
         "date": None,
         "from": None,
         "to": None,
+        "checks": [{"check": each.name, "query": each.name, "scanned": len(each.sql)} for each in checks()],
         "figures": {"rows": [["dataset", "files"], ["orders", ""], ["products", "2"]], "scanned": SCANNED},
         "scanned": [len(check.sql) for check in checks()],
         "crawl": {"needed": False, "looks": 0},
@@ -92,14 +91,14 @@ def test_the_report_is_told_the_plan_the_archive_the_note_and_the_figures(run):
 def test_the_report_is_told_of_the_looks_at_the_crawler(run):
     running, ready = ({"Crawler": {"State": state, "LastCrawl": {"Status": "SUCCEEDED"}}} for state in LOOKS)
     done = run(CheckCatalogue=payload({"differences": ["orders is new"]}), GetCrawler=[running, ready])
-    assert done.payload("ReportSuccess")["crawl"] == {"needed": True, "looks": 2}
+    assert done.payload("ReportRun")["crawl"] == {"needed": True, "looks": 2}
 
 
 def test_queries_whose_bytes_athena_does_not_say_are_left_out(run):
     done = run(RunCheck=_without_statistics, ReadFigures=_without_statistics)
     assert done.status == "SUCCEEDED"
-    assert done.payload("ReportSuccess")["scanned"] == []
-    assert "scanned" not in done.payload("ReportSuccess")["figures"]
+    assert done.payload("ReportRun")["scanned"] == []
+    assert "scanned" not in done.payload("ReportRun")["figures"]
 
 
 def _without_statistics(asked):
@@ -135,7 +134,7 @@ def _path(machine):
 
 @pytest.mark.parametrize("rows", [[["dataset"]], [["dataset"], ["orders"]]], ids=["header only", "one row"])
 def test_figures_are_a_list_of_rows_however_few_they_are(run, rows):
-    assert run(GetFigures=table(*rows)).payload("ReportSuccess")["figures"] == {"rows": rows, "scanned": SCANNED}
+    assert run(GetFigures=table(*rows)).payload("ReportRun")["figures"] == {"rows": rows, "scanned": SCANNED}
 
 
 def test_one_letter_is_sent(run):
@@ -195,15 +194,15 @@ def test_a_taken_lease_is_waited_for(run):
         ("orders_etl", "Glue.AWSGlueException"),
         ("ArchiveETLFiles", "ArchiveError"),
         ("ReadFigures", "Athena.TooManyRequestsException"),
-        ("NotifySuccess", "SNS.AmazonSNSException"),
-        ("ReportSuccess", "Lambda.ServiceException"),
+        ("NotifyRun", "SNS.AmazonSNSException"),
+        ("ReportRun", "Lambda.ServiceException"),
     ],
 )
 def test_what_passes_by_itself_is_tried_again_and_nobody_hears_of_it(run, state, error):
     done = run(**{state: [Throw(error, "for a moment"), Throw(error, "for a moment"), good_day()[state]]})
     assert (done.status, done.states.count(state)) == ("SUCCEEDED", 3)
-    assert len([call for call in done.calls if call.state in ("NotifySuccess", "NotifyFailure")]) == (
-        3 if state == "NotifySuccess" else 1
+    assert len([call for call in done.calls if call.state in ("NotifyRun", "NotifyFailure")]) == (
+        3 if state == "NotifyRun" else 1
     )
 
 
@@ -211,12 +210,12 @@ def test_figures_that_cannot_be_read_cost_the_letter_its_figures_and_nothing_els
     for state in ("ReadFigures", "GetFigures"):
         done = run(**{state: Throw("Athena.InvalidRequestException", "no such table")})
         problem = "Athena.InvalidRequestException: no such table"
-        assert done.payload("ReportSuccess")["figures"] == {"problem": problem}
+        assert done.payload("ReportRun")["figures"] == {"problem": problem}
         assert done.status == "SUCCEEDED"
 
 
 def test_an_empty_check_is_a_header_alone(run):
-    assert run(ReadCheck=table(HEADER)).status == "SUCCEEDED"
+    assert run(GetFigures=table(["dataset", "files"])).status == "SUCCEEDED"
 
 
 def _arn(function: str) -> str:

@@ -24,8 +24,8 @@ def test_every_state_is_in_the_picture():
 
 def test_a_way_that_is_added_is_drawn():
     changed = deepcopy(ASL)
-    changed["States"]["NotifySuccess"]["Next"] = "Done"
-    assert "NotifySuccess --> Done" in diagram.diagram(changed)
+    changed["States"]["NotifyRun"]["Next"] = "Done"
+    assert "NotifyRun --> Done" in diagram.diagram(changed)
     assert diagram.page(TEXT, json.dumps(changed)) != TEXT
 
 

@@ -79,6 +79,19 @@ def test_a_broken_law_is_found_with_the_offending_key(lake, name, damage, datase
     assert (dataset, offending) in [row[:2] for row in offenders(lake, name)]
 
 
+@pytest.mark.parametrize(
+    "counts",
+    ["inserted = 0, rejected = 9", "inserted = 0, parked = 9", "rows_read = 0, inserted = 0", "withdrawn = inserted"],
+    ids=["all rejected", "all orphans", "an empty marker", "all withdrawn"],
+)  # fmt: skip
+def test_a_table_is_empty_by_right_when_no_row_should_be_there(lake, counts):
+    lake.execute("DELETE FROM orders")
+    lake.execute(f"UPDATE ledger SET {counts} WHERE dataset = 'orders'")
+    assert offenders(lake, "tables_not_empty") == []
+    lake.execute("UPDATE ledger SET inserted = 5, withdrawn = 4 WHERE dataset = 'orders'")
+    assert offenders(lake, "tables_not_empty") == [("orders", "orders", "no row, but 1 should be there")]
+
+
 def test_a_dataset_that_was_never_delivered_may_be_empty(lake):
     for table in ("products", "ledger", "order_items", "parked_order_items"):
         lake.execute(f"DELETE FROM {table}")
@@ -203,7 +216,7 @@ def test_a_table_that_is_empty_after_a_delivery_is_found(lake, dataset):
     lake.execute(f"DELETE FROM {dataset}")
     ((name, offending, detail),) = offenders(lake, "tables_not_empty")
     assert (name, offending) == (dataset, dataset)
-    assert detail.startswith("no row, after ")
+    assert detail.startswith("no row, but ")
 
 
 def test_each_table_has_its_own_twenty_offenders(lake):

@@ -7,11 +7,18 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from ledgerlake import batch as batches
-from ledgerlake import places
+from ledgerlake import places, quarantine
 from ledgerlake.archive import archive
 from ledgerlake.contracts import DATASETS
 from ledgerlake.errors import NotArchived, NotPublished
-from ledgerlake.evidence import ledger_metadata, require_finished, require_published, unarchived, unpublished
+from ledgerlake.evidence import (
+    ledger_metadata,
+    require_finished,
+    require_published,
+    unarchived,
+    unledgered,
+    unpublished,
+)
 from ledgerlake.settings import Settings
 from tests.published import ATTEMPT, publish, publish_dataset, stage
 
@@ -142,3 +149,24 @@ def test_a_delivery_that_somebody_deleted_keeps_no_batch_open(s3, batch):
     archive(s3, BUCKET, batches.Batch(batch.batch_id, "", (), batch.deliveries[1:]))
     s3.delete_object(Bucket=BUCKET, Key=batch.deliveries[0].key)
     require_finished(s3, BUCKET, batch)
+
+
+def test_an_archived_delivery_without_a_part_of_the_ledger_is_found(s3, batch, deliver):
+    publish(s3, BUCKET, batch, without=("orders",))
+    assert unledgered(s3, BUCKET) == {}, "the batch is open"
+    archive(s3, BUCKET, batch)
+    batches.close(s3, BUCKET, batch.batch_id)
+    assert unledgered(s3, BUCKET) == {batch.batch_id: batch.of("orders")}
+    publish(s3, BUCKET, batch)
+    deliver("raw/orders/later.csv")
+    later = plan(s3)
+    publish(s3, BUCKET, later)
+    quarantine.set_aside(s3, BUCKET, later.batch_id, "why")
+    assert unledgered(s3, BUCKET) == {}
+
+
+def test_only_doubtful_batches_have_their_manifest_read(s3, batch, monkeypatch):
+    publish(s3, BUCKET, batch)
+    batches.close(s3, BUCKET, batch.batch_id)
+    monkeypatch.setattr(batches, "load", lambda *_: pytest.fail("nothing is doubtful"))
+    assert unledgered(s3, BUCKET) == {}

@@ -10,7 +10,15 @@ import pytest
 from control_objects import summary
 
 from ledgerlake import failures, letters, places
-from ledgerlake.failure_letters import of_dead_execution, of_failure, of_quarantine, without_report
+from ledgerlake.errors import NotPublished
+from ledgerlake.failure_letters import (
+    of_checks,
+    of_dead_execution,
+    of_failure,
+    of_quarantine,
+    of_unfinished,
+    without_report,
+)
 from ledgerlake.failures import Failure
 from ledgerlake.letters import AIRFLOW, STEP_FUNCTIONS, RunFacts, of_strays, of_success
 from ledgerlake.stages import blank_rows, summaries, unknown_columns
@@ -52,11 +60,6 @@ FAILED = [
         {"state": "orders_etl", "error": "States.TaskFailed", "cause": json.dumps(
             {"JobName": "orders_etl", "Id": "j", "JobRunState": "FAILED", "ErrorMessage": "E"})},
     ),
-    (
-        Failure("checks.references_hold", failures.of_check("checks.references_hold", "parents are there",
-                [{"dataset": "order_items", "offending": "1", "detail": "7"}]), "http://airflow"),
-        {"check": "references_hold", "says": "parents are there", "rows": [["order_items", "1", "7"]]},
-    ),
 ]  # fmt: skip
 
 
@@ -67,7 +70,7 @@ def test_a_success_is_told_in_the_same_lines(run):
 
 
 @pytest.mark.parametrize("run", RUNS)
-@pytest.mark.parametrize(("task", "state"), FAILED, ids=["job", "check"])
+@pytest.mark.parametrize(("task", "state"), FAILED, ids=["job"])
 def test_a_failure_is_told_in_the_same_lines_apart_from_names_logs_and_commands(run, task, state):
     airflow, states = facts_of_both(run)
     one = of_failure(airflow, [task], 15)
@@ -113,6 +116,35 @@ def test_a_quarantine_is_told_in_the_same_lines_apart_from_the_log(run):
         for facts, log in zip(facts_of_both(run), ("http://airflow", "https://console"), strict=True)
     )
     assert differing(one, other) == [("Log:     http://airflow", "Log:     https://console")]
+
+
+@pytest.mark.parametrize("run", ["live", "by date"])
+def test_a_check_that_failed_is_told_in_the_same_lines_apart_from_the_log_and_the_command(run):
+    one, other = (
+        of_checks(facts, [Failure("checks.references_hold", "7 is not there", log)], FIGURES, "")
+        for facts, log in zip(facts_of_both(run), ("http://airflow", "https://console"), strict=True)
+    )
+    assert differing(one, other) == [
+        ("Log:     http://airflow", "Log:     https://console"),
+        tuple(f"To ask all checks again:      {words.again}, for any day with deliveries" for words in
+              (AIRFLOW, STEP_FUNCTIONS)),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("run", ["live", "by date"])
+def test_a_batch_that_is_not_finished_is_told_with_what_was_found_and_how_to_resume(run):
+    missing = NotPublished("orders: no part", expected="the ledger to cover it", remedy="ledgerlake run --wait")
+    one, other = (of_unfinished(facts, missing, 15) for facts in facts_of_both(run))
+    assert "Found:    orders: no part\nExpected: the ledger to cover it\nResume:   ledgerlake run --wait\n" in one.body
+    assert one.subject == other.subject
+    assert one.subject.startswith("Ledgerlake: NOT FINISHED 20250401T000000Z-abc")
+
+
+def test_a_dropped_batch_is_told_with_its_reason():
+    letter = of_success(RunFacts("d", "r", plan=PLAN, dropped="the wrong file"), FIGURES, "")
+    assert letter.body.startswith(
+        "Batch 20250401T000000Z-abc: 31 deliveries dropped (the wrong file), archived and checked."
+    )
 
 
 def test_a_run_without_a_report_says_where_its_log_is():

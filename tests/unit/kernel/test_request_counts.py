@@ -78,7 +78,7 @@ def test_airflow_calls_one_function_and_step_functions_each():
 
 def test_a_job_that_was_tried_again_and_a_crawl_are_further_transitions():
     good = request_counts.of_states(datasets=3, levels=2, jobs=3, looks=0)
-    assert good == 14 + 4 + 6 + 10
+    assert good == 14 + 4 + 6 + 5
     assert request_counts.of_states(3, 2, 2, 0) == good
     assert request_counts.of_states(3, 2, 4, 0) == good + 3
     assert request_counts.of_states(3, 2, 3, 5) == good + 16
