@@ -10,8 +10,9 @@ Glue job per dataset, archives the files, checks the tables, and tells people wh
 | `product_etl`, `orders_etl`, `order_items_etl` | validate, deduplicate, merge; parents before children |
 | `archive_etl_files` | moves the batch's files from `raw/` to `archived/`, each copy verified |
 | `crawl_lakehouse` | skipped, unless a table is new or its columns have changed |
-| `checks` | fail with the offending keys |
-| `acknowledge` | deletes the messages and closes the batch; only after all checks passed |
+| `checks` | fail with the offending keys; skipped when an earlier run has told of them |
+| `acknowledge` | deletes the messages and closes the batch, when S3 shows that it is published and archived |
+| `succeeded` | does nothing; red when anything before it failed, and with it the run |
 | `report` | one message to the topic: the figures, or what failed and how to go on |
 
 One run is always active, waiting. A run that finds nothing to do, or a closed gate, ends green and tells nobody,
@@ -31,11 +32,11 @@ The message to the topic names task, dataset, reason and log. Nothing is lost: f
 | you see | do |
 |---|---|
 | a red Glue job | its error is the last line of the task's log; all of its output: `ledgerlake logs` |
-| a red check | the keys are in its error; its SQL is under *Rendered Templates*; `ledgerlake query "…"` |
+| a red check | its batch is closed all the same; the keys are in its error, its SQL under *Rendered Templates* |
 | rejected rows | no failure: `ledgerlake rejects orders` shows each with all its reasons |
 | a task is *up for reschedule* | it waits for its turn and goes on by itself; its log says for whom, and until when |
 | … and that run is dead | `ledgerlake lease show`, then `ledgerlake lease release` |
-| a batch is in quarantine | too many rows were rejected, a message says why; let it pass: `ledgerlake accept BATCH` |
+| a batch is in quarantine | too many rows were rejected: `ledgerlake accept BATCH` or `ledgerlake drop BATCH` |
 | the wait failed: both consume the queue | say who is to: `ledgerlake orchestrator use airflow` |
 | nothing happens | is the DAG paused? `ledgerlake status`; what waits: `ledgerlake wait` |
 """

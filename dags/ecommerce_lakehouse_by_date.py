@@ -18,7 +18,8 @@ and beside live runs: runs take turns, and one that waits for its turn says for 
 |---|---|
 | `plan_batch` | finds the deliveries, writes the manifest; with nothing to do the rest is skipped |
 | `product_etl`, … `checks` | as in `ecommerce_lakehouse`: the same tasks |
-| `acknowledge` | closes the batch |
+| `acknowledge` | closes the batch, when S3 shows that it is published and archived |
+| `succeeded` | does nothing; red when anything before it failed, and with it the run |
 | `report` | one message to the topic: the figures, or what failed and how to go on |
 
 A run's id carries the moment after its interval; its **day** is the UTC day of its *logical date*, and stands
@@ -39,7 +40,7 @@ goes on with it by itself.
 | a task is *up for reschedule* | it waits for its turn; its log says for whom, and until when |
 | … and that run is dead | `ledgerlake lease show`, then `ledgerlake lease release` |
 | runs are queued, none starts | the DAG is paused |
-| a batch is in quarantine | too many rows were rejected, a message says why; let it pass: `ledgerlake accept BATCH` |
+| a batch is in quarantine | too many rows were rejected: `ledgerlake accept BATCH` or `ledgerlake drop BATCH` |
 | a date has no run | it is in an active backfill already, or its run exists: `--reprocess-behavior completed` |
 """
 

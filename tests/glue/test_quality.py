@@ -10,10 +10,10 @@ import pytest
 
 from ledgerlake import quarantine
 from ledgerlake.contracts import QualityLimit
-from ledgerlake.errors import ContractError, QualityError
+from ledgerlake.errors import ContractError, QualityError, QuarantineError
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
-from shop import order, orders
+from shop import order, orders, product, products
 
 pytestmark = pytest.mark.slow
 
@@ -52,3 +52,36 @@ def test_a_limit_that_makes_no_sense_is_refused():
     for wrong in ((-0.1, 1), (1.1, 1), (0.5, 0)):
         with pytest.raises(ContractError, match="share"):
             QualityLimit(*wrong)
+
+
+def test_a_dropped_batch_is_rejected_whole_with_the_reason_and_stays_so(lake):
+    limit(lake, 0.25, 2)
+    lake.deliver("orders", "bad.csv", orders(order(1), order(2), order(3, -1), order(4, "x")))
+    planned = lake.plan()
+    with pytest.raises(QualityError, match=rf"ledgerlake drop {planned.batch_id} --reason"):
+        lake.job("orders", planned.batch_id)
+    for _ in range(2):
+        quarantine.drop(lake.s3, lake.bucket, planned.batch_id, "of another\n shop")
+    with pytest.raises(QuarantineError, match="was dropped before: of another shop"):
+        quarantine.drop(lake.s3, lake.bucket, planned.batch_id, "for fun")
+    again = lake.plan()
+    assert again.batch_id == planned.batch_id
+    assert lake.run(again)["orders"]["rejected"] == 1
+    assert lake.job("orders", planned.batch_id)["rejected"] == 1, "a retry changes nothing"
+    assert lake.rows("orders", "order_id") == []
+    assert [(row["rows_read"], row["rejected"]) for row in lake.ledger()] == [(1, 1)]
+    assert lake.rejected("orders") == [("bad.csv", None, None, ["dropped: of another shop"])]
+
+
+def test_what_a_dropped_batch_has_loaded_of_another_dataset_is_taken_back(lake):
+    limit(lake, 0.25, 2)
+    lake.deliver("products", "p.csv", products(product(1)))
+    lake.deliver("orders", "bad.csv", orders(order(1), order(3, -1), order(4, "x")))
+    planned = lake.plan()
+    assert lake.job("products", planned.batch_id)["inserted"] == 1
+    with pytest.raises(QualityError):
+        lake.job("orders", planned.batch_id)
+    quarantine.drop(lake.s3, lake.bucket, planned.batch_id, "the wrong day")
+    counts = lake.run(lake.plan())
+    assert (counts["products"]["withdrawn"], counts["products"]["rejected"]) == (1, 1)
+    assert lake.rows("products", "product_id") == []
