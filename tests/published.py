@@ -46,7 +46,8 @@ def publish_dataset(s3: Any, bucket: str, batch: Batch, name: str, attempt: str 
 
 def stage(s3: Any, bucket: str, batch_id: str, name: str, *, entries: int, attempt: str = ATTEMPT) -> None:
     """Leave a stage summary alone, as a job does that has published nothing yet."""
-    entry = {"batch_id": batch_id, "dataset": name, "source_file": f"raw/{name}/x.csv", "landed_at": NOW}
+    of = {"batch_id": batch_id, "dataset": name, "source_file": f"raw/{name}/x.csv", "landed_at": NOW}
+    entry = of | {"rejected": 0, "parked": 0}
     body = json.dumps(summary(attempt=attempt, entries=[entry] * entries)).encode()
     s3.put_object(Bucket=bucket, Key=places.stage_summary(batch_id, name), Body=body)
 

@@ -76,8 +76,8 @@ DROPPED_MARK = Kind(
 CHECK_FAILURE = Kind(
     "the failure of a check",
     record(
-        **dict.fromkeys(("check", "dataset", "batch_id", "run_id"), name),
-        **dict.fromkeys(("says", "closed_by", "closed_at"), text),
+        **dict.fromkeys(("check", "dataset", "run_id"), name),
+        **dict.fromkeys(("says", "batch_id", "closed_by", "closed_at"), text),
         since=moment,
         count=count,
         keys=list_of(text),

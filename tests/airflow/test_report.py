@@ -317,7 +317,7 @@ def test_the_letter_says_what_the_run_cost_and_its_record_is_written(planned, cl
     record = _record(cloud)
     assert (record["run_id"], record["workflow"]) == ("manual__1", "ecommerce_lakehouse")
     assert (record["job_runs"], record["crawls"], record["queries"], record["unknown"]) == (3, 0, 6, "")
-    assert (record["s3_writes"], record["function_calls"], record["state_transitions"]) == (31 + 10, 1, 0)
+    assert (record["s3_writes"], record["function_calls"], record["state_transitions"]) == (31 + 10 + 2 * 3, 1, 0)
     assert record["started_at"] == f"{planned.began:%Y-%m-%d %H:%M:%S}.{planned.began.microsecond // 1000:03}"
 
 

@@ -208,7 +208,7 @@ def test_the_letter_says_what_the_execution_cost_and_its_record_is_written(began
     assert (record["run_id"], record["workflow"], record["batch_id"]) == (BATCH, "EcommerceETLPipeline", BATCH)
     assert (record["queries"], record["scanned_bytes"]) == (6, 11 * 1024**2 + 1030)
     assert (record["job_runs"], record["crawls"], record["function_calls"]) == (3, 1, 6)
-    assert (record["s3_writes"], record["unknown"]) == (31 + 10, "")
+    assert (record["s3_writes"], record["unknown"]) == (31 + 10 + 2 * 3, "")
 
 
 def test_a_repeated_report_leaves_the_record_as_it_is(began, invoke, glue):
