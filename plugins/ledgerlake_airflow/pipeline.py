@@ -55,6 +55,7 @@ def ending(work: TaskGroup, acknowledged: Any, told: Any) -> None:
     """
     succeeded = EmptyOperator(task_id=SUCCEEDED, trigger_rule=TriggerRule.NONE_FAILED)
     work >> acknowledged >> succeeded >> told
+    acknowledged >> told
     for task in work.iter_tasks():
         task >> succeeded
         task >> told  # it waits for those that still run when another has failed

@@ -44,7 +44,9 @@ def test_between_good_messages_all_of_it_is_answered_by_one_batch(run, cloud):
     cloud.deliver(*ALL)
     context = run.of("wait_for_deliveries")
     context["task"].execute(context)
-    assert run.call("plan_batch")["deliveries"] == 3
+    plan = run.call("plan_batch")
+    assert plan["deliveries"] == 3
+    cloud.publish(plan["batch_id"])
     run.call("acknowledge")
     assert (cloud.visible(), cloud.hidden()) == (0, 0)
 
@@ -54,7 +56,9 @@ def test_every_message_twice_and_in_any_order_is_one_batch(run, cloud):
     for key in reversed(ALL):
         cloud.sqs.send_message(QueueUrl=cloud.queue_url, MessageBody=_event(key))
     run.woken_by(cloud.receive())
-    assert run.call("plan_batch")["deliveries"] == 3
+    plan = run.call("plan_batch")
+    assert plan["deliveries"] == 3
+    cloud.publish(plan["batch_id"])
     run.call("acknowledge")
     assert (cloud.visible(), cloud.hidden()) == (0, 0)
 
