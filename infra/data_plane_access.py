@@ -45,6 +45,14 @@ def versions(lake: s3.IBucket, prefix: str) -> iam.PolicyStatement:
     return _list("s3:ListBucketVersions", lake, [prefix])
 
 
+def history(lake: s3.IBucket, prefixes: Sequence[str]) -> list[iam.PolicyStatement]:
+    """Read what control objects said before: one that somebody damaged or deleted is read as it was."""
+    return [
+        objects(lake, prefixes, ("s3:GetObjectVersion",)),
+        _list("s3:ListBucketVersions", lake, prefixes),
+    ]
+
+
 def folders(lake: s3.IBucket, prefixes: Iterable[str]) -> iam.PolicyStatement:
     """Look at the folders above (and at) `prefixes`, as Hadoop does before it writes below them."""
     paths = (prefix.strip("/").split("/") for prefix in prefixes)

@@ -133,6 +133,7 @@ def planner(lake: s3.IBucket, key: kms.IKey) -> list[iam.PolicyStatement]:
     return [
         access.versions(lake, places.RAW),
         access.objects(lake, [places.BATCHES, _LEASE], access.WRITE),
+        *access.history(lake, [places.BATCHES, _LEASE]),
         access.names(lake, looked_at),
         access.encrypted_by(key, "s3"),
     ]
@@ -156,6 +157,7 @@ def _starter(key: kms.IKey, messages: Messages) -> list[iam.PolicyStatement]:
 def _archive(lake: s3.IBucket, key: kms.IKey) -> list[iam.PolicyStatement]:
     return [
         access.objects(lake, [places.BATCHES, *_EVIDENCE], access.READ),
+        *access.history(lake, [places.BATCHES, "staging/"]),
         access.objects(lake, [places.RAW], (*access.READ_VERSIONS, "s3:DeleteObjectVersion")),
         access.objects(lake, [places.ARCHIVED], _ARCHIVE),
         access.names(lake, [places.BATCHES, places.RAW, places.ARCHIVED, *_EVIDENCE]),
@@ -174,6 +176,7 @@ def _report(lake: s3.IBucket, key: kms.IKey) -> list[iam.PolicyStatement]:
     jobs = [access.arn("glue", f"job/{dataset.job}") for dataset in DATASETS.values()]
     return [
         access.objects(lake, [places.BATCHES, _LEASE], access.WRITE),
+        *access.history(lake, [places.BATCHES, _LEASE, "staging/"]),
         access.objects(lake, [places.RUNS], access.REPLACE),
         access.objects(lake, _EVIDENCE, access.READ),
         access.names(lake, [places.BATCHES, _LEASE, places.RUNS, *_EVIDENCE]),

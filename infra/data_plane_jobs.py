@@ -81,6 +81,7 @@ class Jobs(Construct):
         parents = [reference.dataset for reference in dataset.references]
         read = [places.BATCHES, *map(places.table_prefix, parents)]
         read += [places.stage_summary(ANY_BATCH, parent) for parent in parents]  # what it has withdrawn
+        summaries = [places.stage_summary(ANY_BATCH, each) for each in (name, *parents)]
         write = [
             places.table_prefix(name),
             places.staging(ANY_BATCH, name),
@@ -94,6 +95,7 @@ class Jobs(Construct):
             access.objects(self.lake, deliveries, access.READ_VERSIONS),
             access.objects(self.lake, read, access.READ),
             access.objects(self.lake, write, access.WRITE),
+            *access.history(self.lake, [places.BATCHES, *summaries, places.publishing(name)]),
             # a batch with too many rejects is set aside: closed, and kept where a person finds it
             access.objects(self.lake, [places.quarantined(ANY_BATCH)], access.PUT),
             access.objects(self.lake, [places.open_batch(ANY_BATCH)], access.DELETE),

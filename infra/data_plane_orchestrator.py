@@ -36,6 +36,7 @@ def _objects(lake: s3.IBucket, key: kms.IKey) -> list[iam.PolicyStatement]:
         access.objects(lake, [places.ARCHIVED], access.READ),
         access.names(lake, [places.ARCHIVED]),
         access.objects(lake, [places.BATCHES, _LEASE, places.ATHENA_RESULTS], access.WRITE),
+        *access.history(lake, [places.BATCHES, _LEASE, _SUMMARIES]),
         access.objects(lake, [places.RUNS], access.REPLACE),
         access.objects(lake, [*work.QUERIED, _SUMMARIES], access.READ),
         access.names(lake, [places.BATCHES, _LEASE, places.ATHENA_RESULTS, places.RUNS, *work.QUERIED, _SUMMARIES]),
@@ -51,6 +52,8 @@ def _work() -> list[iam.PolicyStatement]:
         access.allow(["lambda:InvokeFunction"], [access.arn("lambda", f"function:{places.ARCHIVE_FUNCTION}")]),
         # a live run refuses to share the queue with Step Functions; Lambda knows no resource for the question
         access.allow(["lambda:ListEventSourceMappings"], ["*"]),
+        # the lease of an execution that has ended is taken over
+        access.allow(["states:DescribeExecution"], [access.arn("states", f"execution:{places.STATE_MACHINE}:*")]),
         access.allow(
             ["logs:GetLogEvents", "logs:FilterLogEvents", "logs:DescribeLogStreams"],
             [access.arn("logs", "log-group:/aws-glue/jobs*")],

@@ -71,6 +71,18 @@ def release(s3: Any, bucket: str, holder: str) -> bool:
     return _write(s3, bucket, _free(current.value["since"]), current.etag)
 
 
+def take_over(s3: Any, bucket: str, held: Lease, holder: str, seconds: float) -> bool:
+    """Take the lease from a holder that is over; returns False when the lease is not as it was seen any more.
+
+    Args:
+        held: the lease as it was when its holder was found to be over.
+    """
+    current, now = _current(s3, bucket), datetime.now(UTC)
+    if current is None or _lease(current) != held:
+        return False
+    return _write(s3, bucket, Lease(holder, iso(now), iso(now + timedelta(seconds=seconds))), current.etag)
+
+
 def overwrite(s3: Any, bucket: str) -> bool:
     """Free a lease that nobody can read any more; returns False when somebody else has written it meanwhile."""
     found = get_bytes(s3, bucket, places.LEASE)

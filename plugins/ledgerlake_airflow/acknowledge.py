@@ -21,6 +21,7 @@ from ledgerlake_airflow import ACKNOWLEDGE, CRAWL, PLAN
 from ledgerlake_airflow.aws import client, lake
 from ledgerlake_airflow.messages import Queue
 from ledgerlake_airflow.planning import RECEIPTS
+from ledgerlake_airflow.plans import planned
 
 log = logging.getLogger(__name__)
 
@@ -41,14 +42,14 @@ def finished_batch(context: Context) -> str | None:
     Raises:
         AirflowSkipException: a step of the run failed, so the batch is not finished, and stays open.
         AirflowFailException: no step failed, and still the batch is not finished: a person has marked one.
+        PlanMissing: a person has marked the plan.
     """
-    plan = context["ti"].xcom_pull(task_ids=PLAN)
-    if plan is None:
+    states = _states(context)
+    if context["ti"].xcom_pull(task_ids=PLAN) is None and states.get(PLAN) != "success":
         raise AirflowSkipException("nothing was planned: no message is deleted, and no batch closed")
-    batch_id: str | None = plan["batch_id"]
+    batch_id: str | None = planned(context["ti"])["batch_id"]
     if batch_id is None:
         return None
-    states = _states(context)
     if states.get(CRAWL) == "failed":
         raise AirflowSkipException("the crawler failed: the batch stays open, and the next run runs the crawler again")
     s3, bucket = client("s3"), lake().bucket

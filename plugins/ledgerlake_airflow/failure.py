@@ -12,6 +12,7 @@ from ledgerlake.failures import LONGEST, Failure, dataset_of, of_job, of_lost_jo
 from ledgerlake.settings import Settings
 from ledgerlake_airflow import PLAN, REPORT, glue_runs
 from ledgerlake_airflow.aws import client
+from ledgerlake_airflow.plans import NO_PLAN, PlanMissing
 
 FAILURE = "failure"
 LONGEST_PATIENCE = 3600  # seconds
@@ -41,12 +42,18 @@ def failures(ti: Any, states: dict[str, str], order: list[str]) -> list[Failure]
     A task whose process was killed has left no reason: of a Glue job Glue knows it, of others their log has it.
     """
     found = []
+    if states.get(PLAN) == "success" and ti.xcom_pull(task_ids=PLAN) is None:
+        found.append(Failure(PLAN, str(NO_PLAN), _log(ti, PLAN), PlanMissing.__name__))
     for task_id in (name for name in order if states.get(name) == "failed"):
         left = ti.xcom_pull(task_ids=task_id, key=FAILURE) or {}
-        log = left.get("log") or ti.log_url.split("?")[0].replace(f"/tasks/{ti.task_id}", f"/tasks/{task_id}")
+        log = left.get("log") or _log(ti, task_id)
         reason = left.get("reason") or _asked_of_glue(ti, task_id) or _LEFT_NOTHING
         found.append(Failure(task_id, reason, log, left.get("kind", "")))
     return found
+
+
+def _log(ti: Any, task_id: str) -> str:
+    return str(ti.log_url.split("?")[0].replace(f"/tasks/{ti.task_id}", f"/tasks/{task_id}"))
 
 
 def still_at_work(states: dict[str, str], batch_id: str | None) -> list[str]:

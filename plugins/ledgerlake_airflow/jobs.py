@@ -22,9 +22,10 @@ from ledgerlake.settings import Settings
 from ledgerlake_airflow import PLAN, glue_runs
 from ledgerlake_airflow.aws import pause_of
 from ledgerlake_airflow.failure import trigger_error
+from ledgerlake_airflow.plans import planned
 from ledgerlake_airflow.turns import take_turn, wait
 
-BATCH_ID = "{{ ti.xcom_pull(task_ids='" + PLAN + "')['batch_id'] }}"
+BATCH_ID = "{{ (ti.xcom_pull(task_ids='" + PLAN + "') or {}).get('batch_id') }}"
 LAMBDA_SECONDS = 900  # the longest that a Lambda runs
 _BUSY = "ConcurrentRunsExceededException"
 
@@ -80,7 +81,7 @@ class DatasetJob(GlueJobOperator):
         self.longest = longest
 
     def execute(self, context: Context) -> Any:
-        plan = context["ti"].xcom_pull(task_ids=PLAN)
+        plan = planned(context["ti"])
         if self.dataset_name not in plan["datasets"]:
             raise AirflowSkipException(f"no delivery of {self.dataset_name}, nor of its parents, is in the batch")
         take_turn(context)
@@ -203,6 +204,7 @@ class ArchiveFiles(LambdaInvokeFunctionOperator):
         )
 
     def execute(self, context: Context) -> Any:
+        planned(context["ti"])
         take_turn(context)
         try:
             answer = json.loads(super().execute(context))

@@ -17,6 +17,7 @@ from ledgerlake.deliveries import from_iso
 from ledgerlake.errors import LeaseTaken
 from ledgerlake_airflow import PLAN
 from ledgerlake_airflow.aws import client, lake
+from ledgerlake_airflow.takeover import take_over
 
 log = logging.getLogger(__name__)
 
@@ -50,6 +51,8 @@ def take_turn(context: Any) -> None:
     except LeaseTaken as taken:
         held = lease.show(s3, bucket)
         if held is not None and held.holder == holder:
+            return
+        if held is not None and held.holder and take_over(held, holder, configured.lease_seconds, context["ti"]):
             return
         wait(str(taken), _next_look(held, longest=1 if holder == LIVE else _LONG))
 
@@ -103,5 +106,5 @@ def _next_look(held: lease.Lease | None, longest: int) -> datetime:
     if held is None or not held.holder:
         return now + _pause()
     half = (now - from_iso(held.since)) / 2
-    expires = from_iso(held.expires_at) + timedelta(seconds=1)
+    expires = min(from_iso(held.expires_at), now + timedelta(days=1)) + timedelta(seconds=1)
     return max(now + timedelta(seconds=1), min(expires, now + min(max(_pause(), half), longest * _pause())))

@@ -107,6 +107,7 @@ class TaskInstance:
         self.task_id, self.dag_id = task_id, run.dag.dag_id
         self.xcoms, self.states, self.earlier, self.others = run.xcoms, run.states, run.earlier, run.others
         self.try_number, self.max_tries = run.try_number, run.max_tries
+        self.runs = run.runs
         self.log_url = f"http://airflow.test/dags/{self.dag_id}/runs/manual__1/tasks/{task_id}?try_number=1"
 
     def xcom_push(self, key: str, value: Any) -> None:
@@ -118,10 +119,16 @@ class TaskInstance:
     def get_task_states(self, dag_id: str, run_ids: list[str]) -> dict[str, Any]:
         return {run_ids[0]: self.states}
 
-    def get_ti_count(self, dag_id: str, task_ids: list[str], states: list[str]) -> int:
+    def get_ti_count(self, dag_id: str, states: list[str], task_ids: list[str] | None = None) -> int:
         return sum(
-            (dag, task_id) in [(dag_id, each) for each in task_ids] and state in states
+            dag == dag_id and (task_ids is None or task_id in task_ids) and state in states
             for dag, task_id, state in self.others
+        )
+
+    def get_dr_count(self, dag_id: str, states: list[str], run_ids: list[str] | None = None) -> int:
+        return sum(
+            dag == dag_id and (run_ids is None or run_id in run_ids) and state in states
+            for dag, run_id, state in self.runs
         )
 
     def get_previous_dagrun(self, state: str | None = None) -> Any:
@@ -143,6 +150,7 @@ class Run:
         self.earlier: list[Any] = []  # runs, newest first
         self.others: list[tuple[str, str, str]] = []  # tasks of other runs: DAG, task, state
         self.try_number, self.max_tries = 1, 2  # of its task
+        self.runs: list[tuple[str, str, str]] = [(places.LIVE_DAG, "active", "running")]  # DAG, run, state
         self.looks = 0  # how often its task has waited already
 
     def of(self, task_id: str) -> dict[str, Any]:
