@@ -86,6 +86,7 @@ def test_a_job_waits_while_another_holds_the_lake(orders_etl, cloud, monkeypatch
 @pytest.mark.parametrize("task_id", ["archive_etl_files", "checks.counts_match_ledger"])
 def test_archive_and_checks_wait_too_when_the_lease_was_lost(run, cloud, task_id):
     lease.acquire(cloud.s3, cloud.bucket, "cli:somebody", 600)
+    run.xcoms["plan_batch", "return_value"] = {"batch_id": "b-1", "datasets": ["orders"]}
     context = run.of(task_id)
     with pytest.raises(AirflowRescheduleException):
         context["task"].execute(context)
@@ -165,6 +166,7 @@ def _archive_answers(monkeypatch, body, **more):
 def test_an_error_of_the_archive_is_the_tasks_error_with_its_class(run, cloud, monkeypatch):
     error = {"errorType": "ArchiveError", "errorMessage": "raw/orders/o.csv differs from its copy"}
     _archive_answers(monkeypatch, error, FunctionError="Unhandled")
+    run.xcoms["plan_batch", "return_value"] = {"batch_id": "b-1", "datasets": ["orders"]}
     context = run.of("archive_etl_files")
     with pytest.raises(ArchiveFailed, match=r"ArchiveError: raw/orders/o.csv differs from its copy"):
         context["task"].execute(context)
@@ -173,6 +175,7 @@ def test_an_error_of_the_archive_is_the_tasks_error_with_its_class(run, cloud, m
 def test_an_archive_without_evidence_is_not_tried_again(run, cloud, monkeypatch):
     error = {"errorType": "NotPublished", "errorMessage": "batch b-1 is not published: orders: no part"}
     _archive_answers(monkeypatch, error, FunctionError="Unhandled")
+    run.xcoms["plan_batch", "return_value"] = {"batch_id": "b-1", "datasets": ["orders"]}
     context = run.of("archive_etl_files")
     with pytest.raises(AirflowFailException, match="NotPublished: batch b-1 is not published: orders"):
         context["task"].execute(context)
@@ -181,6 +184,7 @@ def test_an_archive_without_evidence_is_not_tried_again(run, cloud, monkeypatch)
 def test_what_the_archive_did_is_kept(run, cloud, monkeypatch):
     done = {"batch_id": "b-1", "archived": 31, "already_there": 0, "bytes": 9}
     _archive_answers(monkeypatch, done)
+    run.xcoms["plan_batch", "return_value"] = {"batch_id": "b-1", "datasets": ["orders"]}
     context = run.of("archive_etl_files")
     assert context["task"].execute(context) == done
 
@@ -188,6 +192,7 @@ def test_what_the_archive_did_is_kept(run, cloud, monkeypatch):
 def test_files_that_were_deleted_before_their_turn_are_kept_for_the_report(run, cloud, monkeypatch):
     done = {"batch_id": "b-1", "archived": 1, "already_there": 0, "bytes": 9, "missing": ["raw/orders/gone.csv"]}
     _archive_answers(monkeypatch, done)
+    run.xcoms["plan_batch", "return_value"] = {"batch_id": "b-1", "datasets": ["orders"]}
     context = run.of("archive_etl_files")
     assert context["task"].execute(context)["missing"] == ["raw/orders/gone.csv"]
 

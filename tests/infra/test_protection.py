@@ -7,7 +7,7 @@ import pytest
 
 from infra.data_plane_jobs import ANY_BATCH
 from ledgerlake import places
-from ledgerlake.batch import _new
+from ledgerlake.batch import Batch
 from ledgerlake.contracts import DATASETS
 from ledgerlake.deliveries import from_iso
 
@@ -102,7 +102,7 @@ def test_a_job_may_set_its_batch_aside_but_neither_open_nor_accept_one(may, data
 
 
 def test_the_stage_of_every_batch_is_within_reach_of_its_job():
-    batch = _new((), set(), from_iso("2025-04-01T08:00:00.000000Z"))
+    batch = Batch.new((), (), from_iso("2025-04-01T08:00:00.000000Z"))
     assert fnmatchcase(batch.batch_id, ANY_BATCH)
 
 
