@@ -12,11 +12,14 @@ import typer
 from cli import connection
 from cli.athena import ask
 from cli.connection import Connection
+from cli.console import stdout
 from cli.failures import Mistyped
 from cli.showing import Format, FormatOption, Rows, show
 from ledgerlake import places
 from ledgerlake.contracts import DATASETS
+from ledgerlake.drift import absent_lines
 from ledgerlake.ledger import COUNTS
+from ledgerlake.stages import absent_columns, summaries
 
 _BATCH_ID = re.compile(r"[0-9A-Za-z-]+")
 
@@ -59,7 +62,11 @@ def ledger(
 
     Example: ledgerlake ledger 20250401T080000Z-1a2b3c4d
     """
-    show_ledger(read_ledger(connection.of(ctx), batch), style)
+    lake = connection.of(ctx)
+    show_ledger(read_ledger(lake, batch), style)
+    if batch is not None and style is Format.TABLE:
+        for line in absent_lines(absent_columns(summaries(lake.s3, lake.bucket, batch))):
+            stdout.print(line, markup=False, soft_wrap=True)
 
 
 def show_ledger(found: Rows, style: Format) -> None:
@@ -80,7 +87,7 @@ def by_batch(found: Rows) -> list[tuple[str, Rows]]:
         rows = [list(row) for row in group]
         counts = [index for index, name in enumerate(COUNTS, start=3) if _is_shown(name, index, rows)]
         short = [[_below_raw(row[2]), *(row[index] for index in counts)] for row in rows]
-        totals = ["total", *(sum(row[index] for row in rows) for index in counts)]
+        totals = ["total", *(sum(row[index] or 0 for row in rows) for index in counts)]
         columns = ["delivery", *(found.columns[index] for index in counts)]
         tables.append((f"What became of every row of batch {batch_id}", Rows(columns, short, totals)))
     return tables
@@ -108,7 +115,7 @@ def read_ledger(lake: Connection, batch: str | None = None) -> Rows:
     )
     if batch and not found.rows:
         raise Mistyped(f"the ledger knows no batch {batch}", remedy="ledgerlake ledger lists them")
-    return Rows(found.columns, [[*row[:3], *map(int, row[3:])] for row in found.rows])
+    return Rows(found.columns, [[*row[:3], *(value and int(value) for value in row[3:])] for row in found.rows])
 
 
 def of_batch(batch: str, listed_by: str) -> str:

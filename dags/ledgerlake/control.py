@@ -105,6 +105,8 @@ STAGE_SUMMARY = Kind(
         touched=list_of(text),
         unknown=by_name(list_of(text)),
         blank_rows=optional(by_name(count)),
+        absent=optional(by_name(by_name(count))),
+        broken=optional(by_name(text)),
     ),
     "ledgerlake run --wait makes the stage anew",
 )

@@ -12,7 +12,7 @@ from typing import Any
 from ledgerlake.errors import ConservationError
 
 FATES = ("inserted", "updated", "unchanged", "superseded", "rejected", "parked")
-COUNTS = ("rows_read", "restored", "released", *FATES, "withdrawn")
+COUNTS = ("rows_read", "files_rejected", "lines_rejected", "restored", "released", *FATES, "withdrawn")
 
 
 @dataclass(frozen=True)
@@ -24,6 +24,8 @@ class LedgerEntry:
         landed_at: as in the manifest.
         rows_read: as the reader counted them, apart from their fates; a file that is rejected whole
             counts as one row, read and rejected.
+        files_rejected: 1 when the file was rejected whole, else 0. It and its lines are no terms of the law.
+        lines_rejected: the lines of that file that are not blank, without the header; None where it is no text.
         restored: so many of them are rows of an earlier delivery that were read again because the
             row that hid them was withdrawn; the rest of that delivery was not read.
         released: rows parked by earlier batches that left the parking, whatever became of them;
@@ -39,6 +41,8 @@ class LedgerEntry:
     source_file: str
     landed_at: str
     rows_read: int = 0
+    files_rejected: int = 0
+    lines_rejected: int | None = None
     restored: int = 0
     released: int = 0
     inserted: int = 0
@@ -75,4 +79,4 @@ def refuse_imbalance(entries: list[LedgerEntry]) -> None:
 
 def totals(entries: list[LedgerEntry]) -> dict[str, int]:
     """The counts of all entries together, by column."""
-    return {name: sum(getattr(entry, name) for entry in entries) for name in COUNTS}
+    return {name: sum(getattr(entry, name) or 0 for entry in entries) for name in COUNTS}

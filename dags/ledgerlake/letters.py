@@ -13,6 +13,7 @@ from typing import Any
 from ledgerlake import places
 from ledgerlake.check_failures import Observed
 from ledgerlake.display import display_text
+from ledgerlake.drift import absent_lines, loaded, rejected_lines
 from ledgerlake.ledger import COUNTS
 from ledgerlake.unread import NONE_UNREAD, Unread
 
@@ -89,6 +90,8 @@ class RunFacts:
         missing: raw keys that were deleted between the plan and their turn.
         unknown: by dataset and raw key, columns that the contract does not have.
         blank_rows: by dataset and raw key, rows without any value, which were skipped.
+        absent: by dataset, raw key and optional column that the file does not have, rows that lost a value by that.
+        rejected: by raw key, why the file was rejected whole.
         unread: objects in `raw/` that no job reads, and of which people have not been notified.
         note: what the person wrote who started it.
         checks: failures of checks, as the run has seen them.
@@ -103,6 +106,8 @@ class RunFacts:
     missing: tuple[str, ...] = ()
     unknown: Mapping[str, Mapping[str, Sequence[str]]] = field(default_factory=dict)
     blank_rows: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    absent: Mapping[str, Mapping[str, Mapping[str, int]]] = field(default_factory=dict)
+    rejected: Mapping[str, str] = field(default_factory=dict)
     unread: Unread = NONE_UNREAD
     note: str = ""
     checks: Observed = field(default_factory=Observed)
@@ -120,8 +125,9 @@ class RunFacts:
     @property
     def loaded(self) -> str:
         """What became of the deliveries of a batch that is done: `31 deliveries of 2025-04-01 loaded`."""
-        done = f"dropped ({self.dropped})" if self.dropped else "loaded"
-        return f"{self.deliveries}{self.days} {done}"
+        if self.dropped:
+            return f"{self.deliveries}{self.days} dropped ({self.dropped})"
+        return loaded(self.plan["deliveries"], len(self.rejected), self.days)
 
     @property
     def days(self) -> str:
@@ -191,7 +197,10 @@ def of_strays(unread: Unread) -> Letter:
 
 
 def _figures_line(row: Mapping[str, str | None]) -> str:
-    fates = [f"{_number(row, name):,} {name}" for name in COUNTS[1:] if _number(row, name)]
+    fates = [f"{_number(row, name):,} {name}" for name in COUNTS[3:] if _number(row, name)]
+    if whole := _number(row, "files_rejected"):
+        count = f"{whole:,} file{'' if whole == 1 else 's'} rejected whole"
+        fates.append(f"{count} ({_number(row, 'lines_rejected'):,} lines of text)")
     files = _number(row, "files")
     what = f"{files:,} file{'' if files == 1 else 's'}, {_number(row, 'rows_read'):,} rows read"
     return f"{row['dataset']}: {what}{': ' if fates else ''}{', '.join(fates)}"
@@ -203,7 +212,8 @@ def _number(row: Mapping[str, str | None], name: str) -> int:
 
 def _oddities(facts: RunFacts) -> list[str]:
     """What a person may want to tell the producer."""
-    lines = [
+    lines = rejected_lines(facts.rejected) + absent_lines(facts.absent)
+    lines += [
         f"{name}: columns that its contract does not have were left out: {', '.join(columns)} ({_files(keys)})"
         for name, keys in facts.unknown.items()
         for columns in [sorted({column for found in keys.values() for column in found})]

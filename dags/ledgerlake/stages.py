@@ -37,3 +37,18 @@ def blank_rows(summaries: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str
 def unknown_columns(summaries: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, list[str]]]:
     """By dataset and raw key: the columns that the contract does not have; datasets without any are left out."""
     return {name: summary["unknown"] for name, summary in summaries.items() if summary.get("unknown")}
+
+
+def absent_columns(summaries: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, dict[str, int]]]:
+    """By dataset, raw key and optional column that the file does not have: rows that lost a value by that."""
+    return {name: summary["absent"] for name, summary in summaries.items() if summary.get("absent")}
+
+
+def rejected_files(summaries: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
+    """By raw key, why the file was rejected whole."""
+    return {
+        key: why
+        for summary in summaries.values()
+        for key, why in (summary.get("broken") or {}).items()
+        if not why.startswith("missing_file")  # a file that was deleted is told of apart
+    }

@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
+from typing import Any
 
 from pyspark.sql import DataFrame, Row
 from pyspark.sql import functions as F
 
-from ledgerlake_spark.arrivals import Arrivals
+from ledgerlake_spark.arrivals import Arrival, Arrivals
 from ledgerlake_spark.reading import MISSING_FILE
 from ledgerlake_spark.verdict import CLOSING, WITHDRAWN
 
@@ -34,14 +35,18 @@ class Accounts:
         counts: the ledger's, by delivery id.
         unknown: by raw key, columns that the contract does not have.
         blank_rows: by raw key, rows without any value; they are counted nowhere else.
+        absent: by raw key and optional column that the file does not have, rows that lost a value by that.
+        broken: by raw key, why the file was rejected whole.
         missing: ids of the deliveries whose object is gone.
         replaced: withdrawn rows whose place another takes.
         touched: partitions with rows of the table that are updated or withdrawn.
     """
 
-    counts: dict[str, dict[str, int]] = field(default_factory=lambda: defaultdict(lambda: defaultdict(int)))
+    counts: dict[str, dict[str, Any]] = field(default_factory=lambda: defaultdict(lambda: defaultdict(int)))
     unknown: dict[str, list[str]] = field(default_factory=dict)
     blank_rows: Counter[str] = field(default_factory=Counter)
+    absent: dict[str, dict[str, int]] = field(default_factory=dict)
+    broken: dict[str, str] = field(default_factory=dict)
     missing: set[str] = field(default_factory=set)
     replaced: int = 0
     touched: set[str] = field(default_factory=set)
@@ -62,7 +67,9 @@ def account(stage: DataFrame, arrivals: Arrivals) -> Accounts:
     was = F.collect_set("_was").alias("was")
     counted = grouped.agg(F.count(F.lit(1)).alias("rows"), replaces, was).collect()
     closing = stage.where(F.col("_fate") == CLOSING)
-    closed = closing.select("_delivery", "_rows_read", "_blank_rows", "_problem", "_unknown").collect()
+    closed = closing.select(
+        "_delivery", "_rows_read", "_blank_rows", "_problem", "_unknown", "_absent", "_lines"
+    ).collect()
     staged = {
         row._delivery
         for row in counted
@@ -76,25 +83,46 @@ def account(stage: DataFrame, arrivals: Arrivals) -> Accounts:
 
     accounts = Accounts()
     for row in closed:
-        arrival = arrivals.ordered[row._delivery]
-        counts = accounts.counts[arrival.delivery_id]
-        counts["rows_read"] += 1 if row._problem else row._rows_read
-        counts["rejected"] += 1 if row._problem else 0
-        if row._blank_rows and not row._problem:
-            accounts.blank_rows[arrival.source_file] += row._blank_rows
-        if columns := json.loads(row._unknown):
-            accounts.unknown[arrival.source_file] = columns
-        if row._problem == MISSING_FILE:
-            accounts.missing.add(arrival.delivery_id)
+        _close(row, accounts, arrivals.ordered[row._delivery])
     for row in counted:
-        _count(row, accounts, arrivals.ordered[row._delivery].delivery_id)
+        _count(row, accounts, arrivals.ordered[row._delivery])
+    if accounts.absent:
+        _count_lost(stage, accounts, arrivals)
     return accounts
 
 
-def _count(row: Row, accounts: Accounts, delivery_id: str) -> None:
+def _count_lost(stage: DataFrame, accounts: Accounts, arrivals: Arrivals) -> None:
+    """Count the rows that lost a value; where a file has the column, it says itself that there is none."""
+    lost = stage.where("_lost is not null").select("_delivery", F.explode("_lost").alias("column"))
+    for row in lost.groupBy("_delivery", "column").agg(F.count(F.lit(1)).alias("rows")).collect():
+        absent = accounts.absent.get(arrivals.ordered[row._delivery].source_file, {})
+        if row.column in absent:
+            absent[row.column] += row.rows
+
+
+def _close(row: Row, accounts: Accounts, arrival: Arrival) -> None:
+    """What a file's closing row says; a large file has one for each of its sections."""
+    counts = accounts.counts[arrival.delivery_id]
+    counts["rows_read"] += 1 if row._problem else row._rows_read
+    if columns := json.loads(row._unknown):
+        accounts.unknown[arrival.source_file] = columns
+    if row._blank_rows and not row._problem:
+        accounts.blank_rows[arrival.source_file] += row._blank_rows
+    if row._problem:
+        counts["rejected"] += 1
+        counts["files_rejected"] = 1
+        counts["lines_rejected"] = row._lines
+        accounts.broken[arrival.source_file] = row._problem
+    elif row._absent and (columns := json.loads(row._absent)):
+        accounts.absent[arrival.source_file] = dict.fromkeys(columns, 0)
+    if row._problem == MISSING_FILE:
+        accounts.missing.add(arrival.delivery_id)
+
+
+def _count(row: Row, accounts: Accounts, arrival: Arrival) -> None:
     if row._fate == CLOSING or (row.was_parked and row._fate == "parked"):
         return  # a row that stays in the parking is not news
-    counts = accounts.counts[delivery_id]
+    counts = accounts.counts[arrival.delivery_id]
     counts[row._fate] += row.rows
     accounts.replaced += row.replaces
     accounts.touched.update(row.was)

@@ -12,6 +12,7 @@ import re
 import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from typing import BinaryIO
 
 import numpy as np
@@ -23,9 +24,11 @@ from ledgerlake.contracts import Dataset
 from ledgerlake.display import display_text
 from ledgerlake.errors import ConservationError
 from ledgerlake_spark.csv_header import BrokenFile, Header, Joined, read_header
+from ledgerlake_spark.header_matching import match_header, path_of
 from ledgerlake_spark.originals import open_quote
+from ledgerlake_spark.path_columns import contradictions, first_of
 from ledgerlake_spark.quote_check import QuoteCheck
-from ledgerlake_spark.rows_without_value import blank_rows, is_blank, plain_name, repeated_headers
+from ledgerlake_spark.rows_without_value import blank_rows, is_blank, repeated_headers
 
 __all__ = ["BLOCK", "BrokenFile", "Rows", "Section"]
 
@@ -33,9 +36,6 @@ BLOCK = 16 << 20
 """Bytes that Arrow parses at once. A row that is longer cannot be read; Athena shows none above 32 MB."""
 
 HEADER_AGAIN = "header_again: the row repeats the header"
-
-_UNKNOWN_NAMED = 50
-"""So many unknown columns are named: the names travel in the job's answer, into messages and logs."""
 
 
 @dataclass(frozen=True)
@@ -66,24 +66,30 @@ class Rows:
             numbers, those between them.
         dataset: whose contract names the columns and the delimiter.
         section: the only one to be read; the whole file if not given.
+        key: of the delivery, whose folders may give values to columns.
 
     Iterating yields record batches with a column of text for each of the contract's (NULL where
     the file has no such column), `_source_row` (1 for the first row after the header) and
     `_problem` (NULL, or why the row could not be split into columns). Afterwards `count` is
     the number of rows, `blank_rows` that of the rows without any value, which have a number and are
-    not passed on, and `unknown` names the file's columns that the contract does not have.
+    not passed on, `unknown` names the file's columns that the contract does not have, and `absent` its
+    optional columns that the file does not have.
 
     Raises (while iterating):
         BrokenFile: a required column is missing, the text is not UTF-8, the gzip is truncated, …
         ConservationError: the section has another number of rows than was counted before.
     """
 
-    def __init__(self, open_stream: Callable[..., BinaryIO], dataset: Dataset, section: Section | None = None) -> None:
+    def __init__(
+        self, open_stream: Callable[..., BinaryIO], dataset: Dataset, section: Section | None = None, key: str = ""
+    ) -> None:
+        self.key = key
         self.open_stream, self.dataset, self.section = open_stream, dataset, section
         self._first = section.first if section else 0
         self._last = self._first  # the number of the row that was passed on last
         self._delimiter = dataset.delimiter
         self.unknown: list[str] = []
+        self.absent: list[str] = []
         self.blank_rows = 0
         self._bad: list[tuple[int, str]] = []  # rows of the wrong width that are not passed on yet; "" if blank
 
@@ -150,23 +156,11 @@ class Rows:
         """Where each column of the contract is in the file.
 
         Raises:
-            BrokenFile: one is missing, or is there twice.
+            BrokenFile: as `match_header`.
         """
-        names = [plain_name(name) for name in header.names]
-        wanted = self.dataset.column_names
-        if doubled := [name for name in wanted if names.count(name) > 1]:
-            raise BrokenFile(f"doubled_column: the header has {', '.join(doubled)} more than once")
-        if missing := [name for name in self.dataset.required if name not in names]:
-            seen = display_text(",".join(header.names), 500)
-            raise BrokenFile(f"missing_column: no {', '.join(missing)} in the header {seen}")
-        strange = [n for n, name in enumerate(names) if name not in wanted]
-        self.unknown = [
-            display_text(header.names[n].strip()) or f"(column {n + 1}, without a name)"
-            for n in strange[:_UNKNOWN_NAMED]
-        ]
-        if len(strange) > _UNKNOWN_NAMED:
-            self.unknown.append(f"(and {len(strange) - _UNKNOWN_NAMED} more)")
-        return {name: names.index(name) for name in wanted if name in names}
+        matched = match_header(header.names, self.dataset, self._path)
+        self.unknown, self.absent = matched.unknown, matched.absent
+        return matched.positions
 
     def _remember(self, row: pa_csv.InvalidRow) -> str:
         problem = f"wrong_width: {row.actual_columns} fields, expected {row.expected_columns}"
@@ -180,11 +174,12 @@ class Rows:
         numbers = self._next_numbers(batch.num_rows)
         batch, numbers, again = self._without_odd_rows(batch, header, positions, numbers)
         columns = [
-            batch.column(positions[name]) if name in positions else pa.nulls(batch.num_rows, pa.string())
+            batch.column(positions[name]) if name in positions else self._not_in_file(name, batch.num_rows)
             for name in self.dataset.column_names
         ]
         faults = check.faults_of_rows_to(self._last)
-        yield _record_batch(self.dataset, columns, pa.array(numbers), _problems_of(numbers, faults))
+        problems = first_of(_problems_of(numbers, faults), self._contradictions(batch, positions))
+        yield _record_batch(self.dataset, columns, pa.array(numbers), problems)
         passed = [entry for entry in self._bad if entry[0] <= self._last]
         self._bad = [entry for entry in self._bad if entry[0] > self._last]
         yield from self._problems(sorted(passed + again))
@@ -201,6 +196,23 @@ class Rows:
         bad = [(int(number), HEADER_AGAIN) for number in numbers[again]]
         kept = np.delete(np.arange(batch.num_rows), np.concatenate([blank, again]))
         return batch.take(pa.array(kept)), numbers[kept], bad
+
+    @cached_property
+    def _path(self) -> dict[str, str | None]:
+        return path_of(self.key, self.dataset)
+
+    def _not_in_file(self, name: str, rows: int) -> pa.Array:
+        return pa.repeat(pa.scalar(self._path.get(name), pa.string()), rows)
+
+    def _contradictions(self, batch: pa.RecordBatch, positions: dict[str, int]) -> dict[str, pa.Array]:
+        """By column that both the path and the file have: why its text is not what the path says."""
+        return {
+            name: contradictions(
+                batch.column(positions[name]), self.dataset.column(name), value, self.dataset.null_words
+            )
+            for name, value in self._path.items()
+            if name in positions
+        }
 
     def _next_numbers(self, rows: int) -> npt.NDArray[np.int64]:
         """Of the next good rows: those that follow, but for the bad ones among them."""

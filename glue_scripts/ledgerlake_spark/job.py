@@ -76,7 +76,7 @@ def run(spark: SparkSession, dataset: Dataset, batch_id: str, bucket: str) -> di
         if summary is None or not _still_good(summary, tables, made_by):
             withdrew = _parents_withdrew(batch, dataset, bucket)
             summary = stage.make(batch.of(dataset.name), tables, made_by, parents_withdrew=withdrew, dropped=dropped)
-        refuse_dirt(stage, summary, len(dropped))
+        refuse_dirt(stage, summary, len(batch.of(dataset.name)), len(dropped))
         publish(stage, summary, tables[dataset.name])
     counts: dict[str, Any] = totals(list(summary.entries))
     by_file = {"unknown_columns": summary.unknown, "blank_rows": summary.blank_rows}

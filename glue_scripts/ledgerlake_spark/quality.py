@@ -5,38 +5,72 @@ from __future__ import annotations
 from pyspark.sql import functions as F
 
 from ledgerlake import quarantine
+from ledgerlake.display import display_text
 from ledgerlake.errors import QualityError
 from ledgerlake_spark.objects import s3
-from ledgerlake_spark.stage import Stage, Summary
+from ledgerlake_spark.reading import MISSING_FILE
+from ledgerlake_spark.stage import DROPPED, Stage, Summary
 from ledgerlake_spark.verdict import CLOSING
 
 _NAMED = 3
 
 
-def refuse_dirt(stage: Stage, summary: Summary, dropped: int = 0) -> None:
-    """Quarantine the batch when more rows were rejected than the contract allows.
+def refuse_dirt(stage: Stage, summary: Summary, files: int, dropped: int = 0) -> None:
+    """Quarantine the batch when more rows, or more whole files, were rejected than the contract allows.
 
     Args:
+        files: of the batch; one that was deleted before it could be read is no fault of its content.
         dropped: deliveries that a person has dropped; each counts as a row that was read and rejected.
 
     Raises:
         QualityError: says how many, and the most frequent reasons. The table, the rejects and the
             ledger are as they were.
     """
-    limit, rejected = stage.dataset.quality, summary.total("rejected") - dropped
-    read = summary.total("rows_read") - summary.total("restored") - dropped
-    if not limit.passed_by(rejected, read) or quarantine.is_accepted(s3(), stage.bucket, stage.batch_id):
+    error = _too_many_files(stage, summary, files) or _too_many_rows(stage, summary, dropped)
+    if error is None or quarantine.is_accepted(s3(), stage.bucket, stage.batch_id):
         return
-    error = QualityError(
-        f"{stage.dataset.name}: {rejected} of {read} rows of batch {stage.batch_id} were rejected "
-        f"({rejected / read:.0%}), most often: {_most_frequent(stage, summary)}",
-        expected=f"at most {limit.reject_share:.0%}; the batch is in quarantine, and nothing of {stage.dataset.name} "
-        "was changed",
-        remedy=f"look at the files; to let it through as it is: ledgerlake accept {stage.batch_id}; to reject all of "
-        f"it: ledgerlake drop {stage.batch_id} --reason 'the wrong file'",
-    )
     quarantine.set_aside(s3(), stage.bucket, stage.batch_id, str(error))
     raise error
+
+
+def _too_many_files(stage: Stage, summary: Summary, files: int) -> QualityError | None:
+    limit = stage.dataset.quality
+    no_fault = (MISSING_FILE, f"{DROPPED}:")
+    wrong = {key: problem for key, problem in sorted(summary.broken.items()) if not problem.startswith(no_fault)}
+    if not limit.passed_by_files(len(wrong), files):
+        return None
+    named = ", ".join(f"{display_text(key)}: {problem}" for key, problem in [*wrong.items()][:_NAMED])
+    lines = summary.total("lines_rejected")
+    return QualityError(
+        f"{stage.dataset.name}: {len(wrong)} of {files} files of batch {stage.batch_id} were rejected whole "
+        f"({lines:,} lines), first: {named}",
+        expected=f"at most {limit.file_share:.0%}; {_aside(stage)}",
+        remedy=_remedy(stage),
+    )
+
+
+def _too_many_rows(stage: Stage, summary: Summary, dropped: int) -> QualityError | None:
+    limit, rejected = stage.dataset.quality, summary.total("rejected") - dropped
+    read = summary.total("rows_read") - summary.total("restored") - dropped
+    if not limit.passed_by(rejected, read):
+        return None
+    return QualityError(
+        f"{stage.dataset.name}: {rejected} of {read} rows of batch {stage.batch_id} were rejected "
+        f"({rejected / read:.0%}), most often: {_most_frequent(stage, summary)}",
+        expected=f"at most {limit.reject_share:.0%}; {_aside(stage)}",
+        remedy=_remedy(stage),
+    )
+
+
+def _remedy(stage: Stage) -> str:
+    return (
+        f"look at the files; to let it through as it is: ledgerlake accept {stage.batch_id}; to reject all of "
+        f"it: ledgerlake drop {stage.batch_id} --reason 'the wrong file'"
+    )
+
+
+def _aside(stage: Stage) -> str:
+    return f"the batch is in quarantine, and nothing of {stage.dataset.name} was changed"
 
 
 def _most_frequent(stage: Stage, summary: Summary) -> str:

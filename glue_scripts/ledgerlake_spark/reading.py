@@ -20,6 +20,7 @@ from ledgerlake_spark.csv_files import BrokenFile, Rows, Section
 from ledgerlake_spark.exact_values import decimals, inexact
 from ledgerlake_spark.objects import Missing, open_delivery
 from ledgerlake_spark.plain_values import AS_WRITTEN, arrow_type, left_over, plain
+from ledgerlake_spark.rejected_files import lines_rejected
 
 _TASKS_PER_CORE = 4
 """A task costs as much as reading a megabyte, so many small files share one; large ones spread out."""
@@ -46,9 +47,10 @@ def read_deliveries(
         The contract's columns, typed where their text is plain, else NULL; for each column that is no text,
         `_text_<column>`: its text where that is not plain or is to be shown, else NULL; `_delivery`;
         `_source_row` (from 1; NULL in closing rows); `_problem` (why the row, or in a closing row the file,
-        could not be read); in closing rows only `_rows_read`, `_blank_rows` and `_unknown`, a JSON list of the
-        file's columns that the contract does not have; `_inexact`, the reasons to reject values of which only a
-        part would be kept.
+        could not be read); in closing rows only `_rows_read`, `_blank_rows`, `_unknown` and `_absent` (JSON lists:
+        the file's columns that the contract does not have, and optional ones that the file does not have) and
+        `_lines` (those of a file that is rejected whole, NULL where it is no text); `_inexact`, the reasons to
+        reject values of which only a part would be kept.
     """
     broken, sections = broken or {}, sections or {}
     readings = [
@@ -94,7 +96,7 @@ def _schema(dataset: Dataset) -> str:
     texts = "".join(f", `{text_name(column)}` string" for column in dataset.columns if column.type != "string")
     others = (
         "_source_row bigint, _problem string, _delivery int, _rows_read bigint, _blank_rows bigint, _unknown string, "
-        "_inexact array<string>"
+        "_inexact array<string>, _absent string, _lines bigint"
     )
     return f"{names}{texts}, {others}"
 
@@ -118,7 +120,8 @@ def _reader(
 
 
 def _read_one(dataset: Dataset, bucket: str, reading: Reading) -> Iterator[pa.RecordBatch]:
-    rows = Rows(partial(open_delivery, bucket, reading.delivery), dataset, reading.section)
+    stream = partial(open_delivery, bucket, reading.delivery)
+    rows = Rows(stream, dataset, reading.section, reading.delivery.key)
     problem = reading.broken or _unknown_format(dataset, reading.delivery)
     if problem is None:
         try:
@@ -128,7 +131,8 @@ def _read_one(dataset: Dataset, bucket: str, reading: Reading) -> Iterator[pa.Re
             problem = str(error)
         except Missing:
             problem = MISSING_FILE
-    yield _closing_row(dataset, reading.number, rows, problem)
+    lines = lines_rejected(stream) if problem else 0
+    yield _closing_row(dataset, reading.number, rows, problem, lines)
 
 
 def _unknown_format(dataset: Dataset, delivery: Delivery) -> str | None:
@@ -151,6 +155,8 @@ def _with_delivery(dataset: Dataset, batch: pa.RecordBatch, number: int) -> pa.R
         _blank_rows=pa.nulls(size, pa.int64()),
         _unknown=pa.nulls(size, pa.string()),
         _inexact=_inexact(dataset, batch),
+        _absent=pa.nulls(size, pa.string()),
+        _lines=pa.nulls(size, pa.int64()),
     )
 
 
@@ -173,7 +179,7 @@ def _typed(dataset: Dataset, column: Column, texts: pa.Array) -> tuple[pa.Array,
     return values, texts if is_shown else left_over(texts, values)
 
 
-def _closing_row(dataset: Dataset, number: int, rows: Rows, problem: str | None) -> pa.RecordBatch:
+def _closing_row(dataset: Dataset, number: int, rows: Rows, problem: str | None, lines: int | None) -> pa.RecordBatch:
     return _record_batch(
         dataset,
         [pa.nulls(1, arrow_type(column)) for column in dataset.columns],
@@ -185,6 +191,8 @@ def _closing_row(dataset: Dataset, number: int, rows: Rows, problem: str | None)
         _blank_rows=pa.array([rows.blank_rows], pa.int64()),
         _unknown=pa.array([json.dumps(rows.unknown)], pa.string()),
         _inexact=pa.nulls(1, pa.list_(pa.string())),
+        _absent=pa.array([json.dumps(rows.absent)], pa.string()),
+        _lines=pa.array([lines], pa.int64()),
     )
 
 

@@ -9,6 +9,8 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from ledgerlake.contracts.columns import plain_header
+
 BLANKS = " \t\r\n\x0b\x0c\u00a0\u2007\u202f\u3000\ufeff"
 """Characters around a value that are no part of it."""
 
@@ -45,13 +47,8 @@ def repeated_headers(batch: pa.RecordBatch, names: Sequence[str], filled: int) -
     if not len(places):
         return places
     rows = zip(*(column.take(pa.array(places)).to_pylist() for column in batch.columns), strict=True)
-    wanted = [plain_name(name) for name in names]
-    return places[[[plain_name(value) for value in row] == wanted for row in rows]]
-
-
-def plain_name(name: str) -> str:
-    """Return the name of a column as it is compared: without blanks around it, in lower case."""
-    return name.strip().strip("\ufeff").strip().lower()
+    wanted = [plain_header(name) for name in names]
+    return places[[[plain_header(value) for value in row] == wanted for row in rows]]
 
 
 def _may_be_blank(texts: pa.Array) -> npt.NDArray[np.bool_]:

@@ -115,7 +115,7 @@ def _header(dataset: Dataset, bucket: str, delivery: Delivery) -> Header:
     """The header; one without names where the file is missing or broken, as its reader will tell."""
     try:
         header = read_header(open_delivery(bucket, delivery, 0, _HEADER), dataset.delimiter)
-        Rows(partial(open_delivery, bucket, delivery), dataset).positions(header)
+        Rows(partial(open_delivery, bucket, delivery), dataset, key=delivery.key).positions(header)
     except (BrokenFile, Missing):
         return Header([], None, dataset.delimiter)
     return header

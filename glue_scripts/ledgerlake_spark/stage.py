@@ -59,6 +59,8 @@ class Summary:
         touched: partitions with rows of the table that are updated or withdrawn.
         unknown: by raw key, columns of the file that the contract does not have.
         blank_rows: by raw key, rows without any value, which are counted nowhere else.
+        absent: by raw key and optional column that the file does not have, rows that lost a value by that.
+        broken: by raw key, why the file was rejected whole.
     """
 
     attempt: str
@@ -71,6 +73,8 @@ class Summary:
     touched: tuple[str, ...]
     unknown: dict[str, list[str]]
     blank_rows: dict[str, int] = field(default_factory=dict)
+    absent: dict[str, dict[str, int]] = field(default_factory=dict)
+    broken: dict[str, str] = field(default_factory=dict)
 
     @classmethod
     def from_json(cls, body: dict[str, Any]) -> Summary:
@@ -81,7 +85,7 @@ class Summary:
 
     def total(self, count: str) -> int:
         """Of one of the ledger's counts."""
-        return sum(getattr(entry, count) for entry in self.entries)
+        return sum(getattr(entry, count) or 0 for entry in self.entries)
 
     def expected(self) -> dict[str, int]:
         """What the MERGE has to do. A row that takes a withdrawn one's place is an update to Delta."""
@@ -195,7 +199,7 @@ class Stage:
                 dataset=self.dataset.name,
                 source_file=arrival.source_file,
                 landed_at=arrival.landed_at,
-                **accounts.counts[arrival.delivery_id],
+                **{"lines_rejected": 0, **accounts.counts[arrival.delivery_id]},
             )
             for arrival in arrivals.ordered
             if arrival.delivery_id in accounts.counts
@@ -213,4 +217,6 @@ class Stage:
             touched,
             accounts.unknown,
             dict(accounts.blank_rows),
+            accounts.absent,
+            accounts.broken,
         )

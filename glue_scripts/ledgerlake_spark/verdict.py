@@ -52,7 +52,8 @@ def judge(
 
     Returns:
         The columns of `candidates`, and `_fate`, `_missing` (array of the tables in which a
-        parent is missing; NULL when none is) and `_was` (of an updated row, the partition of the table's row).
+        parent is missing; NULL when none is), `_was` (of an updated row, the partition of the table's row) and `_lost`
+        (of an updated row, the optional columns whose value it takes away).
     """
     judged = _with_missing(candidates, parents, dataset)
     packed, unpacked = _more(judged, dataset)
@@ -68,7 +69,22 @@ def judge(
         if dataset.partition_by
         else "null"
     )
-    return judged.select(*candidates.columns, "_missing", "_fate", F.expr(f"cast({was} as string)").alias("_was"))
+    more = (F.expr(f"cast({was} as string)").alias("_was"), F.expr(_lost(dataset)).alias("_lost"))
+    return judged.select(*candidates.columns, "_missing", "_fate", *more)
+
+
+def _lost(dataset: Dataset) -> str:
+    """SQL for the optional columns in which an updated row had a value and has none any more; NULL for most rows."""
+    gone = {
+        column.name: f"(`_t_{column.name}` is not null and `{column.name}` is null)"
+        for column in dataset.columns
+        if not column.required
+    }
+    if not gone:
+        return "cast(null as array<string>)"
+    names = ", ".join(f"if({lost}, '{name}', null)" for name, lost in gone.items())
+    some = f"filter(array({names}), name -> name is not null)"
+    return f"if(_fate = 'updated' and ({' or '.join(gone.values())}), {some}, null)"
 
 
 def _groups(dataset: Dataset) -> list[Column]:

@@ -38,7 +38,7 @@ from ledgerlake.failures import LONGEST, Failure
 from ledgerlake.job_runs import still_at_work
 from ledgerlake.letters import STEP_FUNCTIONS, Letter, RunFacts, of_success
 from ledgerlake.settings import Settings, from_environment, lake_bucket
-from ledgerlake.stages import blank_rows, summaries, unknown_columns
+from ledgerlake.stages import absent_columns, blank_rows, rejected_files, summaries, unknown_columns
 from ledgerlake.state_failures import failure_of
 from ledgerlake.storage import client_config
 from ledgerlake.unread import take_news
@@ -225,6 +225,8 @@ def _facts(given: dict[str, Any], failed: list[Failure], staged: dict[str, dict[
         missing=tuple((given.get("archive") or {}).get("missing", ())),
         unknown=unknown_columns(staged),
         blank_rows=blank_rows(staged),
+        absent=absent_columns(staged),
+        rejected=rejected_files(staged),
         note=str(given.get("reason") or ""),
         words=STEP_FUNCTIONS,
     )

@@ -22,7 +22,7 @@ from ledgerlake.deliveries import iso, waiting
 from ledgerlake.endings import Ended, Ending, judge
 from ledgerlake.failure_letters import of_checks, of_failure, of_quarantine, of_unfinished, without_report
 from ledgerlake.letters import AIRFLOW, Letter, RunFacts, figures_sql, of_strays, of_success
-from ledgerlake.stages import blank_rows, summaries, unknown_columns
+from ledgerlake.stages import absent_columns, blank_rows, rejected_files, summaries, unknown_columns
 from ledgerlake.unread import Unread, take_news
 from ledgerlake.usage import RunSeen
 from ledgerlake_airflow import ARCHIVE, CHECKS, CRAWL, PLAN, REPORT, WAIT
@@ -145,6 +145,8 @@ def _facts(context: Context, staged: dict[str, dict[str, Any]]) -> RunFacts:
         missing=tuple((ti.xcom_pull(task_ids=ARCHIVE) or {}).get("missing", ())),
         unknown=unknown_columns(staged),
         blank_rows=blank_rows(staged),
+        absent=absent_columns(staged),
+        rejected=rejected_files(staged),
         note=str(context["params"].get("reason") or ""),
         dropped=_dropped(plan.get("batch_id")),
         words=AIRFLOW if ours(settings.current()) else replace(AIRFLOW, live=places.STATE_MACHINE),

@@ -220,9 +220,12 @@ def test_an_unreadable_file_is_rejected_as_one_row_and_the_rest_of_the_batch_goe
     lake.deliver("orders", "quote.csv", orders('7,60,500,2025-04-01T08:00:00,1,"2025-04-01', order(61)))
     lake.deliver("orders", "what.xlsx", b"PK")
     lake.deliver("orders", "empty.csv", b"")
-    lake.deliver("orders", "only-header.csv", orders())
+    for name in ("only-header.csv", "quiet-1.csv", "quiet-2.csv"):
+        lake.deliver("orders", name, orders())
     summary = lake.run()["orders"]
     assert counts(summary) == {"rows_read": 8, "inserted": 3, "rejected": 5}
+    # the lines of `header.csv` and `quote.csv`; the others are no text, or have none
+    assert (summary["files_rejected"], summary["lines_rejected"]) == (5, 3)
     rules = {name: reasons[0].split(":")[0] for name, row, original, reasons in lake.rejected("orders") if row is None}
     assert rules == {
         "cut.csv.gz": "unreadable_file",
@@ -240,6 +243,8 @@ def test_an_unreadable_file_is_rejected_as_one_row_and_the_rest_of_the_batch_goe
         ("header.csv", 1, 1),
         ("latin.csv", 1, 1),
         ("only-header.csv", 0, 0),
+        ("quiet-1.csv", 0, 0),
+        ("quiet-2.csv", 0, 0),
         ("quote.csv", 1, 1),
         ("what.xlsx", 1, 1),
     ]

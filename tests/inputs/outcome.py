@@ -11,7 +11,7 @@ from inputs.cases import Case
 from ledgerlake import places
 from ledgerlake.contracts import DATASETS, Dataset, QualityLimit, Rule
 
-ANYTHING = QualityLimit(reject_share=1.0)  # a folder full of bad files is no reason to stop here
+ANYTHING = QualityLimit(reject_share=1.0, file_share=1.0)  # a folder full of bad files is no reason to stop here
 
 
 def _changed(dataset: Dataset, columns: dict[str, dict[str, Any]] | None = None, **changes: Any) -> Dataset:

@@ -18,9 +18,14 @@ DECIMAL = re.compile(r"decimal\((0|[1-9][0-9]?),(0|[1-9][0-9]?)\)")
 NAME = re.compile(r"[a-z][a-z0-9_]*")
 
 
+def plain_header(name: str) -> str:
+    """Return the name of a header as columns are matched by it: without blanks around it, in lower case."""
+    return name.strip().strip("\ufeff").strip().lower()
+
+
 @dataclass(frozen=True)
 class Column:
-    """One column of a table, found in deliveries under the same header name.
+    """One column of a table, found in deliveries under its name, or one of its other header names.
 
     Args:
         name: lower case, as Athena shows it; a leading underscore is reserved for lineage.
@@ -35,6 +40,8 @@ class Column:
         decimal: of numbers, what stands before the fraction, one of `DECIMALS`.
         was: types that the column had in earlier contracts. A table that still has one of them is converted
             by its own job; only changes that lose no value are possible.
+        header: other names under which deliveries hold it, matched as its own name is, in any case: `("Customer ID",)`.
+            A file that has two of them is rejected.
     """
 
     name: str
@@ -45,6 +52,7 @@ class Column:
     thousands: str = ""
     decimal: str = "."
     was: tuple[str, ...] = ()
+    header: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if not NAME.fullmatch(self.name):
@@ -53,7 +61,18 @@ class Column:
         if not self.doc:
             raise ContractError(f"column {self.name} has no doc", expected="a sentence on what it means")
         self._refuse_separators()
+        self._validate_headers()
         self._validate_earlier_types()
+
+    @property
+    def headers(self) -> tuple[str, ...]:
+        """The names by which it is found, as `plain_header` returns them."""
+        return (self.name, *map(plain_header, self.header))
+
+    def _validate_headers(self) -> None:
+        names = self.header
+        if not isinstance(names, tuple) or not all(isinstance(name, str) and name.strip() for name in names):
+            raise ContractError(f"column {self.name} has header={names!r}", expected='a tuple, as ("Customer ID",)')
 
     def _validate_earlier_types(self) -> None:
         if lossy := [was for was in self.was if not is_lossless(was, self.type)]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 
-from ledgerlake.contracts.columns import NAME, Column
+from ledgerlake.contracts.columns import NAME, Column, plain_header
 from ledgerlake.errors import ContractError
 
 __all__ = ["Column", "Dataset", "QualityLimit", "Reference", "Rule", "in_order"]
@@ -52,19 +52,27 @@ class QualityLimit:
     """How many of a batch's rows may be rejected before a person has to look.
 
     A batch is quarantined when more than `reject_share` (0 to 1) of the rows read were rejected, and
-    at least `from_rows` of them: a handful of bad rows is an everyday matter, whatever their share.
+    at least `from_rows` of them: a handful of bad rows is an everyday matter, whatever their share. A file that is
+    rejected whole counts as one row there, however many lines it has; so files have a limit of their own, more than
+    `file_share` of the batch's files and at least `from_files`: a single wrong file never stops the others.
     """
 
     reject_share: float = 0.5
     from_rows: int = 100
+    file_share: float = 0.5
+    from_files: int = 2
 
     def __post_init__(self) -> None:
-        if not 0 <= self.reject_share <= 1 or self.from_rows < 1:
-            raise ContractError(f"{self}", expected="a share from 0 to 1, and at least one row")
+        if not (0 <= self.reject_share <= 1 and 0 <= self.file_share <= 1) or min(self.from_rows, self.from_files) < 1:
+            raise ContractError(f"{self}", expected="shares from 0 to 1, and at least one row and one file")
 
     def passed_by(self, rejected: int, rows_read: int) -> bool:
         """Whether so many rejects are too many."""
         return rejected >= self.from_rows and rejected > self.reject_share * rows_read
+
+    def passed_by_files(self, rejected: int, files: int) -> bool:
+        """Return whether so many files that were rejected whole are too many."""
+        return rejected >= self.from_files and rejected > self.file_share * files
 
 
 @dataclass(frozen=True)
@@ -84,6 +92,9 @@ class Dataset:
         quality: when a batch of it has to be looked at by a person.
         formats: endings of the object keys that are read; another ending rejects the file.
         delimiter: what stands between two fields.
+        ignored: header names that are known and left out, also where an optional column is absent.
+        path_columns: columns whose value is taken from a folder of the key (`date=2025-04-03/`) when the file has no
+            such column; a row that says otherwise than the path is rejected.
         gate: whether a batch waits for it: until one of its deliveries waits, or its table is there (as the setting
             `gate` says). A dataset that does not gate holds up nobody, also before its first delivery.
     """
@@ -101,6 +112,8 @@ class Dataset:
     delimiter: str = ","
     quality: QualityLimit = QualityLimit()
     gate: bool = False
+    ignored: tuple[str, ...] = ()
+    path_columns: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         self._refuse_double_names()
@@ -117,6 +130,7 @@ class Dataset:
                 )
         self._refuse_format()
         self._validate_tests()
+        self._validate_headers()
 
     @property
     def column_names(self) -> tuple[str, ...]:
@@ -141,6 +155,14 @@ class Dataset:
             if column.name == name:
                 return column
         raise ContractError(f"{self.name} has no column {name!r}", expected=", ".join(self.column_names))
+
+    def _validate_headers(self) -> None:
+        names = [name for column in self.columns for name in column.headers] + [*map(plain_header, self.ignored)]
+        if doubled := sorted(name for name, count in Counter(names).items() if count > 1):
+            raise ContractError(
+                f"{self.name} finds more than one column under the header {', '.join(map(repr, doubled))}",
+                expected="each header name once, among names, `header=` and `ignored=`",
+            )
 
     def _refuse_format(self) -> None:
         if unknown := set(self.formats) - set(FORMATS):
@@ -172,7 +194,13 @@ class Dataset:
 
     def _refuse_unknown_columns(self) -> None:
         shown = [name for rule in self.rules for name in rule.shows]
-        for name in [*self.key, *self.partition_by, *(ref.column for ref in self.references), *shown]:
+        for name in [
+            *self.key,
+            *self.partition_by,
+            *self.path_columns,
+            *(ref.column for ref in self.references),
+            *shown,
+        ]:
             self.column(name)
 
     def _refuse_optional(self, use: str, names: tuple[str, ...]) -> None:

@@ -20,6 +20,7 @@ ORDER_ITEMS = Dataset(
     key=("id",),
     partition_by=("date",),
     gate=True,
+    path_columns=("date",),
     references=(Reference("order_id", "orders"), Reference("product_id", "products")),
     null_words=("null", "n/a", "nan", "none"),  # as the tools write them that export this dataset
     rules=(

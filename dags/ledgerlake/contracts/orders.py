@@ -17,5 +17,6 @@ ORDERS = Dataset(
     key=("order_id",),
     partition_by=("date",),
     gate=True,
+    path_columns=("date",),
     rules=(Rule("total_not_negative", "total_amount >= 0", shows=("total_amount",)),),
 )

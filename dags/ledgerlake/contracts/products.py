@@ -15,4 +15,5 @@ PRODUCTS = Dataset(
     key=("product_id",),
     partition_by=("department_id",),
     gate=True,
+    path_columns=("department_id",),
 )

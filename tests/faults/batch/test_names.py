@@ -22,7 +22,7 @@ NAMES = (
     "a&b=c;d?e#f@g:h,i$j!k.csv",
     "(round)[square]{curly}<angle>*~^|\\.csv",
     "two//slashes.csv",
-    "./dots/../and/.hidden.csv",
+    "a./dots../and/not..hidden.csv",
     "20250401T080000.000000Z-0123456789abcdef0123/like the archive.csv",
     "tab\tin it.csv",
     "UPPER.CSV",

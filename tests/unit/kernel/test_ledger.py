@@ -29,9 +29,18 @@ def test_an_entry_with_a_row_too_many_or_too_few_is_refused(fates, off, more):
         refuse_imbalance([entry(rows_read=read, **fates)])
 
 
+def test_a_file_rejected_whole_is_one_row_of_the_law_however_many_lines_it_has():
+    whole = entry(rows_read=1, rejected=1, files_rejected=1, lines_rejected=5)
+    refuse_imbalance([whole])
+    unknown = entry(rows_read=1, rejected=1, files_rejected=1, lines_rejected=None)
+    assert totals([whole, unknown])["lines_rejected"] == 5
+
+
 def test_totals_add_up_every_column():
     many = {
         "rows_read": 1,
+        "files_rejected": 11,
+        "lines_rejected": 12,
         "restored": 10,
         "released": 2,
         **{name: number for number, name in enumerate(FATES, start=3)},
