@@ -11,7 +11,7 @@ PYTEST_AIRFLOW := PYTHONPATH=dags:plugins .venv-airflow/bin/python -m pytest
 LOCAL_TESTS := $(wildcard tests/unit tests/local tests/cli tests/lambdas tests/step_functions)
 DEPLOYMENT_TESTS := $(wildcard tests/infra tests/workflows tests/package)
 
-.PHONY: bench bench-pollock bench-smoke test-deployment help setup setup-cli demo test test-laws test-faults test-mutants test-fast lint down synth package security test-compose
+.PHONY: bench bench-pollock bench-smoke test-deployment help setup setup-cli demo test test-laws test-faults test-walk test-mutants test-fast lint down synth package security test-compose
 
 help: ## List the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | awk -F'\t' '{printf "make %-12s %s\n", $$1, $$2}'
@@ -50,6 +50,7 @@ test: setup ## The tests of the lake, each in its own environment (18 to 28 minu
 	  $(PYTEST_GLUE) -m "not long" tests/glue tests/inputs tests/laws
 	  $(PYTEST_GLUE) -m "not long" tests/faults/batch
 	  $(PYTEST_LOCAL) -m "not long" tests/faults/step_functions
+	  $(PYTEST_LOCAL) -s -m "not long" tests/faults/walk
 	} >"$$said" 2>&1 & spark=$$!
 	set +m
 	trap 'kill -- -$$spark 2>/dev/null || true; rm -f "$$said"' EXIT
@@ -85,6 +86,10 @@ test-faults: setup ## Kill a process at every boundary of a batch, and a lake's 
 	$(PYTEST_LOCAL) tests/faults/scheduler
 	$(PYTEST_LOCAL) tests/faults/step_functions
 	$(PYTEST_LOCAL) -m long tests/e2e
+	$(PYTEST_LOCAL) -s -k "not asked_for" tests/faults/walk
+
+test-walk: setup ## Repeat one random walk: WALK=step_functions:SEED:STEPS, or WALK=airflow:SEED:STEPS
+	@WALK="$(WALK)" $(PYTEST_LOCAL) -s -k asked_for tests/faults/walk
 
 test-compose: setup ## Build the images, and run the lake of docker-compose.yaml (needs Docker; about eight minutes)
 	@$(PYTEST_LOCAL) -m "not long" tests/compose
