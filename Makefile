@@ -134,7 +134,7 @@ test-airflow: setup ## The DAGs and their operators, under MWAA's versions
 test-lake: setup ## Whole lakes, by both orchestrators, on good and bad days
 	@$(PYTEST_LOCAL) tests/e2e
 	$(PYTEST_LOCAL) tests/faults/scheduler
-	$(PYTEST_LOCAL) -m "not long" tests/faults/step_functions
+	$(PYTEST_LOCAL) -m "not long" tests/faults/step_functions tests/faults/walk
 	$(PYTEST_LOCAL) tests/equality
 
 test-athena: setup setup-trino ## Every statement on both engines of the local Athena: DuckDB, and a real Trino as the judge
