@@ -15,7 +15,7 @@ from typing import Any
 from ledgerlake import batch as batches
 from ledgerlake import places, quarantine, stages
 from ledgerlake.batch import Batch
-from ledgerlake.contracts import DATASETS
+from ledgerlake.contracts import DATASETS, Dataset
 from ledgerlake.deliveries import Delivery, waiting
 from ledgerlake.errors import NotArchived, NotPublished
 from ledgerlake.manifest import readable
@@ -63,12 +63,32 @@ def require_published(s3: Any, bucket: str, batch: Batch) -> None:
         return
     jobs = [DATASETS[name].job if name in DATASETS else name for name in missing]
     raise NotPublished(
-        f"batch {batch.batch_id} is not published: {'; '.join(f'{name}: {seen}' for name, seen in missing.items())}",
+        f"batch {batch.batch_id} is not published: {_and_why(missing)}",
         expected="the ledger to cover every delivery of the manifest; nothing of the batch is archived or closed "
         "before that, whatever state its tasks are in",
         remedy=f"{_RESUME} resumes the batch and runs its jobs again (or, in Airflow, clear {_and(jobs)} "
         "with the tasks after it)",
     )
+
+
+def require_parents(s3: Any, bucket: str, batch: Batch, dataset: Dataset) -> None:
+    """Check that the datasets of the batch that `dataset` references are published.
+
+    A child that is judged before them would park rows whose parents are in the same batch.
+
+    Raises:
+        NotPublished: names the parents, their jobs, and how to resume.
+    """
+    parents = [each.dataset for each in dataset.references if each.dataset in batch.datasets]
+    missing = {name: seen for name in dict.fromkeys(parents) if (seen := _missing(s3, bucket, batch, name))}
+    if missing:
+        jobs = [DATASETS[name].job for name in missing]
+        raise NotPublished(
+            f"{dataset.name} of batch {batch.batch_id} comes after its parents: {_and_why(missing)}",
+            expected="every parent of the batch to be published before its children are judged",
+            remedy=f"{_RESUME} resumes the batch and runs {_and(jobs)} first (or, in Airflow, clear {_and(jobs)} "
+            "with the tasks after it)",
+        )
 
 
 def require_finished(s3: Any, bucket: str, batch: Batch) -> None:
@@ -161,6 +181,10 @@ def _metadata(s3: Any, bucket: str, key: str) -> dict[str, str]:
 
 def _deliveries(count: int) -> str:
     return "1 delivery" if count == 1 else f"{count} deliveries"
+
+
+def _and_why(missing: dict[str, str]) -> str:
+    return "; ".join(f"{name}: {seen}" for name, seen in missing.items())
 
 
 def _and(names: list[str]) -> str:

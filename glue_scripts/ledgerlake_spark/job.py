@@ -17,7 +17,7 @@ from pyspark.sql import SparkSession
 import ledgerlake
 import ledgerlake_spark
 from ledgerlake import batch as batches
-from ledgerlake import places, quarantine, stages
+from ledgerlake import evidence, places, quarantine, stages
 from ledgerlake.contracts import DATASETS, Dataset
 from ledgerlake.deliveries import Delivery
 from ledgerlake.ledger import totals
@@ -60,6 +60,7 @@ def run(spark: SparkSession, dataset: Dataset, batch_id: str, bucket: str) -> di
     """
     prepare(spark)
     batch = batches.load(s3(), bucket, batch_id)
+    evidence.require_parents(s3(), bucket, batch, dataset)
     needed = (dataset, *(DATASETS[reference.dataset] for reference in dataset.references))
     tables = {each.name: LakeTable(spark, each, f"s3://{bucket}/{places.table_prefix(each.name)}") for each in needed}
     tables[dataset.name].prepare()

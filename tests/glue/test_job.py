@@ -15,6 +15,7 @@ from shop import ITEMS, item, items, order, orders, product, products
 from spark_lake import set_all
 
 from ledgerlake.contracts.model import Rule
+from ledgerlake.errors import NotPublished
 
 FATES = ("rows_read", "released", "inserted", "updated", "unchanged", "superseded", "rejected", "parked")
 
@@ -41,6 +42,18 @@ def test_a_first_day_is_inserted_with_its_lineage(lake):
         (11, 20.5, "raw/orders/2025-04-01.csv", 2),
     ]
     assert [row["inserted"] for row in lake.ledger()] == [2, 2, 2]
+
+
+@pytest.mark.slow
+def test_items_whose_orders_are_in_the_batch_and_not_published_are_not_judged(lake):
+    """As when somebody marks the task of the orders successful: the items would be parked, and stay so."""
+    load_shop(lake)
+    planned = lake.plan()
+    lake.job("products", planned.batch_id)
+    with pytest.raises(NotPublished, match="orders_etl first"):
+        lake.job("order_items", planned.batch_id)
+    assert [summary["inserted"] for summary in lake.run(planned).values()] == [2, 2, 2]
+    assert lake.parked("order_items") == []
 
 
 @pytest.mark.slow

@@ -14,6 +14,7 @@ from ledgerlake.errors import NotArchived, NotPublished
 from ledgerlake.evidence import (
     ledger_metadata,
     require_finished,
+    require_parents,
     require_published,
     unarchived,
     unledgered,
@@ -170,3 +171,12 @@ def test_only_doubtful_batches_have_their_manifest_read(s3, batch, monkeypatch):
     batches.close(s3, BUCKET, batch.batch_id)
     monkeypatch.setattr(batches, "load", lambda *_: pytest.fail("nothing is doubtful"))
     assert unledgered(s3, BUCKET) == {}
+
+
+def test_a_child_is_not_judged_before_the_parents_of_its_batch_are_published(s3, batch):
+    publish_dataset(s3, BUCKET, batch, "products")
+    with pytest.raises(NotPublished, match=r"orders: the ledger has no part .* runs orders_etl first"):
+        require_parents(s3, BUCKET, batch, DATASETS["order_items"])
+    require_parents(s3, BUCKET, batch, DATASETS["orders"])
+    publish_dataset(s3, BUCKET, batch, "orders")
+    require_parents(s3, BUCKET, batch, DATASETS["order_items"])
