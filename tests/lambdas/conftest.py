@@ -100,8 +100,8 @@ class Cloud:
         self.states.stop_execution(executionArn=self._arn(name))
 
     def letters(self):
-        """(Subject, Message) of each."""
-        answer = self.sqs.receive_message(QueueUrl=self._letters, MaxNumberOfMessages=10)
+        """(Subject, Message) of each, also of those that were read before."""
+        answer = self.sqs.receive_message(QueueUrl=self._letters, MaxNumberOfMessages=10, VisibilityTimeout=0)
         said = [json.loads(message["Body"]) for message in answer.get("Messages", [])]
         return [(each["Subject"], each["Message"]) for each in said]
 

@@ -7,9 +7,10 @@ import unicodedata
 from dataclasses import replace
 
 import pytest
-from control_objects import summary
+from control_objects import NOW, summary
 
 from ledgerlake import failures, letters, places
+from ledgerlake.check_failures import CheckFailure, Observed
 from ledgerlake.errors import NotPublished
 from ledgerlake.failure_letters import (
     of_checks,
@@ -193,12 +194,14 @@ def hostile_facts():
 
 
 def test_nothing_that_producers_write_acts_in_a_notification_or_forges_a_line_of_it():
-    check = {"check": "references_hold", "says": "parents are there", "rows": [["order_items", HOSTILE, HOSTILE]]}
+    check = CheckFailure("references_hold", "orders", "parents are there", NOW, "b-1", "r-1", 1, (HOSTILE,))
     state = {"state": "orders_etl", "error": HOSTILE, "cause": HOSTILE}
-    failed = [failure_of(check, HOSTILE), failure_of(state, HOSTILE)]
+    failed = [Failure(check.step, check.found, HOSTILE), failure_of(state, HOSTILE)]
     for facts in hostile_facts():
+        told = replace(facts, checks=Observed(still=(check,), closed=(check,)))
         sent = (
-            of_success(facts, FIGURES, HOSTILE, HOSTILE),
+            of_success(told, FIGURES, HOSTILE, HOSTILE),
+            of_checks(told, failed, FIGURES, HOSTILE),
             of_failure(facts, failed),
             of_quarantine(facts, failed),
             without_report(facts, HOSTILE, HOSTILE),

@@ -139,8 +139,8 @@ def test_an_archive_that_counted_nothing_leaves_the_requests_unknown():
 def test_airflow_makes_no_transitions_and_a_state_machine_some_for_each_try_of_a_job():
     glue = Glue({"orders_etl": [job_run()] * 4})
     assert usage(seen(), clients(glue=glue)).transitions == 0
-    assert usage(seen(looks=0), clients(glue=glue)).transitions == 34 + 3
-    assert usage(seen(looks=2), clients(glue=Glue())).transitions == 34 + 7
+    assert usage(seen(looks=0), clients(glue=glue)).transitions == 29 + 3
+    assert usage(seen(looks=2), clients(glue=Glue())).transitions == 29 + 7
 
 
 def _away(_service):
