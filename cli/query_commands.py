@@ -66,7 +66,7 @@ def ledger(
     show_ledger(read_ledger(lake, batch), style)
     if batch is not None and style is Format.TABLE:
         for line in absent_lines(absent_columns(summaries(lake.s3, lake.bucket, batch))):
-            stdout.print(line, markup=False, soft_wrap=True)
+            stdout.print(line, soft_wrap=True)
 
 
 def show_ledger(found: Rows, style: Format) -> None:

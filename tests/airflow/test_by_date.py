@@ -297,6 +297,8 @@ def test_four_runs_and_a_live_one_side_by_side_take_turns_and_none_fails(by_date
     waiting = [new_run(by_date_dag) for _ in range(4)] + [new_run(dag)]
     for day, run in enumerate(waiting[:4], 1):
         run.run_type, run.run_id, run.day = "backfill", f"backfill__{day}", datetime(2025, 4, day, tzinfo=UTC)
+        for each in waiting:
+            each.runs.append((places.BY_DATE_DAG, f"backfill__{day}", "running"))
     planned, waits = {}, 0
     while waiting:
         at_work = waiting.pop(0)

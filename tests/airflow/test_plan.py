@@ -75,7 +75,7 @@ def _waits(run, task_id="plan_batch"):
 
 
 def test_while_another_holds_the_lease_the_run_waits_and_its_messages_stay_hidden(run, cloud, caplog, monkeypatch):
-    lease.acquire(cloud.s3, cloud.bucket, "step_functions:x", 600)
+    lease.acquire(cloud.s3, cloud.bucket, "cli:somebody", 600)
     held = lease.show(cloud.s3, cloud.bucket)
     cloud.deliver(*ALL)
     run.woken_by(cloud.receive())
@@ -83,10 +83,10 @@ def test_while_another_holds_the_lease_the_run_waits_and_its_messages_stay_hidde
     monkeypatch.setattr(planning.Queue, "hide", lambda _, receipts, seconds: hidden.append((len(receipts), seconds)))
     with caplog.at_level("INFO"):
         assert 5 < _waits(run) <= 11
-    for said in ("step_functions:x", held.since, held.expires_at, "looking again at"):
+    for said in ("cli:somebody", held.since, held.expires_at, "looking again at"):
         assert said in caplog.text
     assert hidden == [(3, settings.current().visibility_seconds)]
-    assert lease.show(cloud.s3, cloud.bucket).holder == "step_functions:x"
+    assert lease.show(cloud.s3, cloud.bucket).holder == "cli:somebody"
     assert batch.open_batches(cloud.s3, cloud.bucket) == []
 
 
@@ -99,18 +99,18 @@ def test_it_looks_less_often_for_a_run_that_takes_long_but_a_live_run_does_not(m
 
 
 def test_while_it_waits_no_message_is_received_that_the_next_attempt_would_forget(run, cloud):
-    lease.acquire(cloud.s3, cloud.bucket, "step_functions:x", 600)
+    lease.acquire(cloud.s3, cloud.bucket, "cli:somebody", 600)
     cloud.deliver(*ALL)
     _waits(run)
     assert (cloud.visible(), cloud.hidden()) == (3, 0)
 
 
 def test_when_the_lease_is_free_again_the_run_goes_on_where_it_waited(run, cloud):
-    lease.acquire(cloud.s3, cloud.bucket, "step_functions:x", 600)
+    lease.acquire(cloud.s3, cloud.bucket, "cli:somebody", 600)
     cloud.deliver(*ALL)
     run.woken_by(cloud.receive())
     _waits(run)
-    lease.release(cloud.s3, cloud.bucket, "step_functions:x")
+    lease.release(cloud.s3, cloud.bucket, "cli:somebody")
     assert run.call("plan_batch")["deliveries"] == 3
     assert len(run.xcoms["plan_batch", "receipts"]) == 3
 
