@@ -140,7 +140,11 @@ def test_reader_and_originals_number_the_same_rows_in_every_short_text():
             except BrokenFile as error:
                 faults.add(str(error).partition(":")[0])
                 continue
-            assert list(originals(io.BytesIO(body), range(1, 9))) == numbers, body
+            found = originals(io.BytesIO(body), range(1, 9))
+            assert [number for number in found if number in numbers] == numbers, body
+            blank = [text for number, text in found.items() if number not in numbers]
+            assert all(set(text) <= set('",\r\n') for text in blank), body
+            assert len(blank) == rows.blank_rows, body
     assert faults == {"unclosed_quote"}
 
 
@@ -175,12 +179,19 @@ def test_a_quoted_line_break_is_whole_wherever_a_block_ends(monkeypatch, line_br
         assert [(a, b) for _, a, b, _ in read(body)][-2:] == [("7", value), ("8", "w")]
 
 
+def _is_read_in_one_way(text: str) -> bool:
+    """Whether no line inside could be a row of its own, and no backslash may be meant to escape a quote."""
+    return not ("\n" in text and "," in text) and '\\"' not in text
+
+
 @settings(max_examples=150, deadline=None)
 @given(
     st.lists(
         st.tuples(
             st.integers(0, 99).map(str),
-            st.text(st.characters(codec="utf-8", exclude_categories=["Cs"], exclude_characters="\x00\r"), max_size=12),
+            st.text(
+                st.characters(codec="utf-8", exclude_categories=["Cs"], exclude_characters="\x00\r"), max_size=12
+            ).filter(_is_read_in_one_way),
             st.booleans(),
         ),
         max_size=12,
