@@ -25,7 +25,7 @@ def of_failure(facts: RunFacts, failed: Sequence[Failure], again_in_seconds: int
     lines += _failures(facts, failed)
     go_on = _live_goes_on(facts, again_in_seconds) if facts.live else _by_date_goes_on(facts)
     lines += [*checks_lines(facts), "", *go_on, *said(facts)]
-    return Letter.of(f"FAILED in {_where(failed)}{facts.days}", lines)
+    return Letter.of(f"FAILED in {_where(failed)}{facts.days}", lines, facts.batch_id)
 
 
 def of_unfinished(facts: RunFacts, missing: LedgerlakeError, again_in_seconds: int = 0) -> Letter:
@@ -43,7 +43,7 @@ def of_unfinished(facts: RunFacts, missing: LedgerlakeError, again_in_seconds: i
         *(_live_goes_on(facts, again_in_seconds) if facts.live else _by_date_goes_on(facts)),
         *said(facts),
     ]
-    return Letter.of(f"NOT FINISHED {facts.batch_id}{facts.days}", lines)
+    return Letter.of(f"NOT FINISHED {facts.batch_id}{facts.days}", lines, facts.batch_id)
 
 
 def of_checks(
@@ -59,7 +59,7 @@ def of_checks(
     lines += ["", *figures_lines(facts, figures, problem), *checks_lines(facts), "", *_CHECKS_GO_ON]
     lines.append(f"To ask all checks again:      {facts.words.again}, for any day with deliveries")
     lines += [*end_lines(facts, cost), *said(facts)]
-    return Letter.of(f"CHECK FAILED: {_where(failed)} ({facts.batch_id})", lines)
+    return Letter.of(f"CHECK FAILED: {_where(failed)} ({facts.batch_id})", lines, facts.batch_id)
 
 
 _CHECKS_GO_ON = (
@@ -84,7 +84,7 @@ def of_quarantine(facts: RunFacts, failed: Sequence[Failure]) -> Letter:
         "Right files are processed as soon as they are delivered, before or after that, under the same keys or others.",
         *said(facts),
     ]
-    return Letter.of(f"QUARANTINED {facts.batch_id}: {_where(failed)}", lines)
+    return Letter.of(f"QUARANTINED {facts.batch_id}: {_where(failed)}", lines, facts.batch_id)
 
 
 def without_report(facts: RunFacts, reason: str, log: str) -> Letter:
@@ -95,7 +95,7 @@ def without_report(facts: RunFacts, reason: str, log: str) -> Letter:
         "",
         "What is open: ledgerlake status; ledgerlake ledger",
     ]
-    return Letter.of("a run ended without its report", lines)
+    return Letter.of("a run ended without its report", lines, facts.batch_id)
 
 
 def _failures(facts: RunFacts, failed: Sequence[Failure]) -> list[str]:

@@ -15,10 +15,12 @@ from ledgerlake.check_failures import Observed
 from ledgerlake.display import display_text
 from ledgerlake.drift import absent_lines, loaded, rejected_lines
 from ledgerlake.ledger import COUNTS
+from ledgerlake.message_size import fit
 from ledgerlake.unread import NONE_UNREAD, Unread
 
 SUBJECT_LIMIT = 100  # SNS refuses longer ones, line breaks and anything but ASCII
-_NAMED = 10  # keys of a kind in one letter
+NAMED = 10
+"""So many keys of a kind does a notification name; the others are counted."""
 
 
 @dataclass(frozen=True)
@@ -29,14 +31,23 @@ class Letter:
     body: str
 
     @classmethod
-    def of(cls, title: str, lines: Iterable[str]) -> Letter:
-        """Return the message of these lines; no key or value in them makes further ones."""
-        return cls(title, "\n".join(display_text(line, None) for line in lines))
+    def of(cls, title: str, lines: Iterable[str], batch_id: str = "") -> Letter:
+        """Return the message of these lines; no key or value in them makes further ones, or makes it too large.
+
+        Args:
+            batch_id: whose ledger shows what does not fit.
+        """
+        next_step = f"ledgerlake ledger {batch_id}" if batch_id else "ledgerlake status"
+        return cls(title, fit(_subject(title), [display_text(line, None) for line in lines], next_step))
 
     @property
     def subject(self) -> str:
-        line = display_text(" ".join(f"Ledgerlake: {self.title}".split()), None)
-        return line.encode("ascii", "replace").decode()[:SUBJECT_LIMIT]
+        return _subject(self.title)
+
+
+def _subject(title: str) -> str:
+    line = display_text(" ".join(f"Ledgerlake: {title}".split()), None)
+    return line.encode("ascii", "replace").decode()[:SUBJECT_LIMIT]
 
 
 @dataclass(frozen=True)
@@ -87,7 +98,8 @@ class RunFacts:
         live: whether it is for live deliveries, not for dates.
         plan: what its plan returned; empty when it failed.
         dates: the first and the last date of a run by date; empty for a live run.
-        missing: raw keys that were deleted between the plan and their turn.
+        missing: raw keys that were deleted between the plan and their turn, the first ten.
+        missing_count: how many were.
         unknown: by dataset and raw key, columns that the contract does not have.
         blank_rows: by dataset and raw key, rows without any value, which were skipped.
         absent: by dataset, raw key and optional column that the file does not have, rows that lost a value by that.
@@ -104,6 +116,7 @@ class RunFacts:
     plan: Mapping[str, Any] = field(default_factory=dict)
     dates: tuple[str, ...] = ()
     missing: tuple[str, ...] = ()
+    missing_count: int = 0
     unknown: Mapping[str, Mapping[str, Sequence[str]]] = field(default_factory=dict)
     blank_rows: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     absent: Mapping[str, Mapping[str, Mapping[str, int]]] = field(default_factory=dict)
@@ -135,6 +148,17 @@ class RunFacts:
         return f" of {' to '.join(sorted(set(self.dates)))}" if self.dates else ""
 
 
+def missing_files(archived: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Return what `RunFacts` takes of deleted files.
+
+    Args:
+        archived: the answer of ArchiveETLFiles.
+    """
+    answer = archived or {}
+    keys = answer.get("missing") or ()
+    return {"missing": tuple(keys[:NAMED]), "missing_count": answer.get("missing_count", len(keys))}
+
+
 def figures_sql(batch_id: str) -> str:
     """The question to the ledger: one row per dataset of the batch, files and sums of rows."""
     sums = ", ".join(f"sum({name}) AS {name}" for name in COUNTS)
@@ -156,7 +180,7 @@ def of_success(facts: RunFacts, figures: Sequence[Mapping[str, str | None]], pro
     lines += figures_lines(facts, figures, problem)
     lines += checks_lines(facts)
     lines += [*end_lines(facts, cost), *said(facts)]
-    return Letter.of(f"{facts.loaded} ({facts.batch_id})", lines)
+    return Letter.of(f"{facts.loaded} ({facts.batch_id})", lines, facts.batch_id)
 
 
 def figures_lines(facts: RunFacts, figures: Sequence[Mapping[str, str | None]], problem: str) -> list[str]:
@@ -173,9 +197,9 @@ def figures_lines(facts: RunFacts, figures: Sequence[Mapping[str, str | None]], 
 def checks_lines(facts: RunFacts) -> list[str]:
     """Failures of checks that are open since an earlier run, and those that this run has seen to pass again."""
     lines = [f"Check {each.passes_again}." for each in facts.checks.closed]
-    lines += [f"Check {each.still_open}" for each in facts.checks.still[:_NAMED]]
-    if len(facts.checks.still) > _NAMED:
-        lines.append(f"… and {len(facts.checks.still) - _NAMED} more: ledgerlake status")
+    lines += [f"Check {each.still_open}" for each in facts.checks.still[:NAMED]]
+    if len(facts.checks.still) > NAMED:
+        lines.append(f"… and {len(facts.checks.still) - NAMED} more: ledgerlake status")
     return ["", *lines] if lines else []
 
 
@@ -213,26 +237,29 @@ def _number(row: Mapping[str, str | None], name: str) -> int:
 def _oddities(facts: RunFacts) -> list[str]:
     """What a person may want to tell the producer."""
     lines = rejected_lines(facts.rejected) + absent_lines(facts.absent)
-    lines += [
-        f"{name}: columns that its contract does not have were left out: {', '.join(columns)} ({_files(keys)})"
-        for name, keys in facts.unknown.items()
-        for columns in [sorted({column for found in keys.values() for column in found})]
-    ]
+    lines += [_unknown(name, keys) for name, keys in facts.unknown.items()]
     lines += [
         f"{name}: {number:,} blank {'row' if number == 1 else 'rows'} skipped in {_files(keys)}"
         for name, keys in facts.blank_rows.items()
         for number in [sum(keys.values())]
     ]
-    lines += [f"Deleted before it was read, nothing of it is loaded: {key}" for key in facts.missing[:_NAMED]]
-    if len(facts.missing) > _NAMED:
-        lines.append(f"… and {len(facts.missing) - _NAMED} more")
+    lines += [f"Deleted before it was read, nothing of it is loaded: {key}" for key in facts.missing[:NAMED]]
+    if facts.missing_count > NAMED:
+        lines.append(f"… and {facts.missing_count - NAMED:,} more")
     lines += facts.unread.lines()
     return ["", *lines] if lines else []
 
 
+def _unknown(dataset: str, keys: Mapping[str, Sequence[str]]) -> str:
+    columns = sorted({column for found in keys.values() for column in found})
+    named = ", ".join(map(display_text, columns[:NAMED]))
+    more = f", and {len(columns) - NAMED:,} more" if len(columns) > NAMED else ""
+    return f"{dataset}: columns that its contract does not have were left out: {named}{more} ({_files(keys)})"
+
+
 def _files(keys: Mapping[str, object]) -> str:
     first = min(keys)
-    return f"{len(keys)} files, {first} first" if len(keys) > 1 else first
+    return f"{len(keys):,} files, {first} first" if len(keys) > 1 else first
 
 
 def said(facts: RunFacts) -> list[str]:

@@ -1,10 +1,10 @@
 """ArchiveETLFiles: move the deliveries of one batch from `raw/` to `archived/`.
 
 Event `{"batch_id": "20250401T080000Z-1a2b3c4d"}`; answer `{"batch_id", "archived", "already_there",
-"bytes", "missing", "requests": {"writes", "reads"}}`: `missing` is a list of raw keys that somebody deleted
-after the plan, `requests` how many were sent to S3. Nothing is moved before the ledger covers every delivery of
-the batch; until then it fails with `NotPublished`. The bucket is named by `LEDGERLAKE_BUCKET`. An invocation
-that fails or runs out of time is simply repeated with the same event.
+"bytes", "missing", "missing_count", "requests": {"writes", "reads"}}`: `missing_count` is how many files somebody
+deleted after the plan, `missing` the raw keys of the first ten, `requests` how many were sent to S3. Nothing is moved
+before the ledger covers every delivery of the batch; until then it fails with `NotPublished`. The bucket is named by
+`LEDGERLAKE_BUCKET`. An invocation that fails or runs out of time is simply repeated with the same event.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from ledgerlake import batch as batches
 from ledgerlake.archive import THREADS, archive
 from ledgerlake.errors import ArchiveError, SettingsError
 from ledgerlake.evidence import require_published
+from ledgerlake.letters import NAMED
 from ledgerlake.settings import lake_bucket
 from ledgerlake.storage import Tally, client_config
 
@@ -39,7 +40,8 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
         "archived": done.moved,
         "already_there": done.already_there,
         "bytes": done.size,
-        "missing": list(done.missing),
+        "missing": list(done.missing[:NAMED]),
+        "missing_count": len(done.missing),
         "requests": sent.as_json(),
     }
 

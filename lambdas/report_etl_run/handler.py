@@ -36,7 +36,7 @@ from ledgerlake.executions import console_url, holder_of, patience
 from ledgerlake.failure_letters import of_checks, of_failure, of_quarantine, of_unfinished
 from ledgerlake.failures import LONGEST, Failure
 from ledgerlake.job_runs import still_at_work
-from ledgerlake.letters import STEP_FUNCTIONS, Letter, RunFacts, of_success
+from ledgerlake.letters import STEP_FUNCTIONS, Letter, RunFacts, missing_files, of_success
 from ledgerlake.settings import Settings, from_environment, lake_bucket
 from ledgerlake.stages import absent_columns, blank_rows, rejected_files, summaries, unknown_columns
 from ledgerlake.state_failures import failure_of
@@ -222,7 +222,7 @@ def _facts(given: dict[str, Any], failed: list[Failure], staged: dict[str, dict[
         live=not dates and not refused,
         plan=plan,
         dates=() if refused else dates,
-        missing=tuple((given.get("archive") or {}).get("missing", ())),
+        **missing_files(given.get("archive")),
         unknown=unknown_columns(staged),
         blank_rows=blank_rows(staged),
         absent=absent_columns(staged),

@@ -18,6 +18,7 @@ from ledgerlake import failures, places
 from ledgerlake.contracts import Dataset
 from ledgerlake.display import display_text
 from ledgerlake.errors import LedgerlakeError, NotPublished, QualityError
+from ledgerlake.letters import missing_files
 from ledgerlake.settings import Settings
 from ledgerlake_airflow import PLAN, glue_runs
 from ledgerlake_airflow.aws import pause_of
@@ -213,10 +214,13 @@ class ArchiveFiles(LambdaInvokeFunctionOperator):
             kind = NotEvident if NotPublished.__name__ in happened else ArchiveFailed
             raise kind(happened) from error
         self.log.info("%s files archived, %s were there already.", answer["archived"], answer["already_there"])
-        for key in answer.get("missing", ()):
+        gone = missing_files(answer)
+        for key in gone["missing"]:
             self.log.warning(
                 "%s was deleted between the plan and its turn: nothing of it is archived.", display_text(key)
             )
+        if gone["missing_count"] > len(gone["missing"]):
+            self.log.warning("%s files were deleted so in all.", gone["missing_count"])
         return answer
 
 

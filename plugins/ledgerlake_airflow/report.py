@@ -21,7 +21,7 @@ from ledgerlake.checks import checks
 from ledgerlake.deliveries import iso, waiting
 from ledgerlake.endings import Ended, Ending, judge
 from ledgerlake.failure_letters import of_checks, of_failure, of_quarantine, of_unfinished, without_report
-from ledgerlake.letters import AIRFLOW, Letter, RunFacts, figures_sql, of_strays, of_success
+from ledgerlake.letters import AIRFLOW, Letter, RunFacts, figures_sql, missing_files, of_strays, of_success
 from ledgerlake.stages import absent_columns, blank_rows, rejected_files, summaries, unknown_columns
 from ledgerlake.unread import Unread, take_news
 from ledgerlake.usage import RunSeen
@@ -142,7 +142,7 @@ def _facts(context: Context, staged: dict[str, dict[str, Any]]) -> RunFacts:
         live=run.dag_id == places.LIVE_DAG,
         plan=plan,
         dates=tuple(ti.xcom_pull(task_ids=PLAN, key=DATES) or ()),
-        missing=tuple((ti.xcom_pull(task_ids=ARCHIVE) or {}).get("missing", ())),
+        **missing_files(ti.xcom_pull(task_ids=ARCHIVE)),
         unknown=unknown_columns(staged),
         blank_rows=blank_rows(staged),
         absent=absent_columns(staged),

@@ -238,11 +238,14 @@ def test_columns_that_the_contract_does_not_have_are_told_once(planned, cloud):
 
 
 def test_files_that_were_deleted_before_they_were_read_are_told(planned, cloud):
-    planned.xcoms["archive_etl_files", "return_value"] = {"missing": [f"raw/orders/{n:02}.csv" for n in range(12)]}
+    planned.xcoms["archive_etl_files", "return_value"] = {
+        "missing": [f"raw/orders/{n:02}.csv" for n in range(10)],
+        "missing_count": 1012,
+    }
     planned.call("report")
     (letter,) = cloud.letters()
     assert "Deleted before it was read, nothing of it is loaded: raw/orders/00.csv" in letter
-    assert "… and 2 more" in letter
+    assert "… and 1,002 more" in letter
 
 
 def test_withdrawn_and_restored_rows_are_among_the_figures(planned, cloud, monkeypatch):

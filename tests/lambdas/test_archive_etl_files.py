@@ -1,5 +1,6 @@
 """ArchiveETLFiles moves, never loses: on a versioned bucket, through the handler."""
 
+import json
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 
@@ -7,7 +8,9 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError
 
+from infra.local.aws.step_functions_limits import LIMIT
 from ledgerlake import batch as batches
+from ledgerlake.archive import Archived
 from ledgerlake.deliveries import waiting
 from ledgerlake.errors import ArchiveError, BatchNotFound, NotPublished
 from ledgerlake.settings import Settings
@@ -61,6 +64,7 @@ def test_the_batch_is_moved_byte_for_byte(s3, archive_etl_files):
         "already_there": 0,
         "bytes": len(body),
         "missing": [],
+        "missing_count": 0,
         "requests": {"writes": 1 + 3, "reads": 3 + 4},  # the second of each for the evidence,
     }
     (delivery,) = batch.deliveries
@@ -160,6 +164,7 @@ def test_a_retry_finds_its_own_copies_and_goes_on(s3, archive_etl_files):
         "already_there": 2,
         "bytes": 2,
         "missing": [],
+        "missing_count": 0,
         "requests": {"writes": 2 + 3, "reads": 9 + 4},
     }
     assert sorted(bodies(s3, "archived/").values()) == [b"a", b"b", b"c", b"d"]
@@ -197,6 +202,16 @@ def test_a_version_that_somebody_deleted_is_reported_and_the_others_are_moved(s3
     assert len(bodies(s3, "archived/")) == 1
     again = run(archive_etl_files, batch)
     assert (again["archived"], again["already_there"], again["missing"]) == (0, 1, ["raw/orders/b.csv"])
+
+
+def test_of_thousands_of_deleted_files_ten_are_named_and_all_are_counted(s3, archive_etl_files, monkeypatch):
+    deliver(s3, "raw/orders/a.csv")
+    batch = plan(s3)
+    gone = tuple(f"raw/orders/{number:04}" + 400 * "\u00fc" for number in range(5000))
+    monkeypatch.setattr(archive_etl_files, "archive", lambda *_, **__: Archived(1, 0, 9, gone))
+    answer = run(archive_etl_files, batch)
+    assert (answer["missing"], answer["missing_count"]) == (list(gone[:10]), 5000)
+    assert len(json.dumps(answer)) < LIMIT
 
 
 def test_a_file_that_was_only_marked_as_deleted_after_the_plan_is_archived(s3, archive_etl_files):

@@ -168,6 +168,13 @@ def test_what_the_producer_should_know_is_in_the_letter(began, invoke):
     assert "Deleted before it was read, nothing of it is loaded: raw/orders/gone.csv" in answer["message"]
 
 
+def test_deleted_files_that_the_archive_only_counted_are_counted_in_the_notification(began, invoke):
+    first = [f"raw/orders/{number}.csv" for number in range(10)]
+    message = invoke(NAME, event(archive={"missing": first, "missing_count": 5000}, figures=FIGURES))["message"]
+    assert message.count("Deleted before it was read") == 10
+    assert "\n… and 4,990 more\n" in message
+
+
 def test_the_batch_is_closed_before_the_lake_is_given_back(began, invoke, monkeypatch):
     def away(*_):
         raise RuntimeError("S3 is away")

@@ -33,7 +33,7 @@ PLAN = {
     "ignored": 0,
     "dates": [],
 }
-ARCHIVE = {"batch_id": BATCH, "archived": 3, "already_there": 0, "bytes": 30, "missing": []}
+ARCHIVE = {"batch_id": BATCH, "archived": 3, "already_there": 0, "bytes": 30, "missing": [], "missing_count": 0}
 REPORT = {
     "subject": "Ledgerlake: 3 loaded",
     "message": "All is well.",

@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 from control_objects import NOW, summary
 
-from ledgerlake import failures, letters, places
+from ledgerlake import failures, letters, message_size, places
 from ledgerlake.check_failures import CheckFailure, Observed
 from ledgerlake.errors import NotPublished
 from ledgerlake.failure_letters import (
@@ -21,7 +21,7 @@ from ledgerlake.failure_letters import (
     without_report,
 )
 from ledgerlake.failures import Failure
-from ledgerlake.letters import AIRFLOW, STEP_FUNCTIONS, RunFacts, of_strays, of_success
+from ledgerlake.letters import AIRFLOW, STEP_FUNCTIONS, Letter, RunFacts, missing_files, of_strays, of_success
 from ledgerlake.stages import blank_rows, summaries, unknown_columns
 from ledgerlake.state_failures import failure_of
 from ledgerlake.unread import Unread
@@ -40,7 +40,7 @@ RUNS = {
 
 def facts_of_both(run):
     more, (dag, run_id) = RUNS[run]
-    more = {"plan": PLAN, "missing": ("raw/orders/gone.csv",), "note": "ticket 12"} | more
+    more = {"plan": PLAN, "missing": ("raw/orders/gone.csv",), "missing_count": 1, "note": "ticket 12"} | more
     return (
         RunFacts(dag, run_id, **more),
         RunFacts(places.STATE_MACHINE, "e-1", **more, words=STEP_FUNCTIONS),
@@ -139,6 +139,79 @@ def test_a_batch_that_is_not_finished_is_told_with_what_was_found_and_how_to_res
     assert "Found:    orders: no part\nExpected: the ledger to cover it\nResume:   ledgerlake run --wait\n" in one.body
     assert one.subject == other.subject
     assert one.subject.startswith("Ledgerlake: NOT FINISHED 20250401T000000Z-abc")
+
+
+@pytest.mark.parametrize("answer", [None, {}, {"missing": []}, {"missing": [], "missing_count": 0}], ids=str)
+def test_nothing_is_said_of_deleted_files_where_the_archive_counted_none(answer):
+    assert missing_files(answer) == {"missing": (), "missing_count": 0}
+
+
+def test_an_older_answer_of_the_archive_that_names_all_deleted_files_is_counted():
+    keys = [f"raw/orders/{number}.csv" for number in range(12)]
+    assert missing_files({"missing": keys}) == {"missing": tuple(keys[:10]), "missing_count": 12}
+
+
+def test_of_many_unknown_columns_ten_are_named_and_the_others_counted():
+    keys = {
+        f"raw/orders/{file:03}.csv": [f"column_{file:03}_{number:02}_{'x' * 90}" for number in range(50)]
+        for file in range(500)
+    }
+    letter = of_success(RunFacts("d", "r", plan=PLAN, unknown={"orders": keys}), FIGURES, "")
+    (line,) = (each for each in letter.body.splitlines() if "contract does not have" in each)
+    assert line.count("column_000_") == 10
+    assert line.endswith(", and 24,990 more (500 files, raw/orders/000.csv first)")
+    assert len(line) < 2000
+
+
+HUGE = {
+    "ascii": "x" * 300,
+    "of two bytes": "\u00fc" * 300,
+    "of four bytes": "\U0001f4a5" * 300,
+    "quoted": '"\\' * 150,
+}
+
+
+@pytest.mark.parametrize("text", HUGE.values(), ids=HUGE)
+@pytest.mark.parametrize(("batch", "step"), [("b-1", "ledgerlake ledger b-1"), ("", "ledgerlake status")])
+def test_a_notification_never_exceeds_what_sns_takes_and_says_what_was_cut(text, batch, step):
+    lines = [f"{number}: {text}" for number in range(2000)]
+    letter = Letter.of("x" * 300, lines, batch)
+    assert len((letter.subject + letter.body).encode()) <= 262_144
+    assert len(json.dumps([letter.subject, letter.body])) <= 200_000, "it has to pass between two states"
+    *kept, last = letter.body.split("\n")
+    assert kept == lines[: len(kept)], "cut at a whole line"
+    assert last == f"… and {2000 - len(kept):,} more lines; next step: {step}"
+    assert len(kept) > 40
+
+
+def test_a_single_line_that_is_too_long_is_cut_and_those_after_it_are_kept():
+    letter = of_failure(RunFacts("d", "r", plan=PLAN, note="n" * 300_000), [Failure("orders_etl", "x" * 300_000, "l")])
+    assert len(letter.body) < 50_000
+    assert "\nLog:     l\n" in letter.body
+    assert "To go on at once:" in letter.body
+    assert "more lines" not in letter.body
+
+
+def test_a_notification_of_an_ordinary_size_is_not_cut():
+    lines = [f"{number}: {'x' * 300}" for number in range(400)]
+    assert Letter.of("t", lines, "b-1").body == "\n".join(lines)
+
+
+@pytest.mark.parametrize("orchestrator", [0, 1])
+def test_every_notification_of_a_batch_that_is_cut_names_the_ledger(orchestrator, monkeypatch):
+    monkeypatch.setattr(message_size, "MOST", 500)
+    facts = facts_of_both("live")[orchestrator]
+    failed = [Failure("orders_etl", "why", "log")]
+    missing = NotPublished("orders: no part", expected="the ledger to cover it", remedy="ledgerlake run --wait")
+    for each in (
+        of_success(facts, FIGURES * 20, ""),
+        of_failure(facts, failed * 20),
+        of_quarantine(facts, failed * 20),
+        of_checks(facts, failed * 20, FIGURES, ""),
+        of_unfinished(facts, missing),
+        without_report(facts, "x" * 900, "log"),
+    ):
+        assert each.body.endswith(f"more lines; next step: ledgerlake ledger {facts.batch_id}")
 
 
 def test_a_dropped_batch_is_told_with_its_reason():
