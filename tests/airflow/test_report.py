@@ -692,6 +692,33 @@ def test_a_report_whose_process_ended_is_told_to_cloudwatch_as_a_failure(planned
     assert figures == {("RunsFailed", None): 1}
 
 
+@pytest.mark.parametrize("failed", [False, True], ids=["success", "failure"])
+def test_a_notification_that_sns_refuses_fails_the_report_after_all_else_and_a_retry_sends_it(
+    planned, cloud, figures, monkeypatch, failed
+):
+    if failed:
+        _fail(planned, "product_etl", ValueError("a"))
+    own = turns.holder_of(planned.of("report"))
+    lease.release(cloud.s3, cloud.bucket, batch.LIVE)
+    lease.acquire(cloud.s3, cloud.bucket, own, 600)
+
+    class Refusing:
+        def publish(self, **_):
+            raise ClientError({"Error": {"Code": "InvalidParameter", "Message": "Message too long"}}, "Publish")
+
+    with monkeypatch.context() as refused:
+        refused.setattr(report, "client", lambda name: Refusing() if name == "sns" else cloud.s3)
+        with pytest.raises(ClientError, match="Message too long"):
+            planned.call("report")
+    assert cloud.letters() == []
+    assert lease.show(cloud.s3, cloud.bucket).holder == ""
+    assert figures["RunsFailed" if failed else "RunsSucceeded", None] == 1
+    assert cloud.s3.list_objects_v2(Bucket=cloud.bucket, Prefix="runs/")["KeyCount"] == (0 if failed else 1)
+    planned.call("report")
+    (letter,) = cloud.letters()
+    assert ("Task:    product_etl" if failed else "31 deliveries loaded, archived and checked") in letter
+
+
 def test_the_letter_is_sent_also_when_cloudwatch_cannot_be_told(planned, cloud, monkeypatch):
     def away():
         raise RuntimeError("CloudWatch is away")
