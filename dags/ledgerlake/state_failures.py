@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from typing import Any
 
 from ledgerlake import failures, places
 from ledgerlake.checks import checks
+from ledgerlake.display import display_text
 from ledgerlake.errors import LedgerlakeError
 from ledgerlake.failures import LONGEST, Failure
 
+_CHARACTER = r'(?:[^"\\]|\\["\\/bfnrt]|\\u[0-9a-fA-F]{4})'
+_MESSAGE = re.compile(rf'"(?:ErrorMessage|StateChangeReason|errorMessage)":\s*"({_CHARACTER}+)')
 _FUNCTIONS = {
     "PlanDates": places.PLAN_FUNCTION,
     "PlanBatch": places.PLAN_FUNCTION,
@@ -43,8 +47,14 @@ def _of_state(state: str, error: str, cause: str, log: str) -> Failure:
         said = json.loads(cause)
         reason, kind = _in_words(state, said if isinstance(said, dict) else {}, error)
     except (ValueError, KeyError, TypeError):  # a sentence, or cut in the middle
-        reason, kind = f"{state}: {': '.join(part for part in (error, cause) if part)}", error
+        reason, kind = f"{state}: {': '.join(part for part in (error, _said_in(cause)) if part)}", error
     return Failure(_step(state), reason[:LONGEST], log, kind)
+
+
+def _said_in(cause: str) -> str:
+    """Return the message in JSON of which a part was cut out; else the cause as it is."""
+    found = _MESSAGE.search(cause)
+    return display_text(json.loads(f'"{found[1]}"', strict=False), None) if found else cause
 
 
 def _in_words(state: str, said: Mapping[str, Any], error: str) -> tuple[str, str]:

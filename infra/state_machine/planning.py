@@ -6,10 +6,14 @@ from infra import functions
 from infra.state_machine import retries
 from infra.state_machine.states import EXECUTION, States, caught, choice, invoke, jsonata, task
 from ledgerlake import settings
+from ledgerlake.letters import NAMED
 
 _REQUEST = jsonata(f"$merge([$states.context.Execution.Input, {{'execution': {EXECUTION}}}])")
 """Everything that was asked for, so that PlanETLBatch may refuse what it does not know."""
 DATES_AT_ONCE = settings.Settings().date_concurrency
+_REASON = "$states.input.reason"
+_NOTE = 1000
+"""So many characters of the note on a run are told."""
 _NAME_ROOM = 69
 """Of an execution's 80 characters; a date and its hyphen take the others."""
 
@@ -37,7 +41,7 @@ def _begin() -> States:
         "checks": None,
         "figures": None,
         "failed": [],
-        "reason": jsonata("$type($states.input.reason) = 'string' ? $states.input.reason : ''"),
+        "reason": jsonata(f"$type({_REASON}) = 'string' ? $substring({_REASON}, 0, {_NOTE}) : ''"),
     }
     is_range = "$type($states.input.from) = 'string' and $not($type($states.input.date) = 'string')"
     begin = choice([(is_range, "PlanDates")], "PlanBatch")
@@ -78,7 +82,8 @@ def dates() -> States:
             "Error": "DatesFailed",
             "Cause": jsonata(
                 "$count($failed_dates) & ' of ' & $count($dates) & ' dates failed, their own letters say why: ' "
-                "& $join($failed_dates, ', ')"
+                f"& $join($failed_dates[[0..{NAMED - 1}]], ', ') "
+                f"& ($count($failed_dates) > {NAMED} ? ' and ' & ($count($failed_dates) - {NAMED}) & ' more' : '')"
             ),
         },
     }

@@ -14,7 +14,16 @@ States = dict[str, State]
 
 REPORT_FAILURE = "ReportFailure"
 ERROR = "$states.errorOutput.Error"
-CAUSE = "($exists($states.errorOutput.Cause) ? $states.errorOutput.Cause : '')"
+_PART = 4000
+_SAID = "$states.errorOutput.Cause"
+CAUSE = (
+    f"($exists({_SAID}) ? ($length({_SAID}) <= {2 * _PART} ? {_SAID} : "
+    f"$substring({_SAID}, 0, {_PART}) & ' … ' & $substring({_SAID}, -{_PART})) : '')"
+)
+"""Of a long cause its beginning and its end: those of all branches travel together, and 256 KiB are the most.
+
+In what Glue describes the error stands at the beginning, in what Athena describes after the query.
+"""
 EXECUTION = "$states.context.Execution.Name"
 
 

@@ -330,6 +330,18 @@ FAILURES = {
         "orders_etl",
         'orders_etl: States.TaskFailed: {"JobRunState": "FAI',
     ),
+    "a long cause of Glue, of which the middle is cut out": (
+        {"state": "orders_etl", "error": "States.TaskFailed",
+         "cause": '{"Attempt":0,"ErrorMessage":"Quality\\nError: \\"a … b","Id":"jr_1","JobRunState":"FAI'},
+        "orders_etl",
+        'orders_etl: States.TaskFailed: Quality␊Error: "a … b',
+    ),
+    "a long cause of Athena, of which the middle is cut out": (
+        {"state": "references_hold", "error": "States.TaskFailed",
+         "cause": '{"QueryExecution":{"Query":"SELECT … b","Status":{"StateChangeReason":"TABLE_NOT_FOUND"}}'},
+        "checks.references_hold",
+        "references_hold: States.TaskFailed: TABLE_NOT_FOUND",
+    ),
     "a timeout": (
         {"state": "orders_etl", "error": "States.Timeout", "cause": None},
         "orders_etl",
@@ -343,6 +355,13 @@ def test_every_service_is_understood(began, invoke, item, task, reason):
     message = invoke(NAME, event(failed=[item]))["message"]
     assert f"Task:    {task}\n" in message
     assert f"Reason:  {reason}\n" in message
+
+
+@pytest.mark.parametrize("more", [{"failed": [FAILED]}, {"figures": FIGURES}], ids=["failure", "success"])
+def test_a_notification_stands_in_the_log_whatever_sns_does_with_it(began, invoke, caplog, more):
+    caplog.set_level("INFO")
+    answer = invoke(NAME, event(**more))
+    assert f"{answer['subject']}\n{answer['message']}" in caplog.text
 
 
 def test_every_failure_is_in_the_one_letter(began, invoke):

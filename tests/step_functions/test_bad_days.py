@@ -252,4 +252,41 @@ def test_errors_of_a_service_that_says_nothing_are_reported_all_the_same(run):
 def test_a_very_long_cause_is_cut_to_what_an_execution_may_say(run):
     done = run(ArchiveETLFiles=Throw("Some.Error", "x" * 30_000))
     assert len(done.execution["cause"]) <= 8000
-    assert len(the_failure(done)[0]["cause"]) == 30_000
+    (failed,) = the_failure(done)
+    assert failed["cause"] == f"{'x' * 4000} … {'x' * 4000}"
+
+
+def test_however_much_all_jobs_say_the_failure_is_told(run):
+    says = Throw("Some.Error", "QualityError " + "\U0001f4a5" * 32_755)
+    done = run(product_etl=says, orders_etl=says)
+    assert [each["cause"][:14] for each in the_failure(done)] == ["QualityError \U0001f4a5"] * 2
+    assert_told_and_looked_after(done)
+
+
+def test_however_much_all_checks_say_the_batch_is_reported(run):
+    done = run(RunCheck=Throw("Some.Error", "\U0001f4a5" * 32_000))
+    assert done.status == "SUCCEEDED"
+    assert len(done.payload("ReportRun")["checks"]) == len(checks())
+
+
+def test_a_note_on_a_run_is_handed_on_in_a_length_that_fits(run):
+    assert run({"batch_id": BATCH, "reason": "n" * 200_000}).payload("ReportRun")["reason"] == "n" * 1000
+
+
+@pytest.mark.parametrize(
+    "error", ["SNS.InvalidParameterException", "SNS.AuthorizationErrorException", "States.Timeout"]
+)
+@pytest.mark.parametrize("state", ["NotifyRun", "NotifyFailure", "NotifyWithoutReport"])
+def test_whatever_sns_refuses_ends_in_an_execution_that_goes_on_and_says_its_own_cause(run, error, state):
+    refused = Throw(error, "Message too long")
+    answers = {
+        "NotifyRun": {"NotifyRun": refused},
+        "NotifyFailure": {"orders_etl": Throw("Some.Error", "disk full"), "NotifyFailure": refused},
+        "NotifyWithoutReport": {"NotifyRun": refused, "NotifyWithoutReport": refused},
+    }[state]
+    done = run(**answers)
+    ends = {"NotifyRun": "NotifyWithoutReport", "NotifyFailure": "TryAgainLater"}
+    assert done.states[-1] == ends.get(state, "NotifyWithoutReport")
+    assert done.status == "FAILED"
+    said = "orders_etl: Some.Error: disk full" if state == "NotifyFailure" else f"NotifyRun: {error}: Message too long"
+    assert done.execution["cause"] == said

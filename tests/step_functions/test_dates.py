@@ -63,6 +63,13 @@ def test_a_date_that_fails_stops_no_other_and_is_named_at_the_end(run):
     assert done.letters == [], "the execution of that date has sent its own"
 
 
+def test_of_many_dates_that_fail_ten_are_named_and_all_are_counted(run):
+    days = [f"2025-04-{day:02}" for day in range(1, 13)]
+    done = run(RANGE, PlanDates=payload({"dates": days}), RunDate=Throw("States.TaskFailed", "{}"))
+    assert done.execution["cause"].startswith("12 of 12 dates failed")
+    assert done.execution["cause"].endswith(f": {', '.join(days[:10])} and 2 more")
+
+
 def test_a_single_date_that_fails_is_counted_right(run):
     done = run(RANGE, PlanDates=payload({"dates": DAYS[:1]}), RunDate=Throw("States.TaskFailed", "{}"))
     assert done.execution["cause"].startswith("1 of 1 dates failed")
