@@ -21,6 +21,7 @@ from cli.failures import Failed, GateClosed, NotUp, TimedOut
 from cli.look import Look, Verdict, describe, failed_execution, failed_run, first_failure, judge
 from ledgerlake import batch, lease, places, quarantine
 from ledgerlake.deliveries import waiting
+from ledgerlake.endings import CHECK_FAILED, CHECKS
 from ledgerlake.errors import DamagedControlObject
 from ledgerlake.unread import Unread
 
@@ -200,9 +201,12 @@ def _failed(look: Look, since: datetime, airflow: Airflow | None) -> Failed:
     task = first_failure(run.tasks)
     if task is None or airflow is None:
         return Failed(f"run {run.run_id} failed", remedy="ledgerlake logs")
+    seen = f"run {run.run_id} failed in {task.task_id}: {reason(airflow, run)}"
+    if task.task_id.startswith(CHECKS) and not look.open_batches:
+        return _failed_check(seen)
     again = f"ledgerlake backfill --from {run.day} --to {run.day}" if run.dag_id == places.BY_DATE_DAG else _LOOK
     return Failed(
-        f"run {run.run_id} failed in {task.task_id}: {reason(airflow, run)}",
+        seen,
         expected="every task to succeed; nothing is lost, the next run goes on where this one stopped",
         remedy=f"mend the cause (ledgerlake logs shows the jobs), then: {again}",
     )
@@ -211,10 +215,22 @@ def _failed(look: Look, since: datetime, airflow: Airflow | None) -> Failed:
 def _failed_execution(lake: Connection, look: Look, since: datetime) -> Failed:
     execution = failed_execution(look, since)
     assert execution is not None
+    why = Executions(lake).why(execution)
+    if why.startswith(f"{CHECK_FAILED}:") and not look.open_batches:
+        return _failed_check(f"execution {execution.name} failed: {why}")
     return Failed(
-        f"execution {execution.name} failed: {Executions(lake).why(execution)}",
+        f"execution {execution.name} failed: {why}",
         expected="every state to succeed; nothing is lost, the next execution goes on where this one stopped",
         remedy=f"mend the cause (ledgerlake executions {execution.name} shows its states), then: {_LOOK}",
+    )
+
+
+def _failed_check(seen: str) -> Failed:
+    """Say of a check that failed what follows: its batch is closed, so no run resumes it."""
+    return Failed(
+        seen,
+        expected="every check to pass; its batch is loaded, archived and closed, and newer deliveries are processed",
+        remedy="ledgerlake status shows it until a run sees it pass; what to do: docs/trouble/a-check-failed.md",
     )
 
 

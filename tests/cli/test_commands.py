@@ -143,6 +143,24 @@ def test_wait_tells_of_a_by_date_run_that_failed_and_of_the_command_that_repeats
     assert "ledgerlake backfill --from 2025-04-01 --to 2025-04-01" in result.stderr
 
 
+@pytest.mark.parametrize(
+    ("key", "said", "unsaid"),
+    [
+        ("raw/x.csv", "docs/trouble/a-check-failed.md", "run --wait"),
+        (places.open_batch("b-1"), "run --wait", "check-f"),
+    ],
+    ids=["closed", "open"],
+)
+def test_wait_resumes_no_batch_that_a_failed_check_has_left_closed(ledgerlake, lake, key, said, unsaid):
+    lake.s3.put_object(Bucket=lake.bucket, Key=key, Body=b'{"owner": ""}')
+    lake.airflow.add("r1", "failed", {"checks.references_hold": "failed"}, ended="2099-01-01T00:00:00Z")
+    result = ledgerlake("wait")
+    assert result.exit_code == failures.FAILED
+    assert "failed in checks.references_hold" in result.stderr
+    assert said in result.stderr
+    assert unsaid not in result.stderr
+
+
 def test_wait_gives_up_after_its_time_and_says_what_still_waits(ledgerlake, lake):
     put(lake, places.open_batch("20250401T080000Z-1a2b3c4d"), "{}")
     result = ledgerlake("wait", "--timeout", "0")

@@ -2,9 +2,11 @@
 
 import json
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 
 import pytest
 
+from cli import waiting
 from cli.executions import Execution
 from cli.look import Look, Verdict, describe, judge
 from ledgerlake import places
@@ -41,6 +43,20 @@ def machine(lake):
 )
 def test_waiting_ends_when_no_execution_is_at_work_or_one_has_failed(executions, batches, verdict):
     assert judge(Look({}, batches, executions=tuple(executions)), SINCE) is verdict
+
+
+@pytest.mark.parametrize(
+    ("error", "batches", "remedy"),
+    [
+        ("CheckFailed", (), "a-check-failed.md"),
+        ("CheckFailed", ("b",), "run --wait"),
+        ("NotPublished", ("b",), "run --wait"),
+    ],
+)
+def test_only_a_batch_that_is_open_is_resumed_after_an_execution_failed(monkeypatch, error, batches, remedy):
+    monkeypatch.setattr(waiting, "Executions", lambda _: SimpleNamespace(why=lambda _: f"{error}: rows are missing"))
+    look = Look({}, batches, executions=(execution("FAILED", ended=SINCE),))
+    assert remedy in waiting.failure(None, look, SINCE, None).remedy
 
 
 def test_an_execution_at_work_is_named():
