@@ -9,7 +9,7 @@ from botocore.exceptions import ClientError
 from cli import dead_letters, failures
 from cli.dead_letters import DeadLetters, about
 from ledgerlake import lease, places, quarantine
-from ledgerlake.batch import LIVE, make
+from ledgerlake.batch import LIVE, make, open_batches
 from ledgerlake.deliveries import iso, waiting
 from ledgerlake.messages import is_wake
 
@@ -69,6 +69,27 @@ def test_accepting_a_batch_opens_it_again_and_wakes_the_pipeline(ledgerlake, lak
     assert quarantine.is_accepted(lake.s3, lake.bucket, set_aside)
     assert quarantine.quarantined(lake.s3, lake.bucket) == {}
     assert is_wake(json.loads(bodies(lake, places.QUEUE)[0]))
+
+
+def test_dropping_a_batch_keeps_its_reason_opens_it_again_and_may_be_repeated(ledgerlake, lake, set_aside):
+    for _ in range(2):
+        result = ledgerlake("drop", set_aside, "--reason", "the file of\n another shop")
+        assert result.exit_code == 0, result.stderr
+    assert quarantine.dropped(lake.s3, lake.bucket, set_aside) == "the file of another shop"
+    assert quarantine.quarantined(lake.s3, lake.bucket) == {}
+    assert open_batches(lake.s3, lake.bucket) == [set_aside]
+    assert is_wake(json.loads(bodies(lake, places.QUEUE)[0]))
+
+
+@pytest.mark.parametrize(
+    ("batch", "reason", "said"), [(BATCH, "wrong", "is not in quarantine"), (None, " \n", "no reason is given")]
+)
+def test_dropping_what_is_not_there_or_without_a_reason_wakes_nobody(ledgerlake, lake, set_aside, batch, reason, said):
+    result = ledgerlake("drop", batch or set_aside, "--reason", reason)
+    assert result.exit_code == failures.USAGE
+    assert said in result.stderr
+    assert list(quarantine.quarantined(lake.s3, lake.bucket)) == [set_aside]
+    assert bodies(lake, places.QUEUE) == []
 
 
 @pytest.mark.parametrize("batch", [BATCH, "../open/x", ""])
