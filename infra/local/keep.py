@@ -29,6 +29,8 @@ LASTED = 60.0
 IDLE = 10.0
 """An adopted process that has had no child for so many seconds has nothing to do."""
 _PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER = 1, 36
+_libc = ctypes.CDLL(None) if sys.platform == "linux" else None
+"""Elsewhere the kernel has no such bonds: `ledgerlake down` then ends what a killed keeper leaves behind."""
 
 
 class Keeper:
@@ -110,7 +112,8 @@ def _die_with_keeper() -> None:
 
 
 def _prctl(option: int, value: int) -> None:
-    ctypes.CDLL(None).prctl(option, value)
+    if _libc:
+        _libc.prctl(option, value)
 
 
 if __name__ == "__main__":
