@@ -42,8 +42,26 @@ def unpublished(s3: Any, bucket: str, batch: Batch) -> dict[str, str]:
     Every dataset that the manifest names counts, and every one that has deliveries in it.
     """
     names = dict.fromkeys((*batch.datasets, *(delivery.dataset for delivery in batch.deliveries)))
-    found = {name: _missing(s3, bucket, batch, name) for name in names}
+    found = {name: lacking(s3, bucket, batch, name) for name in names}
     return {name: seen for name, seen in found.items() if seen}
+
+
+def lacking(s3: Any, bucket: str, batch: Batch, name: str) -> str:
+    """Return what the lake lacks of one dataset of the batch; empty when it is published."""
+    parts = dict(_parts(s3, bucket, batch.batch_id, name))
+    summary = stages.summary(s3, bucket, batch.batch_id, name)
+    if summary is not None and summary["entries"] and summary["attempt"] not in parts:
+        return "its job has staged rows and not published them"
+    deliveries = batch.of(name)
+    if not deliveries:
+        return "" if summary is not None or parts else "its job has left neither a stage nor a part of the ledger"
+    wanted = ledger_metadata(delivery.id for delivery in deliveries)
+    if not parts:
+        return f"the ledger has no part of its {_deliveries(len(deliveries))}"
+    covered = (_metadata(s3, bucket, key) for key in parts.values())
+    if any(found.get(DELIVERIES) in (None, wanted[DELIVERIES]) for found in covered):
+        return ""  # a part that was written without metadata, by an earlier release, counts as it is
+    return f"no part of the ledger covers its {_deliveries(len(deliveries))}"
 
 
 def unarchived(s3: Any, bucket: str, batch: Batch) -> tuple[Delivery, ...]:
@@ -80,7 +98,7 @@ def require_parents(s3: Any, bucket: str, batch: Batch, dataset: Dataset) -> Non
         NotPublished: names the parents, their jobs, and how to resume.
     """
     parents = [each.dataset for each in dataset.references if each.dataset in batch.datasets]
-    missing = {name: seen for name in dict.fromkeys(parents) if (seen := _missing(s3, bucket, batch, name))}
+    missing = {name: seen for name in dict.fromkeys(parents) if (seen := lacking(s3, bucket, batch, name))}
     if missing:
         jobs = [DATASETS[name].job for name in missing]
         raise NotPublished(
@@ -135,36 +153,18 @@ def unledgered(s3: Any, bucket: str) -> dict[str, tuple[Delivery, ...]]:
 
 
 def _batch_ids(s3: Any, bucket: str) -> list[str]:
-    """The ids of all batches, oldest first."""
+    """Return the ids of all batches, oldest first."""
     pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=places.BATCHES, Delimiter="/")
     keys = sorted(entry["Key"] for page in pages for entry in page.get("Contents", []))
     return [key.removeprefix(places.BATCHES).removesuffix(".json") for key in keys]
 
 
 def _batches_with_parts(s3: Any, bucket: str, dataset: str, since: str) -> frozenset[str]:
-    """The batches, since that one, of which the ledger has a part for the dataset."""
+    """Return the batches, since that one, of which the ledger has a part for the dataset."""
     prefix = places.ledger_part(dataset, "", "").removesuffix("-.parquet")
     pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix, StartAfter=f"{prefix}{since}")
     keys = (entry["Key"] for page in pages for entry in page.get("Contents", []))
     return frozenset(key.removeprefix(prefix).rpartition("-")[0] for key in keys)
-
-
-def _missing(s3: Any, bucket: str, batch: Batch, name: str) -> str:
-    """Return what is missing of one dataset of the batch; empty when it is published."""
-    parts = dict(_parts(s3, bucket, batch.batch_id, name))
-    summary = stages.summary(s3, bucket, batch.batch_id, name)
-    if summary is not None and summary["entries"] and summary["attempt"] not in parts:
-        return "its job has staged rows and not published them"
-    deliveries = batch.of(name)
-    if not deliveries:
-        return "" if summary is not None or parts else "its job has left neither a stage nor a part of the ledger"
-    wanted = ledger_metadata(delivery.id for delivery in deliveries)
-    if not parts:
-        return f"the ledger has no part of its {_deliveries(len(deliveries))}"
-    covered = (_metadata(s3, bucket, key) for key in parts.values())
-    if any(found.get(DELIVERIES) in (None, wanted[DELIVERIES]) for found in covered):
-        return ""  # a part that was written without metadata, by an earlier release, counts as it is
-    return f"no part of the ledger covers its {_deliveries(len(deliveries))}"
 
 
 def _parts(s3: Any, bucket: str, batch_id: str, dataset: str) -> Iterator[tuple[str, str]]:

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from ledgerlake import batch, evidence
+from ledgerlake.job_runs import AT_WORK
 from ledgerlake_airflow.aws import client, lake
 
-AT_WORK = {"STARTING", "RUNNING", "STOPPING", "WAITING"}
 SUCCEEDED = "SUCCEEDED"
 _MOST = 200
 """Runs that Glue lists in one answer, newest first; one run of a job takes a minute at least."""
@@ -45,4 +45,4 @@ def at_work(run: GlueRun) -> bool:
 def unpublished(batch_id: str, dataset: str) -> str:
     """Return what the lake lacks of the dataset's part of the batch; empty when all of it is published."""
     s3, bucket = client("s3"), lake().bucket
-    return evidence.unpublished(s3, bucket, batch.load(s3, bucket, batch_id)).get(dataset, "")
+    return evidence.lacking(s3, bucket, batch.load(s3, bucket, batch_id), dataset)
