@@ -66,11 +66,3 @@ def display_text(text: object, most: int | None = LONGEST) -> str:
 def display_json(text: str) -> str:
     """Return JSON that says the same, with every character that acts or hides escaped (`\\u202e`)."""
     return _ESCAPED.sub(lambda found: json.dumps(found[0])[1:-1], text)
-
-
-def display_lines(text: object) -> str:
-    """Return a text of our own that has line breaks, with what producers put into it made visible.
-
-    Line breaks, tabs and the whole length stay. A value has to pass `display_text` before it gets into such a text.
-    """
-    return "\n".join(display_text(line, None).replace("␉", "\t") for line in str(text).split("\n"))

@@ -7,7 +7,7 @@ import unicodedata
 
 import pytest
 
-from ledgerlake.display import LONGEST, display_lines, display_text
+from ledgerlake.display import LONGEST, display_text
 
 TEXTS = {
     "Lamp": "Lamp",
@@ -51,10 +51,6 @@ def test_a_text_that_is_too_long_ends_in_an_ellipsis(letter):
 def test_what_is_no_string_is_displayed_as_its_text():
     assert display_text(None) == "None"
     assert display_text(["a\n"]) == "['a\\n']"
-
-
-def test_line_breaks_and_tabs_of_our_own_texts_stay():
-    assert display_lines("a\n\tb\x1b[0m\u2028c\rd\n" + "x" * 500) == "a\n\tb␛[0m�c␍d\n" + "x" * 500
 
 
 def _acts(character: str) -> bool:
