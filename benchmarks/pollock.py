@@ -22,7 +22,7 @@ from ledgerlake_spark.csv_files import BrokenFile, Rows
 from ledgerlake_spark.originals import originals
 
 KNOWN = {"file_multitable_same.csv": "a second table of the same width: its header and rows look like any others"}
-"""What no reader can see that knows one file and one contract."""
+"""Alterations that a reader cannot see from one file and one contract."""
 
 NAMES = ("date", "time", "qty", "productid", "price", "producttype", "productdescription", "url", "comments")
 TABLE = Dataset(
@@ -37,7 +37,7 @@ _LINE = re.compile(r"\r\n|\r|\n")
 
 @dataclass(frozen=True)
 class Finding:
-    """What became of a polluted file.
+    """The outcome of reading one polluted file.
 
     Args:
         outcome: `loaded right`, `rejected with a reason`, or what went wrong.
@@ -49,7 +49,7 @@ class Finding:
 
 
 def judged(body: bytes, clean: set[tuple[str, ...]]) -> Finding:
-    """Compare what is loaded of a file with the clean rows, and every line of it with what is said of it."""
+    """Compare the rows loaded from a file with the clean rows, and count every line as loaded or rejected."""
     rows = Rows(lambda: io.BytesIO(body), TABLE)
     loaded: list[tuple[str, ...]] = []
     rejected: dict[int, str] = {}
@@ -83,7 +83,7 @@ def _lines(text: str) -> int:
 
 
 def findings(checkout: Path) -> Iterator[tuple[str, Finding]]:
-    """Every polluted file by name, and what became of it."""
+    """Yield the name of every polluted file, and its outcome."""
     folder = checkout / "polluted_files"
     source = _clean(folder / "clean" / "source.csv")
     for file in sorted((folder / "csv").glob("*.csv")):

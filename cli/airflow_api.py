@@ -48,7 +48,7 @@ class Run:
 
     @property
     def ahead(self) -> bool:
-        """Whether Airflow begins no task of it yet, since its date is in the future."""
+        """Return whether the date of the run is in the future: Airflow begins no task of it before that."""
         return self.active and self.begins is not None and self.begins > datetime.now(UTC)
 
     @property

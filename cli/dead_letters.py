@@ -157,6 +157,6 @@ def _letter(message: dict[str, Any]) -> Letter:
 
 
 def about(body: str) -> str:
-    """What a message is about: the objects that landed, or in words what else it is."""
+    """Describe a message: the objects that landed, or in words what else it is."""
     message = messages.read(body)
     return message.text if message else "neither an event of S3 nor a wake message"

@@ -183,14 +183,14 @@ def _state(lake: connection.Connection) -> list[tuple[str, str]]:
 
 
 def _unread(unread: Unread) -> list[tuple[str, str]]:
-    """Files that no job reads, the first ten of each kind."""
+    """Return the files that no job reads, the first ten of each kind."""
     kinds = (
         ("read by no job", unread.strays, describe_stray),
         ("ignored in raw/", unread.ignored, display_text),
     )
     return [
-        (kind, f"{len(keys):,}: {', '.join(map(said, keys[:10]))}{', …' if len(keys) > 10 else ''}")
-        for kind, keys, said in kinds
+        (kind, f"{len(keys):,}: {', '.join(map(describe, keys[:10]))}{', …' if len(keys) > 10 else ''}")
+        for kind, keys, describe in kinds
         if keys
     ]
 

@@ -105,7 +105,7 @@ def judge(look: Look, since: datetime) -> Verdict:
 
 
 def stands_still(look: Look) -> bool:
-    """Whether there is something to do, and the live DAG, which is to do it, is paused and has no task at work."""
+    """Return whether there is something to do while the live DAG is paused and has no task at work."""
     if places.LIVE_DAG not in look.paused or not (look.waits or look.open_batches) or look.gate_waits_for:
         return False
     runs = [*(look.runs or ()), *look.by_date]

@@ -31,7 +31,7 @@ def processes_down(home: Home) -> dict[str, str]:
 
 
 def paused(airflow: Airflow | None) -> tuple[str, ...]:
-    """Return which of our DAGs are paused; none where Airflow cannot be asked."""
+    """Return the DAGs of the lake that are paused; none where Airflow cannot be asked."""
     try:
         return tuple(name for name in DAGS if name in airflow.paused()) if airflow else ()
     except (NotUp, Refused):

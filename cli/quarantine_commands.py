@@ -84,6 +84,6 @@ def drop(
     except (BatchNotFound, QuarantineError) as error:
         raise Mistyped(error.seen, expected=error.expected, remedy="ledgerlake quarantined") from error
     wake(lake)
-    stdout.print(f"Batch {batch} is dropped; the pipeline was told to reject and archive its files.")
+    stdout.print(f"Batch {batch} is dropped: the next run rejects its files whole and archives them.")
     if wait:
         wait_here(lake, timeout)

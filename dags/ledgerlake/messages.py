@@ -41,17 +41,17 @@ class Message:
     objects: tuple[ObjectCreated, ...] = ()
 
     def names_any(self, deliveries: Iterable[Delivery]) -> bool:
-        """Whether it names one of the deliveries."""
+        """Return whether it names one of the deliveries."""
         return any(each.is_of(delivery) for delivery in deliveries for each in self.objects)
 
 
 def wake(why: str) -> dict[str, str]:
-    """The wake message; also the event with which a schedule or an execution asks the Lambda for a look."""
+    """Return the wake message; a schedule or an execution sends the same to the Lambda as its event."""
     return {WAKE: why}
 
 
 def is_wake(said: Any) -> bool:
-    """Whether the parsed message is the wake message, in today's words or in those of earlier releases."""
+    """Return whether the parsed message is the wake message, in today's words or in those of earlier releases."""
     return isinstance(said, dict) and (WAKE in said or said.get("ledgerlake") == WAKE)
 
 
@@ -80,7 +80,7 @@ def read(body: str, bucket: str | None = None) -> Message | None:
 
 
 def _unwrapped(said: Any) -> Any:
-    """The message of SNS's envelope; a message that was delivered raw has none."""
+    """Return the message inside SNS's envelope; a message that was delivered raw has none."""
     return json.loads(said["Message"]) if said.get("Type") == "Notification" else said
 
 
