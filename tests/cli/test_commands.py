@@ -147,7 +147,7 @@ def test_wait_tells_of_a_by_date_run_that_failed_and_of_the_command_that_repeats
     ("key", "said", "unsaid"),
     [
         ("raw/x.csv", "docs/trouble/a-check-failed.md", "run --wait"),
-        (places.open_batch("b-1"), "run --wait", "check-f"),
+        (places.open_batch("20250402T080000Z-1a2b3c4d"), "run --wait", "a-check-failed"),
     ],
     ids=["closed", "open"],
 )
