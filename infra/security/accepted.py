@@ -86,12 +86,9 @@ _CHOSEN = "A password of a lake that lives for one test, on this machine alone."
 SECRETS = (
     Accepted("Secret Keyword", "benchmarks/lab.py:*", _LOCAL),
     Accepted("Secret Keyword", "benchmarks/lake.py:*", _LOCAL),
-    Accepted("Secret Keyword", "infra/local/aws_clients.py:*", _LOCAL),
-    Accepted("Secret Keyword", "infra/local/home.py:*", _LOCAL),
     Accepted("Secret Keyword", "tests/airflow/conftest.py:*", "What moto is given, which asks for some secret."),
     Accepted("Secret Keyword", "tests/local_aws.py:*", _LOCAL),
     Accepted("Secret Keyword", "tests/spark_lake.py:*", _LOCAL),
-    Accepted("Secret Keyword", "docker-compose.yaml:17", _LOCAL),
     Accepted(
         "Secret Keyword",
         "docker-compose.yaml:6[45]",
