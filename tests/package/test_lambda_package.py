@@ -8,8 +8,9 @@ import pytest
 
 from infra.functions import ARCHIVE, CATALOGUE, CHECK, FUNCTIONS, PLAN, REPORT
 from infra.packaging import lambda_key
-from ledgerlake import places, settings
+from ledgerlake import batch, places, settings
 from tests import local_aws
+from tests.published import publish
 
 PLACES = places.Places.of(settings.from_environment({"LEDGERLAKE_ENVIRONMENT": "local"}))
 _CALL = """
@@ -72,6 +73,7 @@ def answers(aws, call):
         said.plan = call(PLAN, event)
         if said.plan["batch_id"]:
             break
+    publish(aws("s3"), PLACES.bucket, batch.load(aws("s3"), PLACES.bucket, said.plan["batch_id"]))
     said.archive = call(ARCHIVE, {"batch_id": said.plan["batch_id"]})
     said.report = call(REPORT, {**event, "plan": said.plan, "archive": said.archive, "failed": []})
     return said
