@@ -25,8 +25,9 @@ _PATTERNS = {
     "date": rf"\A{_DATE}([T ]00:00(:00([.]0+)?)?Z?)?\z",
     "timestamp": rf"\A{_DATE}([T ]{_TIME}{_ZONE})?\z",
 }
-# A zone may move the first and last hours into years that no other engine knows.
-_FIRST, _LAST = "timestamp'0001-01-01 00:00:00Z'", "timestamp'9999-12-31 23:59:59.999999Z'"
+# A zone may move the first and last hours into years that no other engine knows; Athena rounds the times of a Delta
+# table to milliseconds, and cannot show those that it rounds up to the year 10000.
+_FIRST, _LAST = "timestamp'0001-01-01 00:00:00Z'", "timestamp'9999-12-31 23:59:59.999499Z'"
 
 
 def text_of(column: Column, dataset: Dataset, field: str = "") -> str:

@@ -20,7 +20,7 @@ import io
 dataset = DATASETS["products"]
 text = b"product_id,department_id,department,product_name\\n1,1,Home,Cup\\n2,x,Home\\n"
 rows = Rows(lambda: io.BytesIO(text), dataset)
-read = [_with_delivery(dataset, batch, 0) for batch in rows] + [_closing_row(dataset, 0, rows, None)]
+read = [_with_delivery(dataset, batch, 0) for batch in rows] + [_closing_row(dataset, 0, rows, None, None)]
 assert sum(batch.num_rows for batch in read) == 3, read
 assert "pandas" not in sys.modules
 try:
