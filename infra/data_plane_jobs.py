@@ -90,6 +90,7 @@ class Jobs(Construct):
             places.parked_prefix(name),
             f"{places.LEDGER}dataset={name}/",
             places.publishing(name),
+            places.prepared(name),
         ]
         return [
             access.objects(self.lake, deliveries, access.READ_VERSIONS),

@@ -152,12 +152,17 @@ class Lake:
     def rows(self, dataset: str, *columns: str) -> list[tuple]:
         return sorted(tuple(row) for row in self.table(dataset).read().select(*columns).collect())
 
+    def keys(self, prefix: str) -> list[str]:
+        return [each["Key"] for each in self.s3.list_objects_v2(Bucket=self.bucket, Prefix=prefix).get("Contents", [])]
+
+    def remove(self, prefix: str) -> None:
+        """Delete the objects below the prefix, as whoever tidies up, or what expires, does."""
+        for key in self.keys(prefix):
+            self.s3.delete_object(Bucket=self.bucket, Key=key)
+
     def parquet(self, prefix: str) -> list[dict]:
         """The rows of all Parquet objects below a prefix."""
-        keys = [
-            entry["Key"] for entry in self.s3.list_objects_v2(Bucket=self.bucket, Prefix=prefix).get("Contents", [])
-        ]
-        bodies = [self.s3.get_object(Bucket=self.bucket, Key=key)["Body"].read() for key in keys]
+        bodies = [self.s3.get_object(Bucket=self.bucket, Key=key)["Body"].read() for key in self.keys(prefix)]
         return [row for body in bodies for row in pq.read_table(pa.BufferReader(body)).to_pylist()]
 
     def rejected(self, dataset: str) -> list[tuple]:

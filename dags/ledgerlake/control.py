@@ -89,26 +89,27 @@ MANIFEST = Kind(
     record(batch_id=name, planned_at=moment, datasets=list_of(name), deliveries=list_of(_DELIVERY)),
     "ledgerlake run --wait sets the batch aside, and plans anew what waits of it",
 )
-PUBLISHING_MARK = Kind(
-    "the mark of a publication", record(batch_id=name, attempt=text), "ledgerlake run --wait makes the stage anew"
+_SUMMARY = record(
+    attempt=text,
+    made_by=text,
+    seen=by_name(count),
+    arrivals=list_of(_ARRIVAL),
+    entries=list_of(_ENTRY),
+    parking=list_of(name),
+    replaced=count,
+    touched=list_of(text),
+    unknown=by_name(list_of(text)),
+    blank_rows=optional(by_name(count)),
+    absent=optional(by_name(by_name(count))),
+    broken=optional(by_name(text)),
+    files=optional(count),
 )
-STAGE_SUMMARY = Kind(
-    "the summary of a stage",
-    record(
-        attempt=text,
-        made_by=text,
-        seen=by_name(count),
-        arrivals=list_of(_ARRIVAL),
-        entries=list_of(_ENTRY),
-        parking=list_of(name),
-        replaced=count,
-        touched=list_of(text),
-        unknown=by_name(list_of(text)),
-        blank_rows=optional(by_name(count)),
-        absent=optional(by_name(by_name(count))),
-        broken=optional(by_name(text)),
-    ),
-    "ledgerlake run --wait makes the stage anew",
+_STAGED_ANEW = "ledgerlake run --wait makes the stage anew"
+STAGE_SUMMARY = Kind("the summary of a stage", _SUMMARY, _STAGED_ANEW)
+PUBLISHING_MARK = Kind(
+    "the mark of a publication",
+    record(batch_id=name, attempt=text, summary=optional(_SUMMARY), parked=optional(list_of(name))),
+    _STAGED_ANEW,
 )
 NOTIFIED_KEYS = Kind(
     "the memory of notified keys",

@@ -106,6 +106,16 @@ def publishing(dataset: str) -> str:
     return f"control/publishing/{dataset}.json"
 
 
+def prepared(dataset: str) -> str:
+    """What is parked when the publication ends, one object for each delivery, kept until then."""
+    return f"control/publishing/{dataset}/"
+
+
+def prepared_part(dataset: str, delivery_id: str) -> str:
+    """The parked rows of one delivery, as `parked_part` will hold them."""
+    return f"{prepared(dataset)}{delivery_id}.parquet"
+
+
 def staging(batch_id: str, dataset: str) -> str:
     """One folder below it for each attempt."""
     return f"staging/{batch_id}/{dataset}/"

@@ -66,18 +66,19 @@ def write_rejected(
     return _write(rejected, part, lambda delivery_id: places.rejected_part(dataset.name, delivery_id), bucket)
 
 
-def write_parked(parked: DataFrame, dataset: Dataset, bucket: str) -> dict[str, int]:
+def write_parked(
+    parked: DataFrame, dataset: Dataset, bucket: str, part: Callable[[str, str], str] = places.parked_part
+) -> dict[str, int]:
     """Write the rows of each delivery that are parked now.
 
     Args:
         parked: `_delivery_id`, and the columns of the table `parked_<dataset>`.
+        part: the key of an object, by the names of dataset and delivery.
 
     Returns:
         Rows written, by delivery id.
     """
-    return _write(
-        parked, lambda _, rows: rows, lambda delivery_id: places.parked_part(dataset.name, delivery_id), bucket
-    )
+    return _write(parked, lambda _, rows: rows, lambda delivery_id: part(dataset.name, delivery_id), bucket)
 
 
 def remove(keys: Iterable[str], bucket: str) -> None:

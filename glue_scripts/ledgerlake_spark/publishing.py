@@ -6,7 +6,6 @@ Each step may be repeated; a crash between two leaves what the next try complete
 from __future__ import annotations
 
 import io
-import json
 from datetime import UTC, datetime
 
 import pyarrow as pa
@@ -15,16 +14,18 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from ledgerlake import batch as batches
-from ledgerlake import control, places
+from ledgerlake import places
 from ledgerlake.batch import Batch
-from ledgerlake.catalogue import delta_columns, ledger_table, parked_table
+from ledgerlake.catalogue import delta_columns, ledger_table
 from ledgerlake.deliveries import from_iso
 from ledgerlake.errors import ConservationError, VerdictError
 from ledgerlake.evidence import ledger_metadata
 from ledgerlake.ledger import LedgerEntry
 from ledgerlake.storage import exists
+from ledgerlake_spark import preparation
 from ledgerlake_spark.objects import s3
-from ledgerlake_spark.parts import remove, write_parked, write_rejected
+from ledgerlake_spark.parts import remove, write_rejected
+from ledgerlake_spark.preparation import Prepared
 from ledgerlake_spark.stage import Stage, Summary
 from ledgerlake_spark.tables import DELETE, REPLACE, WRITE, LakeTable, only_inserts
 from ledgerlake_spark.verdict import CLOSING, WITHDRAWN, WRITES
@@ -39,38 +40,56 @@ def publish(stage: Stage, summary: Summary, table: LakeTable) -> None:
         VerdictError: the MERGE did something else than the verdict says.
         ConservationError: other rows were written as rejected than were counted.
     """
-    mark = {"batch_id": stage.batch_id, "attempt": summary.attempt}
-    s3().put_object(Bucket=stage.bucket, Key=places.publishing(stage.dataset.name), Body=json.dumps(mark).encode())
+    preparation.begin(stage, summary)
     _publish(stage, summary, table, merged=False)
 
 
-def complete(spark: SparkSession, table: LakeTable, bucket: str) -> None:
+def complete(spark: SparkSession, table: LakeTable, bucket: str) -> dict[str, Summary]:
     """Finish the publication that an earlier job has begun, of whatever batch it was.
 
     A verdict holds for the table as it was; so nothing may come between its steps. One whose MERGE
-    is not committed yet, and that the table has moved past, is dropped: its batch is still open.
+    is not committed yet, and that the table has moved past, or of which rows have expired, is dropped:
+    its batch is still open. Once the MERGE is committed, nothing of the stage is needed any more.
+
+    Returns:
+        By the batch's id, the summary of what was finished; empty when nothing was left to be finished.
+
+    Raises:
+        VerdictError: the MERGE did something else than the verdict says.
+        ConservationError: the table has rows of which nothing is left to make the ledger from.
     """
-    dataset = table.dataset
-    key = places.publishing(dataset.name)
-    mark = control.read_mark(s3(), bucket, control.PUBLISHING_MARK, key, {"batch_id": "", "attempt": ""})
-    if mark is None:
-        return
-    stage = Stage(spark, dataset, mark["batch_id"], bucket)
-    summary = stage.summary()
-    if summary is None or summary.attempt != mark["attempt"] or is_published(stage, summary):
-        _unmark(stage)
-        return
+    found = preparation.read(spark, table.dataset, bucket)
+    if found is None:
+        return {}
+    stage, prepared = found
+    summary = prepared.summary if prepared else stage.summary()
+    if summary is None or is_published(stage, summary):
+        preparation.end(stage)
+        return {}
     done = table.committed(summary.attempt)
     if done is not None and done != summary.expected():
         raise VerdictError(
-            f"{dataset.name}: the commit of {stage.batch_id} did {done}",
+            f"{table.dataset.name}: the commit of {stage.batch_id} did {done}",
             expected=f"what its stage says, {summary.expected()}",
-            remedy=f"compare {places.staging(stage.batch_id, dataset.name)} with DESCRIBE HISTORY of the table",
+            remedy=f"compare {places.staging(stage.batch_id, table.dataset.name)} with DESCRIBE HISTORY of the table; "
+            "RESTORE the version before that commit, then let the run try again",
         )
-    if done is not None or summary.seen[dataset.name] == table.version():
+    is_current = summary.seen[table.dataset.name] == table.version()
+    if prepared and (done is not None or (is_current and not any(summary.expected().values()))):
+        _finish(stage, prepared)
+    elif (done is not None or is_current) and stage.is_whole(summary):
         _publish(stage, summary, table, merged=done is not None)
+    elif done is not None:
+        raise ConservationError(
+            f"{table.dataset.name}: the table has the rows of {stage.batch_id}, and the ledger does not; "
+            "its stage has expired, and so has what was prepared for it",
+            expected=f"one of them, below {places.prepared(table.dataset.name)}",
+            remedy="RESTORE the version before that commit, which DESCRIBE HISTORY shows, then let the run try again",
+        )
     else:
-        _unmark(stage)
+        preparation.end(stage)
+        return {}
+    return {stage.batch_id: summary}
 
 
 def is_published(stage: Stage, summary: Summary) -> bool:
@@ -79,17 +98,18 @@ def is_published(stage: Stage, summary: Summary) -> bool:
 
 
 def _publish(stage: Stage, summary: Summary, table: LakeTable, *, merged: bool) -> None:
-    batch = batches.load(s3(), stage.bucket, stage.batch_id)
-    _rejects(stage, summary, batch)
+    _rejects(stage, summary, batches.load(s3(), stage.bucket, stage.batch_id))
+    prepared = preparation.prepare(stage, summary)
     if not merged and any(summary.expected().values()):  # a MERGE without rows would still be a commit
         _merge(stage, summary, table)
-    _parking(stage, summary)
-    _ledger(stage, summary, batch)
-    _unmark(stage)
+    _finish(stage, prepared)
 
 
-def _unmark(stage: Stage) -> None:
-    s3().delete_object(Bucket=stage.bucket, Key=places.publishing(stage.dataset.name))
+def _finish(stage: Stage, prepared: Prepared) -> None:
+    """Publish what follows the MERGE, without the stage: it may have expired."""
+    preparation.park(stage, prepared)
+    _ledger(stage, prepared.summary, batches.load(s3(), stage.bucket, stage.batch_id))
+    preparation.end(stage)
 
 
 def _rejects(stage: Stage, summary: Summary, batch: Batch) -> None:
@@ -131,21 +151,6 @@ def _merge(stage: Stage, summary: Summary, table: LakeTable) -> None:
         gone = gone.join(rows.where(f"_action = '{REPLACE}'"), list(stage.dataset.key), "left_anti")
         rows = rows.unionByName(gone.withColumn("_action", F.lit(DELETE)).select(*columns))
     table.merge(rows, stage.batch_id, summary.attempt, summary.expected(), summary.touched)
-
-
-def _parking(stage: Stage, summary: Summary) -> None:
-    touched = set(summary.parking)
-    if not stage.dataset.references or not touched:
-        return
-    columns = [name for name, _ in parked_table(stage.dataset).columns if name not in ("_batch_id", "missing")]
-    rows = stage.rows(summary, "parked").select(
-        "_delivery_id",
-        *columns,
-        F.coalesce("_parked_in", F.lit(stage.batch_id)).alias("_batch_id"),
-        F.col("_missing").alias("missing"),
-    )
-    written = write_parked(rows, stage.dataset, stage.bucket)
-    remove([places.parked_part(stage.dataset.name, delivery) for delivery in touched - set(written)], stage.bucket)
 
 
 def _ledger(stage: Stage, summary: Summary, batch: Batch) -> None:

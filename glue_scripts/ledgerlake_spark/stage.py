@@ -61,6 +61,7 @@ class Summary:
         blank_rows: by raw key, rows without any value, which are counted nowhere else.
         absent: by raw key and optional column that the file does not have, rows that lost a value by that.
         broken: by raw key, why the file was rejected whole.
+        files: objects that hold the rows; None when an earlier release has made the stage.
     """
 
     attempt: str
@@ -75,6 +76,7 @@ class Summary:
     blank_rows: dict[str, int] = field(default_factory=dict)
     absent: dict[str, dict[str, int]] = field(default_factory=dict)
     broken: dict[str, str] = field(default_factory=dict)
+    files: int | None = None
 
     @classmethod
     def from_json(cls, body: dict[str, Any]) -> Summary:
@@ -109,6 +111,17 @@ class Stage:
         """Of the complete stage; None when there is none, or none that can be believed."""
         body = stages.summary(s3(), self.bucket, self.batch_id, self.dataset.name)
         return Summary.from_json(body) if body else None
+
+    def is_whole(self, summary: Summary) -> bool:
+        """Whether every object with rows is still there: those of `staging/` expire, one after the other."""
+        return summary.files is None or self._files(summary.attempt) == summary.files
+
+    def _files(self, attempt: str) -> int:
+        if not attempt:  # nothing was delivered, and nothing parked
+            return 0
+        folder = f"{places.staging(self.batch_id, self.dataset.name)}{attempt}/"
+        pages = s3().get_paginator("list_objects_v2").paginate(Bucket=self.bucket, Prefix=folder)
+        return sum(entry["Key"].endswith(".parquet") for page in pages for entry in page.get("Contents", []))
 
     def rows(self, summary: Summary, *fates: str, together: Sequence[str] = ()) -> DataFrame:
         """The staged rows of the given fates, with their lineage.
@@ -219,4 +232,5 @@ class Stage:
             dict(accounts.blank_rows),
             accounts.absent,
             accounts.broken,
+            self._files(attempt),
         )

@@ -158,11 +158,17 @@ class LakeTable:
         return delta_log.last_version(self.path)
 
     def committed(self, attempt: str) -> dict[str, int] | None:
-        """What the MERGE of that attempt did, from the table's history; None when it has not happened."""
+        """Return what the MERGE of that attempt did, from the history; None when it has not happened, or was undone."""
         history = DeltaTable.forPath(self.spark, self.path).history()
-        commits = history.where("userMetadata is not null").select("userMetadata", "operationMetrics")
-        for row in commits.toLocalIterator():
-            if json.loads(row.userMetadata).get("attempt") == attempt:
+        commits = history.where("userMetadata is not null or operation = 'RESTORE'")
+        kept = self.version()  # newest first: what lies between a RESTORE and the version it went back to is undone
+        columns = ("version", "operation", "operationParameters", "userMetadata", "operationMetrics")
+        for row in commits.select(*columns).toLocalIterator():
+            if row.version > kept:
+                continue
+            if row.operation == "RESTORE":
+                kept = int(row.operationParameters["version"] or kept)
+            elif json.loads(row.userMetadata).get("attempt") == attempt:
                 return _counts(row.operationMetrics)
         return None
 

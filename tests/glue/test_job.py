@@ -14,8 +14,10 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from shop import ITEMS, item, items, order, orders, product, products
 from spark_lake import set_all
 
+from ledgerlake import places
 from ledgerlake.contracts.model import Rule
 from ledgerlake.errors import NotPublished
+from ledgerlake_spark import job, preparation, publishing
 
 FATES = ("rows_read", "released", "inserted", "updated", "unchanged", "superseded", "rejected", "parked")
 
@@ -204,23 +206,76 @@ def test_running_the_job_of_a_batch_again_changes_nothing(lake):
 
 
 @pytest.mark.slow
-def test_a_retry_after_the_merge_publishes_what_the_first_try_could_not(lake, monkeypatch):
-    from ledgerlake_spark import publishing
-
+@pytest.mark.parametrize(
+    "lost",
+    [
+        pytest.param("nothing", id="nothing is lost", marks=pytest.mark.long),
+        pytest.param("staging/", id="the stage has expired"),
+        pytest.param("control/publishing/order_items.json", id="the mark is lost", marks=pytest.mark.long),
+        pytest.param("control/publishing/order_items/", id="what was prepared is lost", marks=pytest.mark.long),
+    ],
+)
+def test_a_retry_after_the_merge_publishes_what_the_first_try_could_not(lake, monkeypatch, lost):
     load_shop(lake)
     lake.deliver("order_items", "more.csv", items(item(300, 99)))
     planned = lake.plan()
     for name in ("products", "orders"):
         lake.job(name, planned.batch_id)
-    with monkeypatch.context() as broken:
-        broken.setattr(publishing, "_parking", lambda *_: 1 / 0)
-        with pytest.raises(ZeroDivisionError):
-            lake.job("order_items", planned.batch_id)
+    stop_at(preparation, "park", lake, planned, monkeypatch)
     version = lake.table("order_items").version()
     assert lake.parked("order_items") == []
+    lake.remove(lost)
     assert counts(lake.job("order_items", planned.batch_id)) == {"rows_read": 3, "inserted": 2, "parked": 1}
     assert lake.table("order_items").version() == version
     assert [row["id"] for row in lake.parked("order_items")] == [300]
+    assert lake.keys("control/publishing/") == []
+    entries = lake.parquet(f"{places.LEDGER}dataset=order_items/")
+    assert sum(entry["inserted"] for entry in entries) == len(lake.rows("order_items", "id"))
+
+
+@pytest.mark.slow
+def test_a_batch_that_only_parks_ends_balanced_although_its_stage_has_expired(lake, monkeypatch):
+    load_shop(lake)
+    lake.run(lake.plan())
+    lake.deliver("order_items", "more.csv", items(item(300, 99)))
+    planned = lake.plan()
+    stop_at(publishing, "_ledger", lake, planned, monkeypatch)
+    lake.remove("staging/")
+    assert counts(lake.job("order_items", planned.batch_id)) == {"rows_read": 1, "parked": 1}
+    assert [row["id"] for row in lake.parked("order_items")] == [300]
+
+
+@pytest.mark.slow
+def test_a_stage_of_which_a_part_has_expired_is_made_anew(lake, monkeypatch):
+    load_shop(lake)
+    lake.run(lake.plan())
+    lake.deliver("order_items", "more.csv", items(item(300, 99), item(301, 10)))
+    planned = lake.plan()
+    stop_at(job, "publish", lake, planned, monkeypatch)
+    lake.remove(next(key for key in lake.keys("staging/") if "/order_items/" in key and "_fate=parked" in key))
+    assert counts(lake.job("order_items", planned.batch_id)) == {"rows_read": 2, "inserted": 1, "parked": 1}
+
+
+@pytest.mark.slow
+def test_a_merge_that_was_undone_is_done_again(lake, monkeypatch):
+    """As the error says that finds a table with other rows than the verdict's."""
+    load_shop(lake)
+    planned = lake.plan()
+    for name in ("products", "orders"):
+        lake.job(name, planned.batch_id)
+    stop_at(preparation, "park", lake, planned, monkeypatch)
+    table = lake.table("order_items")
+    table.spark.sql(f"restore delta.`{table.path}` to version as of {table.version() - 1}")
+    assert counts(lake.job("order_items", planned.batch_id)) == {"rows_read": 2, "inserted": 2}
+    assert len(lake.rows("order_items", "id")) == 2
+
+
+def stop_at(module, step, lake, planned, monkeypatch):
+    """The job of `order_items` ends just before that step."""
+    with monkeypatch.context() as broken:
+        broken.setattr(module, step, lambda *_: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            lake.job("order_items", planned.batch_id)
 
 
 @pytest.mark.slow

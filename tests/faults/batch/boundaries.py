@@ -5,6 +5,7 @@ from __future__ import annotations
 from victims import Boundary
 
 _SUMMARY = {"request": "PUT staging/", "ends": "/order_items.json"}
+_PREPARED = "PUT control/publishing/order_items/"
 _TABLE = "PUT lakehouse-dwh/order_items/"
 _COMMIT = f"{_TABLE}_delta_log/00000000000000000002.json"
 
@@ -35,10 +36,11 @@ JOB = {
     "after the stage": Boundary("order_items", "after", **_SUMMARY),
     "after the mark that publishing has begun": Boundary("order_items", "after", "PUT control/publishing/"),
     "half-way through the rejects": Boundary("order_items", "before", "PUT rejected/", nth=3),
+    "while the parked rows are being prepared": Boundary("order_items", "before", _PREPARED, nth=3),
     "after the rejects, before the table is touched": Boundary("order_items", "before", f"{_TABLE}date="),
     "after the table's new files, before their commit": Boundary("order_items", "before", _COMMIT),
     "after the commit of the MERGE": Boundary("order_items", "after", _COMMIT),
-    "half-way through the parking": Boundary("order_items", "before", "PUT parked/", nth=3),
+    "half-way through the parking": Boundary("order_items", "before", "COPY parked/", nth=3),
     "after the parking, before the ledger": Boundary("order_items", "before", "PUT ledger/"),
     "after the ledger, before the mark is taken away": Boundary("order_items", "after", "PUT ledger/"),
     "after the ledger and its mark": Boundary("order_items", "after", "DELETE control/publishing/"),
