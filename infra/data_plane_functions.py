@@ -99,7 +99,12 @@ class Functions:
             STATE_MACHINE_ARN=machine_arn(),
             TOPIC_ARN=messages.topic.topic_arn,
         )
-        self.plan = self._make("Plan", functions.PLAN, [*planner(lake, key), *_by_date(lake)])
+        self.plan = self._make(
+            "Plan",
+            functions.PLAN,
+            [*planner(lake, key), *_by_date(lake), *_dead_holders()],
+            STATE_MACHINE_ARN=machine_arn(),
+        )
         self.archive = self._make("Archive", functions.ARCHIVE, _archive(lake, key))
         self.catalogue = self._make("CatalogueCheck", functions.CATALOGUE, _catalogue())
         self.report = self._make("Report", functions.REPORT, [*_report(lake, key), access.metrics()])
@@ -150,8 +155,17 @@ def _starter(key: kms.IKey, messages: Messages) -> list[iam.PolicyStatement]:
         access.allow(["sns:Publish"], [messages.topic.topic_arn]),
         access.encrypted_by(key, "sqs", "sns"),
         access.allow(["states:StartExecution"], [machine_arn()]),
-        access.allow(["states:DescribeExecution"], [execution_arns()]),
+        *_dead_holders(),
     ]
+
+
+def _dead_holders() -> list[iam.PolicyStatement]:
+    """See whether the execution that holds the lease has ended, and every job with it."""
+    return [access.allow(["states:DescribeExecution"], [execution_arns()]), _job_runs()]
+
+
+def _job_runs() -> iam.PolicyStatement:
+    return access.allow(["glue:GetJobRuns"], [access.arn("glue", f"job/{each.job}") for each in DATASETS.values()])
 
 
 def _archive(lake: s3.IBucket, key: kms.IKey) -> list[iam.PolicyStatement]:
@@ -173,7 +187,6 @@ def _catalogue() -> list[iam.PolicyStatement]:
 
 def _report(lake: s3.IBucket, key: kms.IKey) -> list[iam.PolicyStatement]:
     """Close the batch, give the lease back, read what the jobs left for the letter, and write what the run cost."""
-    jobs = [access.arn("glue", f"job/{dataset.job}") for dataset in DATASETS.values()]
     return [
         access.objects(lake, [places.BATCHES, _LEASE], access.WRITE),
         *access.history(lake, [places.BATCHES, _LEASE, "staging/"]),
@@ -182,7 +195,7 @@ def _report(lake: s3.IBucket, key: kms.IKey) -> list[iam.PolicyStatement]:
         access.names(lake, [places.BATCHES, _LEASE, places.RUNS, *_EVIDENCE]),
         access.versions(lake, places.RAW),
         *_results(lake),
-        access.allow(["glue:GetJobRuns"], jobs),
+        _job_runs(),
         access.allow(["glue:ListCrawls"], [access.arn("glue", f"crawler/{places.CRAWLER}")]),
         access.encrypted_by(key, "s3"),
     ]

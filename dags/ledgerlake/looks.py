@@ -14,10 +14,10 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from ledgerlake import batch, lease
+from ledgerlake import batch, dead_executions, lease
 from ledgerlake.deliveries import Waiting
 from ledgerlake.errors import LeaseTaken
-from ledgerlake.executions import AT_WORK, LIVE, StateMachine, execution_of, is_look
+from ledgerlake.executions import LIVE, StateMachine, is_look
 from ledgerlake.failure_letters import of_dead_execution
 from ledgerlake.letters import Letter, of_strays
 from ledgerlake.settings import Settings
@@ -55,6 +55,7 @@ class Looker:
     """Who looks, and what it needs to.
 
     Args:
+        glue: says whether a job runs on after the execution that started it.
         holder: its name in the lease.
         tell: sends a letter.
     """
@@ -63,6 +64,7 @@ class Looker:
     bucket: str
     settings: Settings
     machine: StateMachine
+    glue: Any
     holder: str
     tell: Callable[[Letter], None]
 
@@ -128,17 +130,14 @@ class Looker:
             if held is None or not held.holder or is_look(held.holder):
                 time.sleep(_PAUSE)
                 continue
-            execution = execution_of(held.holder)
-            if execution is None:
+            found = dead_executions.holder_of(held, self.machine, self.glue)
+            if found is None:
                 break
-            status = self.machine.find(execution).status
-            if status in AT_WORK:
-                return Outcome(f"execution {execution} is at work, and looks again at its end", execution=execution)
-            self._replace(held, execution, status)
+            if found.is_at_work:
+                return Outcome(str(found), execution=found.execution)
+            if not found.is_over:
+                return Outcome(str(found), answered=False)
+            if lease.take_over(self.s3, self.bucket, held, self.holder, LEASE_SECONDS):
+                self._send(of_dead_execution(found.execution, found.status, held.since))
+                return None
         return Outcome(says, answered=False)
-
-    def _replace(self, held: lease.Lease, execution: str, status: str) -> None:
-        """Take the lease from an execution that has ended without giving it back, and tell a person, once."""
-        if not lease.release(self.s3, self.bucket, held.holder):
-            return
-        self._send(of_dead_execution(execution, status, held.since))

@@ -83,6 +83,7 @@ def _look(s3: Any, bucket: str, settings: Settings, context: Any) -> Outcome:
         bucket,
         settings,
         StateMachine(states, state_machine_arn()),
+        boto3.client("glue", config=client_config()),
         look_holder(context.aws_request_id),
         partial(_tell, topic_arn()),
     )

@@ -9,25 +9,27 @@ Event `{"execution": "<name>", "batch_id"?, "date"?: "2025-04-01", "from"?, "to"
   "resumed", "reason", "strays", "ignored" (how many of either), "dates": [first, last] or []}`; with `batch_id` None
   there is nothing to do, and the lease is given back.
 
-While another holds the lease it fails with `LeaseTaken`, to be tried again. The same event again finds its own
+While another holds the lease it fails with `LeaseTaken`, to be tried again; unless the holder is an execution that has
+ended, and no job of it runs any more: then its lease is taken over. The same event again finds its own
 lease and its own batch.
 """
 
 from __future__ import annotations
 
+import logging
 from datetime import date, timedelta
 from typing import Any
 
 import boto3
 
 from ledgerlake import batch as batches
-from ledgerlake import by_date, lease, selections
+from ledgerlake import by_date, dead_executions, lease, selections
 from ledgerlake.batch import Plan
 from ledgerlake.by_date import Selection
 from ledgerlake.deliveries import waiting
-from ledgerlake.errors import LedgerlakeError, SelectionError, SettingsError
-from ledgerlake.executions import LIVE, holder_of
-from ledgerlake.settings import Settings, from_environment, lake_bucket
+from ledgerlake.errors import LeaseTaken, LedgerlakeError, SelectionError, SettingsError
+from ledgerlake.executions import LIVE, StateMachine, holder_of
+from ledgerlake.settings import Settings, from_environment, lake_bucket, state_machine_arn
 from ledgerlake.storage import client_config
 from ledgerlake.unread import Unread
 
@@ -36,6 +38,9 @@ FIELDS = ("execution", "batch_id", "date", "from", "to", "datasets", "reprocess"
 DAYS = ("date", "from", "to")
 SPARE_SECONDS = 300
 """The lease outlives the longest execution by so much."""
+
+log = logging.getLogger(__name__)
+log.setLevel(logging.INFO)
 
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:  # noqa: ARG001, Lambda gives it
@@ -48,12 +53,30 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:  # noqa: ARG
     if not bucket:
         raise SettingsError("LEDGERLAKE_BUCKET is not set", expected="the name of the lake bucket")
     s3, holder = boto3.client("s3", config=client_config()), holder_of(asked["execution"])
-    lease.acquire(s3, bucket, holder, settings.execution_timeout_minutes * 60 + SPARE_SECONDS)
+    _take_lease(s3, bucket, holder, settings.execution_timeout_minutes * 60 + SPARE_SECONDS)
     plan = _plan(s3, bucket, settings, asked, chosen)
     if plan.batch is None:
         lease.release(s3, bucket, holder)
     dates = [chosen.first.isoformat(), chosen.last.isoformat()] if chosen else []
     return plan.as_json() | {"dates": dates}
+
+
+def _take_lease(s3: Any, bucket: str, holder: str, seconds: int) -> None:
+    """Take the lease, also from an execution that is over.
+
+    Raises:
+        LeaseTaken: another is at work.
+    """
+    try:
+        lease.acquire(s3, bucket, holder, seconds)
+    except LeaseTaken as taken:
+        held = lease.show(s3, bucket)
+        machine = StateMachine(boto3.client("stepfunctions", config=client_config()), state_machine_arn())
+        glue = boto3.client("glue", config=client_config())
+        found = dead_executions.holder_of(held, machine, glue) if held else None
+        if not (held and found and found.is_over and lease.take_over(s3, bucket, held, holder, seconds)):
+            raise
+        log.warning("%s; %s, and its lease is taken over.", taken, found)
 
 
 def _asked(event: Any) -> dict[str, Any]:

@@ -155,15 +155,17 @@ def test_a_function_runs_from_the_release_and_knows_its_lake(of_type, declared):
     assert log["RetentionInDays"] == 90
 
 
-def test_there_are_no_other_functions_and_only_one_is_told_of_machine_and_topic(of_type):
+def test_there_are_no_other_functions_and_only_those_that_ask_for_executions_know_the_machine(of_type):
     functions = {each["FunctionName"]: each for each in of_type("AWS::Lambda::Function").values()}
     assert set(functions) == {declared.name for declared in FUNCTIONS}
     more = {name: set(each["Environment"]["Variables"]) for name, each in functions.items()}
-    assert [name for name, variables in more.items() if "STATE_MACHINE_ARN" in variables] == [places.CHECK_FUNCTION]
-    variables = functions[places.CHECK_FUNCTION]["Environment"]["Variables"]
     machine = f"arn:aws:states:eu-west-1:123456789012:stateMachine:{places.STATE_MACHINE}"
-    assert variables["STATE_MACHINE_ARN"] == machine
-    assert "Topic" in variables["TOPIC_ARN"]
+    asking = {places.CHECK_FUNCTION, places.PLAN_FUNCTION}
+    assert {name for name, variables in more.items() if "STATE_MACHINE_ARN" in variables} == asking
+    for name in asking:
+        assert functions[name]["Environment"]["Variables"]["STATE_MACHINE_ARN"] == machine
+    assert [name for name, variables in more.items() if "TOPIC_ARN" in variables] == [places.CHECK_FUNCTION]
+    assert "Topic" in functions[places.CHECK_FUNCTION]["Environment"]["Variables"]["TOPIC_ARN"]
 
 
 def test_the_state_machine_is_deployed_from_the_release_and_logs_errors_without_data(of_type):

@@ -10,6 +10,7 @@ from types import SimpleNamespace
 import boto3
 import pytest
 from moto import mock_aws
+from moto.moto_api import state_manager
 
 from ledgerlake import places
 from ledgerlake.contracts import DATASETS
@@ -95,6 +96,14 @@ class Cloud:
     def start(self, name):
         """Have an execution run that somebody else started."""
         self.states.start_execution(stateMachineArn=self.machine, name=name, input="{}")
+
+    def run_job(self, batch_id):
+        """Let Glue run a job, whatever has started it."""
+        state_manager.set_transition("glue::job_run", {"progression": "manual", "times": 100})
+        glue = boto3.client("glue")
+        command = {"Name": "glueetl", "ScriptLocation": "s3://artifacts/orders_etl.py"}
+        glue.create_job(Name="orders_etl", Role="glue", Command=command)
+        return glue.start_job_run(JobName="orders_etl", Arguments={"--batch_id": batch_id})["JobRunId"]
 
     def end(self, name):
         self.states.stop_execution(executionArn=self._arn(name))

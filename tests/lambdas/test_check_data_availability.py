@@ -289,6 +289,16 @@ def test_a_holder_that_died_is_replaced_and_a_person_is_told_once(cloud, invoke,
         assert said in body
 
 
+def test_a_holder_that_died_keeps_the_lease_while_glue_runs_its_job(cloud, invoke):
+    run_id = cloud.run_job("e-1")
+    lease.acquire(cloud.s3, BUCKET, "step_functions:e-1", 600)
+    cloud.put(*KEYS)
+    assert returned(invoke(NAME, messages(event_of(KEYS[0])))) == ["m0"]
+    said = f"orders_etl is STARTING for batch e-1 (Glue run {run_id})"
+    assert said in invoke(NAME, LOOK)["outcome"]
+    assert (cloud.executions(), holder(cloud), cloud.letters()) == ({}, "step_functions:e-1", [])
+
+
 def test_when_the_letter_cannot_be_sent_the_work_goes_on(cloud, invoke, monkeypatch):
     lease.acquire(cloud.s3, BUCKET, "step_functions:e-1", 600)
     monkeypatch.setenv("TOPIC_ARN", "arn:aws:sns:us-east-1:123456789012:gone")
@@ -555,4 +565,4 @@ def test_its_clients_are_those_of_boto3_alone(cloud, invoke, monkeypatch):
     monkeypatch.setattr(boto3, "client", lambda name, **more: made.append(name) or client(name, **more))
     cloud.put(*KEYS)
     invoke(NAME, LOOK)
-    assert set(made) == {"s3", "stepfunctions"}
+    assert set(made) == {"s3", "stepfunctions", "glue"}

@@ -78,6 +78,27 @@ def test_while_another_holds_the_lease_it_fails_and_leaves_nothing_behind(cloud,
     assert cloud.s3.list_object_versions(Bucket=BUCKET)["Versions"] == before
 
 
+def test_the_lease_of_an_execution_that_has_ended_is_taken_over(cloud, invoke):
+    cloud.start("e-0")
+    cloud.end("e-0")
+    lease.acquire(cloud.s3, BUCKET, "step_functions:e-0", 600)
+    cloud.put(*KEYS)
+    assert invoke(NAME, {"execution": "e-1"})["deliveries"] == len(KEYS)
+    assert holder(cloud) == "step_functions:e-1"
+
+
+@pytest.mark.parametrize("at_work", ["execution", "job"])
+def test_the_lease_of_an_execution_that_is_at_work_is_left_to_it(cloud, invoke, at_work):
+    cloud.start("e-0")
+    if at_work == "job":
+        cloud.run_job("e-0")
+        cloud.end("e-0")
+    lease.acquire(cloud.s3, BUCKET, "step_functions:e-0", 600)
+    with pytest.raises(LeaseTaken, match="step_functions:e-0 has been at work"):
+        invoke(NAME, {"execution": "e-1"})
+    assert holder(cloud) == "step_functions:e-0"
+
+
 # --- the batch that a look has planned
 
 
