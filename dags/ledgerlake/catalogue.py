@@ -14,6 +14,8 @@ from ledgerlake.contracts import DATASETS, Dataset
 from ledgerlake.ledger import COUNTS
 from ledgerlake.run_records import COLUMNS
 
+_NAMED = 10
+"""So many columns are named in a message."""
 LINEAGE = (
     ("_source_file", "string"),
     ("_source_row", "bigint"),
@@ -126,8 +128,10 @@ def differences(glue: Any) -> list[str]:
         if table.name not in found:
             said.append(f"{table.name} is not in {places.DATABASE}")
         elif found[table.name] != dict(table.columns):
-            changed = sorted(set(found[table.name].items()) ^ set(table.columns))
-            said.append(f"{table.name} differs from its contract in {', '.join(' '.join(one) for one in changed)}")
+            changed = [" ".join(one) for one in sorted(set(found[table.name].items()) ^ set(table.columns))]
+            named = ", ".join(changed[:_NAMED])
+            more = f", and {len(changed) - _NAMED:,} more" if len(changed) > _NAMED else ""
+            said.append(f"{table.name} differs from its contract in {named}{more}")
     return said
 
 

@@ -60,6 +60,15 @@ def test_a_column_of_another_type_is_named(glue, invoke):
     assert "product_id string" in difference
 
 
+def test_of_a_table_with_thousands_of_other_columns_the_first_ten_are_named(glue, invoke):
+    for table in delta_tables():
+        more = [(f"column_{number:04}", "string") for number in range(5000)] if table.name == "products" else []
+        register(glue, table, [*table.columns, *more])
+    (difference,) = invoke(NAME, {})["differences"]
+    assert "column_0009 string, and 4,990 more" in difference
+    assert len(difference) < 500
+
+
 @pytest.mark.parametrize("event", [{"batch_id": "b"}, [], None], ids=str)
 def test_an_event_of_another_kind_says_what_was_expected(glue, invoke, event):
     with pytest.raises(LedgerlakeError, match=r"the event is .*expected \{\}"):
