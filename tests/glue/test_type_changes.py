@@ -10,7 +10,7 @@ import pytest
 
 from ledgerlake import places
 from ledgerlake.errors import ContractError
-from ledgerlake_spark import conversion, job, publishing
+from ledgerlake_spark import conversion, job, preparation
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 from shop import item, items, order, orders, product, products
@@ -99,7 +99,12 @@ def test_the_conversion_is_one_commit_and_changes_nothing_else_of_the_table(lake
 
 
 @pytest.mark.parametrize(
-    ("when", "step"), [("before", "convert_table"), ("after", "convert_table"), ("after", "write_parked")]
+    ("when", "step"),
+    [
+        pytest.param("before", "convert_table", marks=pytest.mark.long),
+        pytest.param("after", "convert_table", marks=pytest.mark.long),
+        ("after", "write_parked"),
+    ],
 )
 def test_a_job_that_dies_while_it_converts_is_completed_by_the_next(lake, monkeypatch, step, when):
     waiting_items(lake)
@@ -137,6 +142,7 @@ def waiting_items(lake) -> None:
     assert sorted(row["id"] for row in lake.parked("order_items")) == [101, 102, 103]
 
 
+@pytest.mark.long
 def test_parked_rows_are_converted_before_a_reader_meets_two_types(lake):
     waiting_items(lake)
     retype(lake, "order_items", user_id="string", add_to_cart_order="string")
@@ -160,7 +166,7 @@ def test_a_publication_that_an_earlier_contract_began_is_finished_and_converted(
     lake.deliver("order_items", "k.csv", items(item(104, 5), item(105, 8)))
     planned = lake.plan()
     with monkeypatch.context() as patch:
-        patch.setattr(publishing, "_parking", dying(publishing._parking, "before"))
+        patch.setattr(preparation, "park", dying(preparation.park, "before"))
         with pytest.raises(InterruptedError):
             lake.job("order_items", planned.batch_id)
     retype(lake, "order_items", user_id="string")
@@ -171,7 +177,7 @@ def test_a_publication_that_an_earlier_contract_began_is_finished_and_converted(
     ]  # fmt: skip
 
 
-@pytest.mark.parametrize("first", ["orders", "order_items"])
+@pytest.mark.parametrize("first", ["orders", pytest.param("order_items", marks=pytest.mark.long)])
 def test_a_key_and_what_refers_to_it_change_in_any_order(lake, known, first):
     waiting_items(lake)
     known(lake)
