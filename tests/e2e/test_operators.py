@@ -146,7 +146,7 @@ def test_a_paused_dag_is_named_with_the_command_that_unpauses_it(operated, round
     deliver(operated, round_)
     said = operated.say("wait", "--timeout", "120")
     assert said.returncode == 1
-    assert "ecommerce_lakehouse is paused: no task of it begins, and 1 of products" in " ".join(said.stderr.split())
+    assert "ecommerce_lakehouse is paused: no task of it begins, and 1 of order_items" in " ".join(said.stderr.split())
     assert "ecommerce_lakehouse" in operated.do("status")
     operated.do(*remedy(said.stderr))
     check(operated, round_)
