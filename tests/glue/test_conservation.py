@@ -29,6 +29,7 @@ def test_a_lost_row_stops_the_job_and_nothing_is_published(lake, monkeypatch):
     assert lake.job("orders", planned.batch_id)["inserted"] == 3
 
 
+@pytest.mark.long
 def test_a_stage_is_made_anew_when_another_batch_came_between(lake, monkeypatch):
     lake.deliver("orders", "day.csv", orders(order(1, 1)))
     first = lake.plan()

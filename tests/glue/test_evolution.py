@@ -35,6 +35,7 @@ def test_a_new_optional_column_is_null_in_old_rows_and_rewrites_no_file(lake):
     assert fields["currency"].metadata["comment"] == CURRENCY.doc
 
 
+@pytest.mark.long
 def test_rows_that_were_parked_before_the_column_came_are_released_with_null(lake):
     lake.deliver("products", "p.csv", products(product(1)))
     lake.deliver("order_items", "i.csv", items(item(100, 1)))

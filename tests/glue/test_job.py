@@ -107,6 +107,7 @@ def test_a_rejected_row_carries_all_its_reasons_and_its_original_text(lake):
     ]
 
 
+@pytest.mark.long
 @pytest.mark.slow
 def test_of_duplicates_within_and_across_files_the_last_to_arrive_stays(lake):
     lake.deliver("orders", "a.csv", orders(order(1, 1), order(1, 2), order(2, 5)))
@@ -141,6 +142,7 @@ def test_the_rows_of_a_day_become_one_file_however_many_tasks_have_judged_them(l
     assert sorted(row.date for row in files.collect()) == sorted([*set(days), *set(days)])
 
 
+@pytest.mark.long
 @pytest.mark.slow
 def test_a_correction_that_changes_the_date_moves_the_row_to_the_other_partition(lake):
     load_shop(lake)
@@ -154,6 +156,7 @@ def test_a_correction_that_changes_the_date_moves_the_row_to_the_other_partition
     ]
 
 
+@pytest.mark.long
 @pytest.mark.slow
 def test_an_orphan_is_parked_and_released_by_itself_when_its_parent_arrives(lake):
     load_shop(lake)
@@ -175,6 +178,7 @@ def test_an_orphan_is_parked_and_released_by_itself_when_its_parent_arrives(lake
     assert {row["source_file"] for row in released} == {"raw/order_items/2025-04-02.csv"}
 
 
+@pytest.mark.long
 @pytest.mark.slow
 def test_an_older_delivery_that_is_processed_later_never_overwrites_newer_rows(lake):
     """The late file landed first; only its batch came last."""
@@ -233,6 +237,7 @@ def test_a_retry_after_the_merge_publishes_what_the_first_try_could_not(lake, mo
     assert sum(entry["inserted"] for entry in entries) == len(lake.rows("order_items", "id"))
 
 
+@pytest.mark.long
 @pytest.mark.slow
 def test_a_batch_that_only_parks_ends_balanced_although_its_stage_has_expired(lake, monkeypatch):
     load_shop(lake)
@@ -256,6 +261,7 @@ def test_a_stage_of_which_a_part_has_expired_is_made_anew(lake, monkeypatch):
     assert counts(lake.job("order_items", planned.batch_id)) == {"rows_read": 2, "inserted": 1, "parked": 1}
 
 
+@pytest.mark.long
 @pytest.mark.slow
 def test_a_merge_that_was_undone_is_done_again(lake, monkeypatch):
     """As the error says that finds a table with other rows than the verdict's."""
@@ -342,6 +348,7 @@ def test_columns_are_found_by_header_name_in_every_file_for_itself(lake):
     ]
 
 
+@pytest.mark.long
 @pytest.mark.slow
 def test_two_versions_of_one_object_are_two_deliveries(lake):
     lake.deliver("orders", "day.csv", orders(order(1, 1), order(2, 2)))
@@ -350,6 +357,7 @@ def test_two_versions_of_one_object_are_two_deliveries(lake):
     assert lake.rows("orders", "order_id", "total_amount") == [(1, 9.0), (2, 2.0)]
 
 
+@pytest.mark.long
 @pytest.mark.slow
 def test_a_null_in_an_optional_column_is_kept_and_a_negative_number_of_days_is_rejected(lake):
     load_shop(lake)

@@ -152,6 +152,7 @@ def test_a_file_that_cannot_be_read_by_todays_contract_withdraws_all_its_rows(la
     assert totals(lake) == []
 
 
+@pytest.mark.long
 def test_a_file_that_is_gone_withdraws_nothing(lake):
     lake.deliver("orders", "2025-04-01.csv", orders(order(1), order(2)))
     lake.run()

@@ -1,6 +1,6 @@
-"""The product does what the model says, for hundreds of schedules of deliveries.
+"""The product does what the model says, for many schedules of deliveries.
 
-Two hundred schedules, the same ones each time, go through one lake in lockstep; with `LAWS=long`
+Sixty schedules, the same ones each time, go through one lake in lockstep; with `LAWS=long`
 a thousand others. `LAWS_SCHEDULES` sets their number, and `LAWS_SEED`, which is printed, draws
 the same ones again.
 """
@@ -23,7 +23,7 @@ from ledgerlake_spark import pruning
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(3600)]
 
 LONG = os.environ.get("LAWS") == "long"
-NUMBER = int(os.environ.get("LAWS_SCHEDULES", "1000" if LONG else "200"))
+NUMBER = int(os.environ.get("LAWS_SCHEDULES", "1000" if LONG else "60"))
 SEED = int(os.environ.get("LAWS_SEED") or (random.randrange(2**32) if LONG else 2024))
 
 

@@ -46,7 +46,7 @@ JOB = {
     "after the ledger and its mark": Boundary("order_items", "after", "DELETE control/publishing/"),
 }
 
-SHORT = {"half-way through the rejects", "after the commit of the MERGE"}
+SHORT = {"after the commit of the MERGE"}
 """Of the job's, those that every run of the suite tries: a process of Spark takes half a minute."""
 
 FIRST_BATCH = {

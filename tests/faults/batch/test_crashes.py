@@ -153,6 +153,7 @@ def another(lake: Lake) -> Batch:
     return batch.make(lake.s3, lake.bucket, new, "another", {"products", "orders", "order_items"}, later())
 
 
+@pytest.mark.long
 def test_a_file_that_is_deleted_after_its_rows_were_staged_holds_up_nothing(scene, monkeypatch):
     """Its rejected rows are known with their reasons; only their text is gone with it."""
     lake, planned = scene.again()
