@@ -207,9 +207,9 @@ MUTANTS = (
     Mutant(
         "nothing is completed that a dead job has begun to publish",
         f"{SPARK}/job.py",
-        "    complete(spark, tables[dataset.name], bucket)\n",
-        "",
-        ("tests/faults/batch/test_crashes.py", "-m", "not long", "-k", "MERGE"),
+        "    completed = complete(spark, tables[dataset.name], bucket)\n",
+        "    completed = {}\n",
+        ("tests/glue/test_job.py", "-k", "expired and not part"),
         "glue",
     ),
     Mutant(
