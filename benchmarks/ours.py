@@ -44,7 +44,7 @@ def main(batches: str, *names: str) -> dict[str, Any]:
     with phase("session"):
         from ledgerlake import places
         from ledgerlake.contracts import DATASETS
-        from ledgerlake_spark import job, publishing, session, stage, tables
+        from ledgerlake_spark import job, preparation, publishing, session, stage, tables
 
         spark = session.start("benchmark")
     timed(tables.LakeTable, "prepare", "table")
@@ -52,7 +52,8 @@ def main(batches: str, *names: str) -> dict[str, Any]:
     timed(stage.Stage, "_withdrawal", "withdrawal")
     timed(publishing, "_rejects", "rejects")
     timed(publishing, "_merge", "merge")
-    timed(publishing, "_parking", "parking")
+    for step in ("prepare", "park"):
+        timed(preparation, step, "parking")
     timed(publishing, "_ledger", "ledger")
     runs = []
     for each in batches.split(","):
