@@ -43,7 +43,7 @@ lint: setup lint-workflows ## Style, types and the fences between the folders; t
 security: setup ## What roles may do, the rules of cdk-nag and checkov, secrets in the tree (below a minute)
 	@PYTHONPATH=.:dags .venv/bin/python -m infra.security
 
-test: setup ## The tests of the lake, each in its own environment (18 to 28 minutes on 2 cores)
+test: setup ## The tests of the lake, each in its own environment (40 to 60 minutes on 2 cores)
 	@said="$$(mktemp)"
 	set -m # the half that runs beside is a process group, so that it ends as a whole
 	{
