@@ -12,8 +12,6 @@ RETRY_SECONDS = 2
 """Between two requests of a task to an API server that does not answer."""
 REQUEST_SECONDS = 30
 """For one answer: on a busy machine the first one after a start takes ten seconds."""
-RESTART_SECONDS = 60
-"""A part that is started again answers after so long, on a busy machine."""
 _LEAST_TOKEN = 600
 """Airflow's own default, in seconds."""
 
@@ -27,16 +25,17 @@ def airflow_options(settings: Settings) -> dict[str, str]:
     - The token of a task is renewed in the last fifth of its life, by an answer: that fifth outlives the outage.
     - A task that is queued, with a scheduler or a worker away, is not given up.
     """
-    away = settings.outage_seconds + RESTART_SECONDS
+    outage = settings.outage_seconds
+    asking = 1.2 * outage + REQUEST_SECONDS  # a part that is started again does not answer at once
     return {
-        "workers.execution_api_retries": _whole(away / RETRY_SECONDS + 5),
+        "workers.execution_api_retries": _whole(asking / RETRY_SECONDS + 5),
         "workers.execution_api_retry_wait_min": str(RETRY_SECONDS),
         "workers.execution_api_retry_wait_max": str(RETRY_SECONDS),
         "workers.execution_api_timeout": str(REQUEST_SECONDS),
         "workers.max_failed_heartbeats": "3",
-        "scheduler.task_instance_heartbeat_timeout": _whole(2 * away),
-        "scheduler.task_queued_timeout": _whole(2 * away + _LEAST_TOKEN),
-        "execution_api.jwt_expiration_time": _whole(max(_LEAST_TOKEN, 5 * (away + REQUEST_SECONDS))),
+        "scheduler.task_instance_heartbeat_timeout": _whole(2 * outage + REQUEST_SECONDS),
+        "scheduler.task_queued_timeout": _whole(2 * outage + _LEAST_TOKEN),
+        "execution_api.jwt_expiration_time": _whole(max(_LEAST_TOKEN, 5 * asking)),
     }
 
 
