@@ -16,6 +16,7 @@ from ledgerlake.run_records import COLUMNS
 
 _NAMED = 10
 """So many columns are named in a message."""
+
 LINEAGE = (
     ("_source_file", "string"),
     ("_source_row", "bigint"),

@@ -1,4 +1,4 @@
-"""The lease of an execution that has ended without releasing it: whoever waits for the lease takes it over."""
+"""Lease of an execution that has ended without releasing it: the next run that waits takes it over."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class Holder:
 
     Args:
         status: as Step Functions says; empty when it does not know the execution.
-        running: Glue runs that have not ended, asked for only when the execution has.
+        running: Glue runs that have not ended, read only when the execution has ended.
     """
 
     execution: str
@@ -26,12 +26,12 @@ class Holder:
 
     @property
     def is_at_work(self) -> bool:
-        """Whether the execution has not ended."""
+        """Return whether the execution has not ended."""
         return self.status in AT_WORK
 
     @property
     def is_over(self) -> bool:
-        """Whether nothing of it is at work any more, so that its lease may be taken over."""
+        """Return whether neither it nor a job of it is at work, so that its lease may be taken over."""
         return not (self.is_at_work or self.running)
 
     def __str__(self) -> str:
@@ -48,7 +48,7 @@ def holder_of(held: Lease, machine: StateMachine, glue: Any) -> Holder | None:
     A job does not end with the execution that started it, and two runs of one job would write one table.
 
     Raises:
-        ClientError, BotoCoreError: AWS could not be asked, so nobody knows whether it is over.
+        ClientError, BotoCoreError: AWS did not answer, so whether it is over is unknown.
     """
     execution = execution_of(held.holder)
     if execution is None:

@@ -107,12 +107,12 @@ def publishing(dataset: str) -> str:
 
 
 def prepared(dataset: str) -> str:
-    """What is parked when the publication ends, one object for each delivery, kept until then."""
+    """Return the prefix of the rows that are parked when the publication ends, one object for each delivery."""
     return f"control/publishing/{dataset}/"
 
 
 def prepared_part(dataset: str, delivery_id: str) -> str:
-    """The parked rows of one delivery, as `parked_part` will hold them."""
+    """Return the key of the prepared rows of one delivery, which are copied to `parked_part`."""
     return f"{prepared(dataset)}{delivery_id}.parquet"
 
 

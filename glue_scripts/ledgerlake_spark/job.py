@@ -121,10 +121,10 @@ def _modules(folder: Traversable, path: str) -> list[tuple[str, bytes]]:
 
 
 def _goes_on(stage: Stage, summary: Summary, tables: dict[str, LakeTable], made_by: str) -> bool:
-    """Whether the stage of an earlier try, which is not published, says what is to be done now.
+    """Return whether the job goes on from the stage of an earlier try, which is not published.
 
     It is worth something only for the code and the tables that it was made with; unless the table has it already,
-    and the mark that said so is lost.
+    and the mark of its publication is lost.
     """
     if not stage.is_whole(summary):
         return False

@@ -1,4 +1,4 @@
-"""What a publication needs once its MERGE is committed, written before it to where nothing expires.
+"""Preparation of a publication: all that follows its MERGE is written down before, where nothing expires.
 
 `staging/` is emptied after some days. A batch that is taken up after that, with its rows in the table and none in
 the ledger, cannot be judged again: the rows would be unchanged, and those that were released would not be parked.

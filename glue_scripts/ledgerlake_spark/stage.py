@@ -113,7 +113,7 @@ class Stage:
         return Summary.from_json(body) if body else None
 
     def is_whole(self, summary: Summary) -> bool:
-        """Whether every object with rows is still there: those of `staging/` expire, one after the other."""
+        """Return whether every object with rows is still there: those of `staging/` expire one after the other."""
         return summary.files is None or self._files(summary.attempt) == summary.files
 
     def _files(self, attempt: str) -> int:

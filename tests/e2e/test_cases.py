@@ -26,7 +26,7 @@ def case(path: str) -> bytes:
 
 
 @dataclass
-class Told:
+class LakeContents:
     """What a lake says of everything that was delivered to it.
 
     Args:
@@ -35,11 +35,11 @@ class Told:
     """
 
     lake: Lake
-    letters: list[str]
+    notifications: list[str]
     ledger: dict[str, dict[str, int]] = field(default_factory=dict)
     rejects: dict[str, list[tuple[int | None, list[str], str | None]]] = field(default_factory=dict)
 
-    def look(self) -> Told:
+    def look(self) -> LakeContents:
         for row in self.lake.query("SELECT * FROM ledger"):
             counts = self.ledger.setdefault(row["source_file"].removeprefix(RAW), defaultdict(int))
             for name, count in row.items():
@@ -77,7 +77,7 @@ STRAYS = ("Orders/alone.csv", "order/x.csv", "/orders/x.csv", "x.csv")
 
 
 @pytest.fixture(scope="module")
-def delivered(fresh: Lake) -> Told:
+def delivered(fresh: Lake) -> LakeContents:
     """Everything is delivered in three batches and processed."""
     fresh.put(
         {
@@ -118,9 +118,9 @@ def delivered(fresh: Lake) -> Told:
     before = len(fresh.notifications())
     fresh.put({"order_items/v.csv": case("08-optional-renamed/order_items_v3_dropped.csv")})
     settle(fresh)
-    told = Told(fresh, [letter["Message"] for letter in fresh.notifications()])
-    assert len(told.letters) > before
-    return told.look()
+    contents = LakeContents(fresh, [each["Message"] for each in fresh.notifications()])
+    assert len(contents.notifications) > before
+    return contents.look()
 
 
 FOREIGN = {
@@ -153,8 +153,8 @@ def test_a_file_in_a_wrong_folder_is_named_with_the_right_one_once(fresh):
         assert name in shown
         assert name in said.stdout + said.stderr
     assert shown.count("(did you mean raw/orders/?)") == len(STRAYS) - 1, "of raw/x.csv nobody knows"
-    letters = [letter["Message"] for letter in fresh.notifications()]
-    assert len([text for text in letters if "Orders/alone.csv" in text]) == 1
+    messages = [each["Message"] for each in fresh.notifications()]
+    assert len([text for text in messages if "Orders/alone.csv" in text]) == 1
     s3 = fresh.client("s3")
     for name in STRAYS:
         s3.delete_object(Bucket=fresh.bucket, Key=RAW + name)
@@ -164,7 +164,7 @@ def test_every_delivery_balances_and_every_check_passes(delivered):
     fates = ("inserted", "updated", "unchanged", "superseded", "rejected", "parked")
     for name, counts in delivered.ledger.items():
         assert counts["rows_read"] + counts["released"] == sum(counts[fate] for fate in fates), name
-    assert not [letter for letter in delivered.lake.notifications() if "FAILED" in letter["Subject"]]
+    assert not [each for each in delivered.lake.notifications() if "FAILED" in each["Subject"]]
 
 
 def test_01_of_a_spark_folder_the_committed_part_alone_is_loaded_once(delivered):
@@ -172,7 +172,7 @@ def test_01_of_a_spark_folder_the_committed_part_alone_is_loaded_once(delivered)
     assert {name: (counts["rows_read"], counts["inserted"]) for name, counts in mine.items()} == {
         f"orders/spark/{PART}": (3, 3)
     }
-    assert len([text for text in delivered.letters if "_committed_4711" in text]) <= 1
+    assert len([text for text in delivered.notifications if "_committed_4711" in text]) <= 1
     assert delivered.lake.query("SELECT count(*) AS n FROM orders WHERE order_id BETWEEN 11000 AND 11002")[0]["n"] == 3
 
 
@@ -197,7 +197,7 @@ def test_07_rows_without_a_value_are_no_rows(delivered):
     counts = delivered.ledger["orders/blank.csv"]
     assert (counts["rows_read"], counts["inserted"], counts["rejected"]) == (40, 40, 0)
     blank = case("07-blank-rows/orders.csv").decode().splitlines().count(",,,,,")
-    assert any(f"{blank:,}" in text for text in delivered.letters)
+    assert any(f"{blank:,}" in text for text in delivered.notifications)
 
 
 def test_08_a_renamed_optional_column_rejects_the_file_and_wipes_no_value(delivered):
@@ -209,21 +209,21 @@ def test_08_a_renamed_optional_column_rejects_the_file_and_wipes_no_value(delive
     assert delivered.ledger["order_items/beside.csv"]["inserted"] == 1, "the rest of the batch goes on"
 
 
-def test_08_an_absent_optional_column_is_told_with_the_values_that_were_lost(delivered):
+def test_08_an_absent_optional_column_is_reported_with_the_values_that_were_lost(delivered):
     rows = delivered.rows("order_items", "order_items/v.csv", "days_since_prior_order AS days")
     assert rows == 10 * [{"days": None}], "as delivered"
-    assert any("days_since_prior_order was absent in raw/order_items/v.csv" in text for text in delivered.letters)
-    assert any("10 rows lost a value that the table had" in text for text in delivered.letters)
+    assert any("days_since_prior_order was absent in raw/order_items/v.csv" in text for text in delivered.notifications)
+    assert any("10 rows lost a value that the table had" in text for text in delivered.notifications)
 
 
-def test_11_a_file_without_a_required_column_is_told_as_rejected_whole(delivered):
+def test_11_a_file_without_a_required_column_is_reported_as_rejected_whole(delivered):
     (whole,) = delivered.rejects["orders/renamed.csv"]
     assert whole[0] is None
     assert whole[1][0].startswith("missing_column: no total_amount")
     counts = delivered.ledger["orders/renamed.csv"]
     assert (counts["rows_read"], counts["rejected"]) == (1, 1)
     assert (counts["files_rejected"], counts["lines_rejected"]) == (1, 5)
-    assert any("rejected whole" in text for text in delivered.letters)
+    assert any("rejected whole" in text for text in delivered.notifications)
 
 
 def test_12_text_in_a_column_of_numbers_is_rejected_with_the_text(delivered):
@@ -289,7 +289,7 @@ def test_21_no_text_of_a_producer_acts_on_whoever_reads_it(delivered):
     said = (
         delivered.lake.do("rejects", "orders", "--limit", "100")
         + delivered.lake.do("ledger")
-        + "".join(delivered.letters)
+        + "".join(delivered.notifications)
     )
     assert "\x1b" not in said
     assert "\x07" not in said
