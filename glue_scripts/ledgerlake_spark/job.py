@@ -68,13 +68,15 @@ def run(spark: SparkSession, dataset: Dataset, batch_id: str, bucket: str) -> di
         spark, batch.of(dataset.name), large_tables=any(table.size.bytes >= pruning.LARGE for table in tables.values())
     )
     completed = complete(spark, tables[dataset.name], bucket)
-    convert_parked(spark, dataset, bucket)  # after it: what it completes is parked with the types of its time
     stage = Stage(spark, dataset, batch_id, bucket)
+    summary = stage.summary() or completed.get(batch_id)
+    if summary is not None and _is_merged(stage, summary, tables[dataset.name]):
+        publish(stage, summary, tables[dataset.name])  # its mark is lost
+    convert_parked(spark, dataset, bucket)  # after both: what they complete is parked with the types of its time
     dropped = _dropped(batch.of(dataset.name), bucket)
     made_by = code_digest(dataset, dropped)
-    summary = stage.summary() or completed.get(batch_id)
     if summary is None or summary.made_by != made_by or not is_published(stage, summary):
-        if summary is None or not _goes_on(stage, summary, tables, made_by):
+        if summary is None or not _still_good(stage, summary, tables, made_by):
             withdrew = _parents_withdrew(batch, dataset, bucket)
             summary = stage.make(batch.of(dataset.name), tables, made_by, parents_withdrew=withdrew, dropped=dropped)
         refuse_dirt(stage, summary, len(batch.of(dataset.name)), len(dropped))
@@ -120,17 +122,20 @@ def _modules(folder: Traversable, path: str) -> list[tuple[str, bytes]]:
     return found
 
 
-def _goes_on(stage: Stage, summary: Summary, tables: dict[str, LakeTable], made_by: str) -> bool:
-    """Return whether the job goes on from the stage of an earlier try, which is not published.
-
-    It is worth something only for the code and the tables that it was made with; unless the table has it already,
-    and the mark of its publication is lost.
-    """
-    if not stage.is_whole(summary):
+def _is_merged(stage: Stage, summary: Summary, table: LakeTable) -> bool:
+    """Return whether the table has the rows of a stage whose publication has not ended."""
+    if is_published(stage, summary) or not stage.is_whole(summary):
         return False
-    if (summary.made_by, summary.seen) == (made_by, {name: table.version() for name, table in tables.items()}):
-        return True
-    return tables[stage.dataset.name].committed(summary.attempt) is not None
+    return table.committed(summary.attempt) is not None
+
+
+def _still_good(stage: Stage, summary: Summary, tables: dict[str, LakeTable], made_by: str) -> bool:
+    """Return whether the stage of an earlier try, which has published nothing, says what is to be done now.
+
+    It is worth something only for the code and the tables that it was made with.
+    """
+    seen = {name: table.version() for name, table in tables.items()}
+    return stage.is_whole(summary) and (summary.made_by, summary.seen) == (made_by, seen)
 
 
 def _parents_withdrew(batch: Batch, dataset: Dataset, bucket: str) -> bool:
