@@ -37,8 +37,8 @@ synth: setup ## Write state machine, template and their picture again from infra
 lint: setup lint-workflows ## Style, types and the fences between the folders; the workflows of GitHub Actions
 	@.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
-	PYTHONPATH=.:dags:plugins:glue_scripts .venv/bin/lint-imports --no-cache
-	.venv/bin/mypy dags/ledgerlake cli
+	PYTHONPATH=.:dags:plugins:glue_scripts:lambdas .venv/bin/lint-imports --no-cache
+	.venv/bin/mypy dags/ledgerlake lambdas/ledgerlake_serverless cli
 
 security: setup ## What roles may do, the rules of cdk-nag and checkov, secrets in the tree (below a minute)
 	@PYTHONPATH=.:dags .venv/bin/python -m infra.security

@@ -17,7 +17,7 @@ from deltalake import CommitProperties, DeltaTable, Transaction, write_deltalake
 from pyarrow import fs
 from pyarrow import parquet as pq
 
-from ledgerlake import places
+from ledgerlake import keys
 
 _LIKE_SPARK = {"delta.checkpointInterval": "10"}
 """Spark's default; that of delta-rs is 100."""
@@ -27,7 +27,7 @@ def main(bucket: str, commits: str) -> dict[str, Any]:
     """Each commit names its batch in a transaction, as those of the jobs do."""
     store = fs.S3FileSystem(endpoint_override=os.environ["AWS_ENDPOINT_URL"])
     rows = pq.read_table(f"{bucket}/rows", filesystem=store)
-    there = f"{bucket}/{places.table_prefix('order_items')}".rstrip("/")
+    there = f"{bucket}/{keys.table_prefix('order_items')}".rstrip("/")
     with tempfile.TemporaryDirectory() as here:
         fs.copy_files(there, here, source_filesystem=store)
         table = DeltaTable(here)

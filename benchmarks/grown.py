@@ -14,7 +14,7 @@ from typing import Any
 
 from pyspark.sql import DataFrame, SparkSession
 
-from ledgerlake import places
+from ledgerlake import keys
 from ledgerlake.contracts import DATASETS
 from ledgerlake_spark.session import prepare
 from ledgerlake_spark.tables import LakeTable
@@ -50,7 +50,7 @@ def main(bucket: str, days: str, rows: str, apart: str = "") -> dict[str, Any]:
 
 def append(spark: SparkSession, bucket: str, name: str, rows: DataFrame) -> None:
     """Add the rows in one commit."""
-    table = LakeTable(spark, DATASETS[name], f"s3://{bucket}/{places.table_prefix(name)}")
+    table = LakeTable(spark, DATASETS[name], f"s3://{bucket}/{keys.table_prefix(name)}")
     table.prepare()
     together = rows.repartition(*DATASETS[name].partition_by).sortWithinPartitions(*DATASETS[name].key)
     together.write.format("delta").mode("append").save(table.path)

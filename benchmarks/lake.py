@@ -12,8 +12,10 @@ import duckdb
 from deltalake import DeltaTable
 
 from benchmarks.lab import Lab
-from ledgerlake import batch, deliveries, places
-from ledgerlake.batch import Batch
+from ledgerlake import keys
+from ledgerlake.intake import deliveries
+from ledgerlake.planning import batch
+from ledgerlake.planning.batch import Batch
 from ledgerlake.settings import Settings
 
 COLUMNS = (
@@ -30,11 +32,11 @@ class Lake:
     def deliver(self, dataset: str, files: Iterable[Path]) -> None:
         """Upload the files in their order."""
         for file in files:
-            self.s3.upload_file(str(file), self.bucket, f"{places.raw_prefix(dataset)}{file.name}")
+            self.s3.upload_file(str(file), self.bucket, f"{keys.raw_prefix(dataset)}{file.name}")
 
     def put(self, dataset: str, name: str, body: str) -> None:
         """One delivery of that text."""
-        self.s3.put_object(Bucket=self.bucket, Key=f"{places.raw_prefix(dataset)}{name}", Body=body.encode())
+        self.s3.put_object(Bucket=self.bucket, Key=f"{keys.raw_prefix(dataset)}{name}", Body=body.encode())
 
     def waiting(self) -> list[str]:
         """The raw keys of what waits."""
@@ -65,7 +67,7 @@ class Lake:
 
         for dataset in datasets:
             pages = self.s3.get_paginator("list_objects_v2").paginate(
-                Bucket=other.bucket, Prefix=places.table_prefix(dataset)
+                Bucket=other.bucket, Prefix=keys.table_prefix(dataset)
             )
             with ThreadPoolExecutor(12) as pool:
                 list(pool.map(copy, [entry["Key"] for page in pages for entry in page.get("Contents", [])]))

@@ -15,8 +15,8 @@ TIMES = 3
 
 def main(planned: str, dataset: str) -> dict[str, Any]:
     """Returns the rows and the seconds of each time; the first is cold."""
-    from ledgerlake import batch
     from ledgerlake.contracts import DATASETS
+    from ledgerlake.planning import batch
     from ledgerlake_spark import session
     from ledgerlake_spark.objects import s3
     from ledgerlake_spark.reading import read_deliveries

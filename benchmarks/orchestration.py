@@ -20,9 +20,11 @@ from benchmarks.measuring import Failed
 from benchmarks.report import Goal, Result
 from infra.local.aws_clients import client_arguments
 from infra.local.home import Home
-from ledgerlake import batch, deliveries, places
+from ledgerlake import keys
 from ledgerlake.contracts import DATASETS
-from ledgerlake.places import Places
+from ledgerlake.intake import deliveries
+from ledgerlake.names import Places
+from ledgerlake.planning import batch
 from ledgerlake.settings import Settings, from_environment
 
 _COMMAND = ROOT / ".venv" / "bin" / "ledgerlake"
@@ -81,7 +83,7 @@ def _day(lab: Lab, home: Home, sample: samples.Made, number: int) -> tuple[float
         files["products"] = sample.folder / "products.csv"
     before = {run["Id"] for run in _job_runs(home)}
     for dataset, file in files.items():
-        s3.upload_file(str(file), bucket, f"{places.raw_prefix(dataset)}{file.name}")
+        s3.upload_file(str(file), bucket, f"{keys.raw_prefix(dataset)}{file.name}")
     began = time.time()
     while deliveries.waiting(s3, bucket).deliveries or batch.open_batches(s3, bucket):
         if time.time() - began > _PATIENCE:

@@ -42,7 +42,7 @@ def timed(owner: Any, function: str, name: str) -> None:
 def main(batches: str, *names: str) -> dict[str, Any]:
     """Returns, of each batch, the ledger's counts, the seconds by phase and the tables' versions afterwards."""
     with phase("session"):
-        from ledgerlake import places
+        from ledgerlake import keys
         from ledgerlake.contracts import DATASETS
         from ledgerlake_spark import job, preparation, publishing, session, stage, tables
 
@@ -63,7 +63,7 @@ def main(batches: str, *names: str) -> dict[str, Any]:
             for name in names:
                 counts[name] = job.run(spark, DATASETS[name], batch_id, bucket)
         versions = {
-            name: tables.LakeTable(spark, DATASETS[name], f"s3://{bucket}/{places.table_prefix(name)}").version()
+            name: tables.LakeTable(spark, DATASETS[name], f"s3://{bucket}/{keys.table_prefix(name)}").version()
             for name in names
         }
         runs.append({"counts": counts, "seconds": dict(seconds), "versions": versions})

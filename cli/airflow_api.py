@@ -12,7 +12,7 @@ from urllib.parse import quote
 
 from cli.airflow_transport import Refused, Transport
 from cli.failures import NotUp
-from ledgerlake import places
+from ledgerlake import names
 
 _PAGE = 100
 _LAMBDA_ERROR = re.compile(r'"errorMessage": "(?P<message>(?:[^"\\]|\\.)*)"(?:.*"errorType": "(?P<kind>\w+)")?')
@@ -42,7 +42,7 @@ class Run:
     state: str
     ended: datetime | None
     tasks: tuple[Task, ...] = ()
-    dag_id: str = places.LIVE_DAG
+    dag_id: str = names.LIVE_DAG
     day: date | None = None
     begins: datetime | None = None
 
@@ -75,7 +75,7 @@ class Airflow:
         self._transport = transport
         self.name = transport.name
 
-    def latest_runs(self, dag_id: str = places.LIVE_DAG, limit: int = 5) -> list[Run]:
+    def latest_runs(self, dag_id: str = names.LIVE_DAG, limit: int = 5) -> list[Run]:
         """The newest runs of a DAG, newest first; tasks are read for those at work and the first two only."""
         found = self._runs(dag_id, order_by="-run_after", limit=limit)
         wanted = [each["dag_run_id"] for index, each in enumerate(found) if index < 2 or _is_active(each)]
@@ -85,13 +85,13 @@ class Airflow:
     def runs_of_days(self, first: date, last: date) -> dict[date, Run]:
         """The by-date DAG's run of each day, where there is one; tasks are read unless it has succeeded."""
         bodies = self._runs(
-            places.BY_DATE_DAG,
+            names.BY_DATE_DAG,
             order_by="logical_date",
             logical_date_gte=_midnight(first),
             logical_date_lte=_midnight(last),
         )
         wanted = [each["dag_run_id"] for each in bodies if each["state"] != "success"]
-        tasks = self._tasks(places.BY_DATE_DAG, wanted)
+        tasks = self._tasks(names.BY_DATE_DAG, wanted)
         runs = [_run(each, tasks[each["dag_run_id"]]) for each in bodies if _is_of_a_day(each)]
         return {run.day: run for run in runs if run.day}
 
@@ -108,7 +108,7 @@ class Airflow:
 
     def paused(self) -> set[str]:
         """Return the names of the paused DAGs."""
-        found = self._get("/dags", dag_id_pattern=places.LIVE_DAG, paused="true", limit=_PAGE).get("dags", [])
+        found = self._get("/dags", dag_id_pattern=names.LIVE_DAG, paused="true", limit=_PAGE).get("dags", [])
         return {each["dag_id"] for each in found}
 
     def unhealthy(self) -> dict[str, str]:
@@ -134,7 +134,7 @@ class Airflow:
 
     def active_backfill(self) -> Backfill | None:
         """The backfill of the by-date DAG that is not over."""
-        found = self._get("/backfills", dag_id=places.BY_DATE_DAG, order_by="-id", limit=_PAGE)["backfills"]
+        found = self._get("/backfills", dag_id=names.BY_DATE_DAG, order_by="-id", limit=_PAGE)["backfills"]
         return next((backfill for backfill in map(_backfill, found) if backfill.active), None)
 
     def start_backfill(self, first: date, last: date, conf: Mapping[str, Any], max_active: int) -> Backfill:
@@ -144,7 +144,7 @@ class Airflow:
             Refused: another backfill is active (status 409), or the days are none that the DAG runs for.
         """
         body = {
-            "dag_id": places.BY_DATE_DAG,
+            "dag_id": names.BY_DATE_DAG,
             "from_date": _midnight(first),
             "to_date": _midnight(last),
             "reprocess_behavior": "completed",
@@ -223,7 +223,7 @@ def _task(body: dict[str, Any]) -> Task:
 
 def _run(body: dict[str, Any], tasks: tuple[Task, ...]) -> Run:
     when = _time(body.get("logical_date"))
-    dag_id = body.get("dag_id", places.LIVE_DAG)
+    dag_id = body.get("dag_id", names.LIVE_DAG)
     begins = max(filter(None, (when, _time(body.get("run_after")))), default=None)
     day = when and when.date()
     return Run(body["dag_run_id"], body["state"], _time(body.get("end_date")), tasks, dag_id, day, begins)

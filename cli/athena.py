@@ -9,7 +9,7 @@ from typing import Any
 from cli.connection import Connection
 from cli.failures import Failed, TimedOut
 from cli.showing import Rows
-from ledgerlake import places
+from ledgerlake import keys, names
 
 TIMEOUT_SECONDS = 900
 
@@ -24,9 +24,9 @@ def ask(lake: Connection, sql: str) -> Rows:
     athena = lake.client("athena")
     query_id = athena.start_query_execution(
         QueryString=sql,
-        QueryExecutionContext={"Database": places.DATABASE},
-        WorkGroup=places.WORKGROUP,
-        ResultConfiguration={"OutputLocation": lake.places.uri(places.ATHENA_RESULTS)},
+        QueryExecutionContext={"Database": names.DATABASE},
+        WorkGroup=names.WORKGROUP,
+        ResultConfiguration={"OutputLocation": lake.places.uri(keys.ATHENA_RESULTS)},
     )["QueryExecutionId"]
     try:
         _wait(athena, query_id)

@@ -21,10 +21,11 @@ from cli.delivery_commands import TimeoutOption
 from cli.failures import Failed, Mistyped, NotUp
 from cli.showing import Format, FormatOption, Rows, show
 from cli.waiting import airflow_at
-from ledgerlake import by_date, places
+from ledgerlake import keys, names
 from ledgerlake.contracts import DATASETS
 from ledgerlake.errors import SelectionError
-from ledgerlake.raw_keys import named_date
+from ledgerlake.intake.raw_keys import named_date
+from ledgerlake.planning import by_date
 
 _DAY = ["%Y-%m-%d"]
 _LOOK_SECONDS, _PATIENCE_SECONDS = 5, 60
@@ -137,7 +138,7 @@ def would_process(lake: Connection, days: Days) -> Rows:
         for each in by_date.find(lake.s3, lake.bucket, selection):
             undated = where == "raw" and named_date(each.key) is None
             day = "any" if undated else str(by_date.date_of(each))
-            key = each.key.removeprefix(places.RAW)
+            key = each.key.removeprefix(keys.RAW)
             rows.append([day, each.dataset, key, where, each.landed_at, each.size])
     found = {row[0] for row in rows}
     rows += [[str(day), None, None, "nothing", None, None] for day in days.each if str(day) not in found]
@@ -161,7 +162,7 @@ def start(airflow: Airflow, days: Days, max_active: int, *, unpause: bool) -> Ba
     except Refused as error:
         if error.status == HTTPStatus.NOT_FOUND:
             raise NotUp(
-                f"{airflow.name} does not know the DAG {places.BY_DATE_DAG}",
+                f"{airflow.name} does not know the DAG {names.BY_DATE_DAG}",
                 expected="it to be read from dags/, which takes Airflow half a minute after its start",
                 remedy="ledgerlake up, and then again",
             ) from error
@@ -181,15 +182,15 @@ def _wait_for_the_last_one(airflow: Airflow) -> None:
 
 
 def _refuse_paused(airflow: Airflow, days: Days, *, unpause: bool) -> None:
-    if not airflow.is_paused(places.BY_DATE_DAG):
+    if not airflow.is_paused(names.BY_DATE_DAG):
         return
     if not unpause:
         raise Failed(
-            f"the DAG {places.BY_DATE_DAG} is paused, so its runs would be queued and never begin",
+            f"the DAG {names.BY_DATE_DAG} is paused, so its runs would be queued and never begin",
             expected="it to be on; its daily run then begins too, and sweeps up what waits in raw/",
             remedy=f"ledgerlake backfill --from {days.first} --to {days.last} --unpause",
         )
-    airflow.unpause(places.BY_DATE_DAG)
+    airflow.unpause(names.BY_DATE_DAG)
 
 
 def _another(airflow: Airflow) -> Failed:

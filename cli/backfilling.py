@@ -17,10 +17,11 @@ from cli.failures import TimedOut
 from cli.look import WAITS, first_failure, holder_of, progress
 from cli.showing import Format, Rows
 from cli.waiting import Display, holder, reason
-from ledgerlake import control, places
-from ledgerlake.batch import LIVE
+from ledgerlake import keys, names
 from ledgerlake.errors import DamagedControlObject
-from ledgerlake.ledger import COUNTS
+from ledgerlake.planning import control
+from ledgerlake.planning.batch import LIVE
+from ledgerlake.tables.ledger import COUNTS
 
 _POLL_SECONDS = 2
 _CLOCKS = timedelta(minutes=2)
@@ -99,15 +100,15 @@ def _line(run: Run | None, held_by: str, named: str) -> str:
 
 def _batches(lake: Connection, begun: Backfill) -> dict[str, tuple[str, ...]]:
     """The batches that runs of the by-date DAG have planned since the backfill began, by run."""
-    since = f"{places.BATCHES}{begun.created_at - _CLOCKS:%Y%m%dT%H%M%SZ}"
+    since = f"{keys.BATCHES}{begun.created_at - _CLOCKS:%Y%m%dT%H%M%SZ}"
     pages = lake.s3.get_paginator("list_objects_v2").paginate(
-        Bucket=lake.bucket, Prefix=places.BATCHES, Delimiter="/", StartAfter=since
+        Bucket=lake.bucket, Prefix=keys.BATCHES, Delimiter="/", StartAfter=since
     )
     found: dict[str, tuple[str, ...]] = {}
     for key in (entry["Key"] for page in pages for entry in page.get("Contents", [])):
         manifest = _manifest(lake, key)
         dag, _, run_id = str(manifest.get("owner", "")).partition("/")
-        if dag == f"airflow:{places.BY_DATE_DAG}":
+        if dag == f"airflow:{names.BY_DATE_DAG}":
             found[run_id] = (*found.get(run_id, ()), str(manifest["batch_id"]))
     return found
 

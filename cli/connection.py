@@ -12,7 +12,7 @@ from botocore.config import Config
 
 from cli.failures import NotUp
 from infra.local.home import Home
-from ledgerlake.places import Places
+from ledgerlake.names import Places
 from ledgerlake.settings import ENVIRONMENTS, Settings, from_environment, mwaa_environment
 
 _CONFIG = Config(retries={"mode": "standard", "max_attempts": 4}, connect_timeout=5, read_timeout=60)

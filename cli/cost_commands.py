@@ -15,8 +15,8 @@ from cli.connection import Connection
 from cli.failures import Mistyped
 from cli.query_commands import of_batch
 from cli.showing import Format, FormatOption, Rows, show
-from ledgerlake import prices
-from ledgerlake.run_records import COLUMNS
+from ledgerlake.costs import prices
+from ledgerlake.tables.runs import COLUMNS
 
 _NAMES = tuple(name for name, _ in COLUMNS)
 _LISTED = {

@@ -10,7 +10,7 @@ from cli import connection
 from cli.console import stderr, stdout
 from cli.dead_letters import DeadLetters, Letter
 from cli.showing import Format, FormatOption, Rows, show
-from ledgerlake import places
+from ledgerlake import names
 
 dead_letters = typer.Typer(
     help="Messages that five runs have received and none could acknowledge.", no_args_is_help=True
@@ -38,7 +38,7 @@ def show_letters(
     if style is Format.TABLE and not found and not count:
         stdout.print("There are no dead letters.")
         return
-    title = f"{places.DEAD_LETTER_QUEUE}: {max(count, len(found))} messages"
+    title = f"{names.DEAD_LETTER_QUEUE}: {max(count, len(found))} messages"
     show(Rows(_COLUMNS, [_row(letter) for letter in found]), style, title=title)
     if style is Format.TABLE:
         for line in _REMEDY:
@@ -55,7 +55,7 @@ def redrive(ctx: typer.Context) -> None:
     if not moved:
         stdout.print("There are no dead letters.")
         return
-    stdout.print(f"{moved} messages are back in {places.QUEUE}; the pipeline looks at once.")
+    stdout.print(f"{moved} messages are back in {names.QUEUE}; the pipeline looks at once.")
     stdout.print("To see what becomes of them: ledgerlake wait")
 
 

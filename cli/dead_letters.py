@@ -11,8 +11,9 @@ from botocore.exceptions import ClientError
 
 from cli.connection import Connection
 from cli.failures import Failed, NotUp, TimedOut
-from ledgerlake import messages, places
-from ledgerlake.deliveries import iso
+from ledgerlake import names
+from ledgerlake.intake import messages
+from ledgerlake.intake.deliveries import iso
 
 _AT_ONCE = 10
 _HIDDEN_SECONDS = 60
@@ -48,7 +49,7 @@ class DeadLetters:
     @classmethod
     def of(cls, lake: Connection) -> DeadLetters:
         queue_url = lake.places.queue_url
-        return cls(lake.client("sqs"), f"{queue_url.rpartition('/')[0]}/{places.DEAD_LETTER_QUEUE}", queue_url)
+        return cls(lake.client("sqs"), f"{queue_url.rpartition('/')[0]}/{names.DEAD_LETTER_QUEUE}", queue_url)
 
     def count(self) -> int:
         """How many there are, about: SQS knows no more."""

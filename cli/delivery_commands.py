@@ -19,10 +19,11 @@ from cli.executions import Executions
 from cli.failures import Mistyped
 from cli.orchestrator_commands import STEP_FUNCTIONS, refuse_unless_chosen
 from cli.waiting import wait as wait_for
-from ledgerlake import messages, places
 from ledgerlake.contracts import DATASETS
-from ledgerlake.deliveries import iso
-from ledgerlake.raw_keys import is_ignored, suggested_dataset
+from ledgerlake.intake import messages
+from ledgerlake.intake.deliveries import iso
+from ledgerlake.intake.raw_keys import is_ignored, suggested_dataset
+from ledgerlake.keys import raw_prefix
 from ledgerlake.settings import ORCHESTRATORS
 
 TimeoutOption = Annotated[float, typer.Option("--timeout", min=0, help="Seconds after which to give up (exit code 4).")]
@@ -68,7 +69,7 @@ def keys_for(dataset: str, files: Sequence[Path], name: str | None = None) -> di
             expected="different names, as they are delivered into one folder",
             remedy="deliver them one by one, with --as 2025/04/01.csv",
         )
-    keys = {places.raw_prefix(dataset) + each.strip("/"): path for each, path in zip(names, files, strict=True)}
+    keys = {raw_prefix(dataset) + each.strip("/"): path for each, path in zip(names, files, strict=True)}
     if ignored := [key for key, path in keys.items() if is_ignored(key, path.stat().st_size)]:
         raise Mistyped(
             f"{', '.join(ignored)} would be ignored, as a marker or a hidden file",

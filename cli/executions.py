@@ -12,7 +12,7 @@ from botocore.exceptions import ClientError
 
 from cli.connection import Connection
 from cli.failures import Failed, Mistyped
-from ledgerlake import places
+from ledgerlake import names
 
 _ABSENT = ("StateMachineDoesNotExist", "ExecutionDoesNotExist")
 _RUNNING = "RUNNING"
@@ -76,7 +76,7 @@ class Executions:
             if error.response["Error"]["Code"] not in _ABSENT:
                 raise
             raise Failed(
-                f"there is no state machine {places.STATE_MACHINE}", remedy="deploy the data plane: ledgerlake up"
+                f"there is no state machine {names.STATE_MACHINE}", remedy="deploy the data plane: ledgerlake up"
             ) from error
         return str(begun["executionArn"]).rpartition(":")[2]
 

@@ -13,11 +13,11 @@ from math import ceil
 
 from cli.showing import Rows
 from infra.data_plane_limits import SCANNED_AT_MOST, WORKERS
-from ledgerlake import request_counts
-from ledgerlake.checks import checks
 from ledgerlake.contracts import DATASETS
-from ledgerlake.cost import Calls, DpuTime, Requests, RunCost, Usage, cost
+from ledgerlake.costs import request_counts
+from ledgerlake.costs.cost import Calls, DpuTime, Requests, RunCost, Usage, cost
 from ledgerlake.settings import Settings
+from ledgerlake.tables.checks import checks
 
 GB, MB = 10**9, 10**6
 

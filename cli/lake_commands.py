@@ -18,15 +18,15 @@ from cli.look import Look, progress
 from cli.showing import Format, FormatOption, Rows, show
 from cli.waiting import airflow_of, look_at
 from infra.local.home import ATHENA_ENGINES, REGION, Home
-from ledgerlake import places
-from ledgerlake.by_date import date_of
-from ledgerlake.check_failures import open_failures
-from ledgerlake.deliveries import Delivery
+from ledgerlake import names
 from ledgerlake.display import display_text
-from ledgerlake.evidence import unledgered
-from ledgerlake.raw_keys import describe_stray
+from ledgerlake.intake.deliveries import Delivery
+from ledgerlake.intake.raw_keys import describe_stray
+from ledgerlake.planning.by_date import date_of
+from ledgerlake.planning.evidence import unledgered
+from ledgerlake.planning.unread import Unread
+from ledgerlake.reporting.check_failures import open_failures
 from ledgerlake.settings import ORCHESTRATORS
-from ledgerlake.unread import Unread
 
 AIRFLOW = ORCHESTRATORS[0]
 _NAMED = 3
@@ -75,7 +75,7 @@ def up(
     if with_airflow:
         tell_airflow(home)
     elif chosen != AIRFLOW:
-        stdout.print(f"Step Functions run the pipeline, {places.STATE_MACHINE}; see: ledgerlake executions")
+        stdout.print(f"Step Functions run the pipeline, {names.STATE_MACHINE}; see: ledgerlake executions")
 
 
 def _confirm(home: Home, *, fresh: bool, asked: bool) -> None:
@@ -169,8 +169,8 @@ def _state(lake: connection.Connection) -> list[tuple[str, str]]:
         ("open batches", ", ".join(look.open_batches) or "none"),
         ("in quarantine", ", ".join(look.quarantined) or "none"),
         ("lease", describe(lake, airflow)),
-        (places.QUEUE, _messages(lake)),
-        (places.DEAD_LETTER_QUEUE, f"{DeadLetters.of(lake).count()} messages"),
+        (names.QUEUE, _messages(lake)),
+        (names.DEAD_LETTER_QUEUE, f"{DeadLetters.of(lake).count()} messages"),
     ]
     if look.waits and look.gate_waits_for:
         rows.append(("the gate waits for", ", ".join(look.gate_waits_for)))

@@ -15,13 +15,13 @@ from cli.failures import Failed
 from cli.look import at_work
 from cli.showing import Format, FormatOption, Rows, show
 from cli.waiting import airflow_of
-from ledgerlake import lease as leases
-from ledgerlake import places
-from ledgerlake.batch import LIVE
-from ledgerlake.deliveries import from_iso
+from ledgerlake import names
 from ledgerlake.display import display_text
 from ledgerlake.errors import DamagedControlObject
-from ledgerlake.lease import Lease
+from ledgerlake.intake.deliveries import from_iso
+from ledgerlake.planning import lease as leases
+from ledgerlake.planning.batch import LIVE
+from ledgerlake.planning.lease import Lease
 
 lease = typer.Typer(help="Who is at work on the lake: runs take turns by one lease.", no_args_is_help=True)
 _RUNS = 50
@@ -80,7 +80,7 @@ def _run_of(holder: str, airflow: Airflow) -> tuple[str, bool]:
     dag, _, run_id = holder.partition("/")
     if dag == LIVE:
         return "the live run", any(map(at_work, airflow.latest_runs()))
-    for run in airflow.latest_runs(places.BY_DATE_DAG, _RUNS) if dag == f"airflow:{places.BY_DATE_DAG}" else ():
+    for run in airflow.latest_runs(names.BY_DATE_DAG, _RUNS) if dag == f"airflow:{names.BY_DATE_DAG}" else ():
         if run.run_id == run_id:
             return f"the run of {run.day}" if run.day else "that run", run.active
     return "", True

@@ -10,10 +10,10 @@ from typing import Any
 
 from cli.airflow_api import Run, Task
 from cli.executions import Execution
-from ledgerlake import places
-from ledgerlake.batch import LIVE
-from ledgerlake.deliveries import from_iso
-from ledgerlake.unread import NONE_UNREAD, Unread
+from ledgerlake import names
+from ledgerlake.intake.deliveries import from_iso
+from ledgerlake.planning.batch import LIVE
+from ledgerlake.planning.unread import NONE_UNREAD, Unread
 
 SENSOR = "wait_for_deliveries"
 PLAN = "plan_batch"
@@ -106,7 +106,7 @@ def judge(look: Look, since: datetime) -> Verdict:
 
 def stands_still(look: Look) -> bool:
     """Return whether there is something to do while the live DAG is paused and has no task at work."""
-    if places.LIVE_DAG not in look.paused or not (look.waits or look.open_batches) or look.gate_waits_for:
+    if names.LIVE_DAG not in look.paused or not (look.waits or look.open_batches) or look.gate_waits_for:
         return False
     runs = [*(look.runs or ()), *look.by_date]
     states = {task.state for run in runs if run.active for task in run.tasks if task.task_id != SENSOR}
@@ -177,7 +177,7 @@ def _signs(run: Run) -> list[str]:
 
 def holder_of(run: Run) -> str:
     """Who a run is when it has the lease."""
-    return LIVE if run.dag_id == places.LIVE_DAG else f"airflow:{run.dag_id}/{run.run_id}"
+    return LIVE if run.dag_id == names.LIVE_DAG else f"airflow:{run.dag_id}/{run.run_id}"
 
 
 def _waits(run: Run, holder: str) -> bool:

@@ -17,7 +17,7 @@ from cli.failures import Failed, Mistyped, NotUp
 from cli.look import at_work
 from cli.showing import Format, FormatOption, Rows, show
 from cli.waiting import airflow_of
-from ledgerlake import places
+from ledgerlake import names
 from ledgerlake.settings import ORCHESTRATORS
 
 orchestrator = typer.Typer(
@@ -36,11 +36,11 @@ def show_orchestrator(ctx: typer.Context, style: FormatOption = Format.TABLE) ->
     lake = connection.of(ctx)
     airflow = airflow_of(lake)
     chosen, enabled = chosen_for(lake), mapping_enabled(lake)
-    dag = "cannot be asked" if airflow is None else "paused" if airflow.is_paused(places.LIVE_DAG) else "on"
+    dag = "cannot be asked" if airflow is None else "paused" if airflow.is_paused(names.LIVE_DAG) else "on"
     rows = [
         ("deployed for", chosen),
-        (f"Step Functions: {places.CHECK_FUNCTION} on {places.QUEUE}", "on" if enabled else "off"),
-        (f"Airflow: {places.LIVE_DAG}", dag),
+        (f"Step Functions: {names.CHECK_FUNCTION} on {names.QUEUE}", "on" if enabled else "off"),
+        (f"Airflow: {names.LIVE_DAG}", dag),
     ]
     if enabled and dag == "on":
         rows.append(("trouble", f"both consume the queue; to go on: ledgerlake orchestrator use {chosen}"))
@@ -65,7 +65,7 @@ def use_orchestrator(
         _refuse_while_executing(lake)
     deploy(lake, name)
     if name == AIRFLOW and airflow is not None:
-        airflow.unpause(places.LIVE_DAG)
+        airflow.unpause(names.LIVE_DAG)
     stdout.print(f"{name} consumes the queue.")
     if lake.home is None:
         stdout.print(f"On MWAA, set the configuration option ledgerlake.orchestrator to {name} too.")
@@ -77,7 +77,7 @@ def use_orchestrator(
 
 def chosen_for(lake: Connection) -> str:
     """The orchestrator that the stack was deployed for."""
-    stack = lake.client("cloudformation").describe_stacks(StackName=places.STACK)["Stacks"][0]
+    stack = lake.client("cloudformation").describe_stacks(StackName=names.STACK)["Stacks"][0]
     values = {each["ParameterKey"]: each.get("ParameterValue", "") for each in stack.get("Parameters", [])}
     return values.get(_PARAMETER) or AIRFLOW
 
@@ -85,7 +85,7 @@ def chosen_for(lake: Connection) -> str:
 def mapping_enabled(lake: Connection) -> bool:
     """Whether messages of the queue start CheckDataAvailability."""
     try:
-        found = lake.client("lambda").list_event_source_mappings(FunctionName=places.CHECK_FUNCTION)
+        found = lake.client("lambda").list_event_source_mappings(FunctionName=names.CHECK_FUNCTION)
     except ClientError:
         return False
     return any(each.get("State") in ("Enabled", "Enabling", "Creating") for each in found["EventSourceMappings"])
@@ -109,7 +109,7 @@ def refuse_unless_chosen(lake: Connection, name: str) -> None:
 def deploy(lake: Connection, name: str) -> None:
     """Update the stack's parameter, and nothing else."""
     cloudformation = lake.client("cloudformation")
-    stack = cloudformation.describe_stacks(StackName=places.STACK)["Stacks"][0]
+    stack = cloudformation.describe_stacks(StackName=names.STACK)["Stacks"][0]
     others = [each["ParameterKey"] for each in stack.get("Parameters", []) if each["ParameterKey"] != _PARAMETER]
     if lake.home is not None:
         from infra.local import deploy as local  # what it imports, other commands do not need
@@ -119,7 +119,7 @@ def deploy(lake: Connection, name: str) -> None:
         return
     try:
         cloudformation.update_stack(
-            StackName=places.STACK,
+            StackName=names.STACK,
             UsePreviousTemplate=True,
             Capabilities=["CAPABILITY_IAM", "CAPABILITY_NAMED_IAM"],
             Parameters=[
@@ -132,7 +132,7 @@ def deploy(lake: Connection, name: str) -> None:
             return
         raise
     with stderr.status("updating the stack"):
-        cloudformation.get_waiter("stack_update_complete").wait(StackName=places.STACK)
+        cloudformation.get_waiter("stack_update_complete").wait(StackName=names.STACK)
 
 
 def _switch_airflow_off(airflow: Airflow | None) -> None:
@@ -146,12 +146,12 @@ def _switch_airflow_off(airflow: Airflow | None) -> None:
     try:
         runs = [run for run in airflow.latest_runs() if run.active]
         if busy := next((run for run in runs if at_work(run)), None):
-            raise _busy(f"the run {busy.run_id} of {places.LIVE_DAG} is at work")
-        airflow.pause(places.LIVE_DAG)
+            raise _busy(f"the run {busy.run_id} of {names.LIVE_DAG} is at work")
+        airflow.pause(names.LIVE_DAG)
         _end(airflow, runs)
     except (NotUp, Refused, BotoCoreError) as error:
         raise Failed(
-            f"Airflow's DAG could not be paused: {error}", remedy=f"pause {places.LIVE_DAG}, then again"
+            f"Airflow's DAG could not be paused: {error}", remedy=f"pause {names.LIVE_DAG}, then again"
         ) from error
 
 

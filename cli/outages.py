@@ -9,10 +9,10 @@ from cli.failures import NotUp
 from infra.local import parts
 from infra.local.home import Home
 from infra.local.processes import Down
-from ledgerlake import places
+from ledgerlake import names
 from ledgerlake.display import display_text
 
-DAGS = (places.LIVE_DAG, places.BY_DATE_DAG)
+DAGS = (names.LIVE_DAG, names.BY_DATE_DAG)
 
 
 def parts_down(lake: Connection, airflow: Airflow | None) -> dict[str, str]:

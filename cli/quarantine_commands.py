@@ -13,9 +13,9 @@ from cli.delivery_commands import TimeoutOption, wait_here, wake
 from cli.failures import Mistyped
 from cli.look import seen
 from cli.showing import Format, FormatOption, Rows, show
-from ledgerlake import quarantine
 from ledgerlake.errors import BatchNotFound, QuarantineError
-from ledgerlake.manifest import readable
+from ledgerlake.planning import quarantine
+from ledgerlake.planning.manifest import readable
 
 _COLUMNS = ("batch", "since", "deliveries", "why")
 

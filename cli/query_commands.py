@@ -15,11 +15,11 @@ from cli.connection import Connection
 from cli.console import stdout
 from cli.failures import Mistyped
 from cli.showing import Format, FormatOption, Rows, show
-from ledgerlake import places
+from ledgerlake import keys
 from ledgerlake.contracts import DATASETS
-from ledgerlake.drift import absent_lines
-from ledgerlake.ledger import COUNTS
-from ledgerlake.stages import absent_columns, summaries
+from ledgerlake.planning.stages import absent_columns, summaries
+from ledgerlake.reporting.drift import absent_lines
+from ledgerlake.tables.ledger import COUNTS
 
 _BATCH_ID = re.compile(r"[0-9A-Za-z-]+")
 
@@ -98,7 +98,7 @@ def _is_shown(name: str, index: int, rows: list[list[Any]]) -> bool:
 
 
 def _below_raw(key: str | None) -> str:
-    return (key or "").removeprefix(places.RAW)
+    return (key or "").removeprefix(keys.RAW)
 
 
 def read_ledger(lake: Connection, batch: str | None = None) -> Rows:

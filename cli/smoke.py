@@ -21,12 +21,13 @@ from cli.failures import Failed, TimedOut
 from cli.look import Verdict, describe, judge
 from cli.smoke_mailbox import Mailbox
 from cli.waiting import airflow_of, failure, look_at
-from ledgerlake import batch, places
-from ledgerlake.batch import Batch
 from ledgerlake.contracts import DATASETS
-from ledgerlake.deliveries import Delivery, waiting
-from ledgerlake.manifest import readable
-from ledgerlake.storage import exists
+from ledgerlake.intake.deliveries import Delivery, waiting
+from ledgerlake.keys import BATCHES, raw_prefix
+from ledgerlake.planning import batch
+from ledgerlake.planning.batch import Batch
+from ledgerlake.planning.manifest import readable
+from ledgerlake.storage.objects import exists
 
 _POLL_SECONDS = 3.0
 _COUNTS = ("rows_read", "released", "inserted", "updated", "unchanged", "superseded", "rejected", "parked", "withdrawn")
@@ -70,7 +71,7 @@ class Smoke:
 
     def _deliver(self, since: datetime) -> tuple[Delivery, ...]:
         name = f"ledgerlake-smoke-{since:%Y%m%dT%H%M%SZ}.csv"
-        keys = {places.raw_prefix(dataset.name) + name: _header(dataset.name) for dataset in DATASETS.values()}
+        keys = {raw_prefix(dataset.name) + name: _header(dataset.name) for dataset in DATASETS.values()}
         for key, body in keys.items():
             self.lake.s3.put_object(Bucket=self.lake.bucket, Key=key, Body=body)
         found = tuple(each for each in waiting(self.lake.s3, self.lake.bucket).deliveries if each.key in keys)
@@ -113,10 +114,10 @@ class Smoke:
 
     def _batches_from(self, first: str) -> list[str]:
         pages = self.lake.s3.get_paginator("list_objects_v2").paginate(
-            Bucket=self.lake.bucket, Prefix=places.BATCHES, Delimiter="/", StartAfter=f"{places.BATCHES}{first}"
+            Bucket=self.lake.bucket, Prefix=BATCHES, Delimiter="/", StartAfter=f"{BATCHES}{first}"
         )
         keys = [entry["Key"] for page in pages for entry in page.get("Contents", [])]
-        return [key.removeprefix(places.BATCHES).removesuffix(".json") for key in keys]
+        return [key.removeprefix(BATCHES).removesuffix(".json") for key in keys]
 
     def _refuse_rows(self, done: Batch, deliveries: tuple[Delivery, ...]) -> None:
         files = ", ".join(f"'{each.key}'" for each in deliveries)

@@ -19,11 +19,12 @@ from cli.console import stacked
 from cli.executions import Executions
 from cli.failures import Failed, GateClosed, NotUp, TimedOut
 from cli.look import Look, Verdict, describe, failed_execution, failed_run, first_failure, judge
-from ledgerlake import batch, lease, places, quarantine
-from ledgerlake.deliveries import waiting
-from ledgerlake.endings import CHECK_FAILED, CHECKS
+from ledgerlake import names
 from ledgerlake.errors import DamagedControlObject
-from ledgerlake.unread import Unread
+from ledgerlake.intake.deliveries import waiting
+from ledgerlake.planning import batch, lease, quarantine
+from ledgerlake.planning.unread import Unread
+from ledgerlake.runs.endings import CHECK_FAILED, CHECKS
 
 _POLL_SECONDS = 1
 _BY_DATE_RUNS = 20
@@ -72,8 +73,8 @@ def holder(lake: Connection) -> str:
 def by_date_runs(airflow: Airflow) -> tuple[Run, ...]:
     """The newest runs of the by-date DAG; without those that are queued while it is paused: nobody begins them."""
     try:
-        runs = airflow.latest_runs(places.BY_DATE_DAG, _BY_DATE_RUNS)
-        if any(run.state == "queued" for run in runs) and airflow.is_paused(places.BY_DATE_DAG):
+        runs = airflow.latest_runs(names.BY_DATE_DAG, _BY_DATE_RUNS)
+        if any(run.state == "queued" for run in runs) and airflow.is_paused(names.BY_DATE_DAG):
             runs = [run for run in runs if run.state != "queued"]
     except Refused as error:
         if error.status == _UNKNOWN:  # a lake of an earlier release, or one that has only just begun
@@ -175,9 +176,9 @@ def _look(lake: Connection, airflow: Airflow | None, before: Look | None) -> Loo
 def _paused(lake: Connection, look: Look) -> Failed:
     files = ", ".join(f"{count} of {name}" for name, count in look.waits.items())
     return Failed(
-        f"{places.LIVE_DAG} is paused: no task of it begins, and {files or 'an open batch'} waits",
+        f"{names.LIVE_DAG} is paused: no task of it begins, and {files or 'an open batch'} waits",
         expected="it to run; nothing is lost meanwhile",
-        remedy=outages.unpause_command(lake, places.LIVE_DAG),
+        remedy=outages.unpause_command(lake, names.LIVE_DAG),
     )
 
 
@@ -204,7 +205,7 @@ def _failed(look: Look, since: datetime, airflow: Airflow | None) -> Failed:
     seen = f"run {run.run_id} failed in {task.task_id}: {reason(airflow, run)}"
     if task.task_id.startswith(CHECKS) and not look.open_batches:
         return _failed_check(seen)
-    again = f"ledgerlake backfill --from {run.day} --to {run.day}" if run.dag_id == places.BY_DATE_DAG else _LOOK
+    again = f"ledgerlake backfill --from {run.day} --to {run.day}" if run.dag_id == names.BY_DATE_DAG else _LOOK
     return Failed(
         seen,
         expected="every task to succeed; nothing is lost, the next run goes on where this one stopped",

@@ -46,7 +46,7 @@ from __future__ import annotations
 import pendulum
 from airflow.sdk import DAG, Param
 
-from ledgerlake import places, settings
+from ledgerlake import names, settings
 from ledgerlake_airflow import WAIT
 from ledgerlake_airflow.acknowledge import acknowledge
 from ledgerlake_airflow.orchestrator import documented, ours
@@ -59,7 +59,7 @@ from ledgerlake_airflow.timetables import Always, OnRequest
 SETTINGS = settings.current()
 
 with DAG(
-    places.LIVE_DAG,
+    names.LIVE_DAG,
     description="Loads what is delivered to raw/ into checked tables, and accounts for every row.",
     doc_md=documented(__doc__, SETTINGS, "this DAG has no schedule, or both would take messages from each other."),
     schedule=Always() if ours(SETTINGS) else OnRequest(),

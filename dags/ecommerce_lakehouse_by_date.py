@@ -49,7 +49,7 @@ from __future__ import annotations
 import pendulum
 from airflow.sdk import DAG
 
-from ledgerlake import places, settings
+from ledgerlake import names, settings
 from ledgerlake_airflow.by_date import close_batch, plan_dates
 from ledgerlake_airflow.form import fields
 from ledgerlake_airflow.orchestrator import documented
@@ -60,7 +60,7 @@ from ledgerlake_airflow.timetables import EveryDay
 SETTINGS = settings.current()
 
 with DAG(
-    places.BY_DATE_DAG,
+    names.BY_DATE_DAG,
     description="Sweeps up what still waits, and processes the deliveries of any days again.",
     doc_md=documented(
         __doc__, SETTINGS, "its own sweep takes what waits, so scheduled runs end at once. Backfills go on."

@@ -11,7 +11,7 @@ from infra.airflow_network import Network
 from infra.airflow_parameters import AirflowParameters
 from infra.boundary import bound
 from infra.tags import tag
-from ledgerlake import places
+from ledgerlake import names
 
 
 class AirflowStack(cdk.Stack):
@@ -20,7 +20,7 @@ class AirflowStack(cdk.Stack):
     def __init__(self, scope: Construct) -> None:
         super().__init__(
             scope,
-            places.AIRFLOW_STACK,
+            names.AIRFLOW_STACK,
             description="Ledgerlake's Airflow on MWAA.",
             synthesizer=cdk.DefaultStackSynthesizer(generate_bootstrap_version_rule=False),
         )

@@ -11,7 +11,7 @@ from aws_cdk import Aws, CfnCondition, Fn
 from aws_cdk import aws_iam as iam
 
 from infra import data_plane_access as access
-from ledgerlake import places
+from ledgerlake import names
 
 
 def boundary_arn(environment: str) -> str:
@@ -44,8 +44,8 @@ def statements(buckets: list[str]) -> list[iam.PolicyStatement]:
     Args:
         buckets: ARNs of the buckets that roles of the lake may read or write at all.
     """
-    table = f"table/{places.DATABASE}/*"
-    glue = ["catalog", f"database/{places.DATABASE}", table, "job/*", f"crawler/{places.CRAWLER}"]
+    table = f"table/{names.DATABASE}/*"
+    glue = ["catalog", f"database/{names.DATABASE}", table, "job/*", f"crawler/{names.CRAWLER}"]
     return [
         access.allow(["s3:*"], [*buckets, *(f"{bucket}/*" for bucket in buckets)]),
         access.allow(["s3:GetAccountPublicAccessBlock"], ["*"]),  # MWAA asks it of every bucket that it is given
@@ -53,13 +53,13 @@ def statements(buckets: list[str]) -> list[iam.PolicyStatement]:
             ["kms:Decrypt", "kms:DescribeKey", "kms:Encrypt", "kms:GenerateDataKey*"], [access.arn("kms", "key/*")]
         ),
         access.allow(["sqs:*"], [access.arn("sqs", "ecommerce-etl-*"), _celery()]),
-        access.allow(["sns:Publish"], [access.arn("sns", places.TOPIC)]),
+        access.allow(["sns:Publish"], [access.arn("sns", names.TOPIC)]),
         access.allow(["glue:*"], [access.arn("glue", each) for each in glue]),
-        access.allow(["athena:*"], [access.arn("athena", f"workgroup/{places.WORKGROUP}*")]),
+        access.allow(["athena:*"], [access.arn("athena", f"workgroup/{names.WORKGROUP}*")]),
         access.allow(["lambda:InvokeFunction"], [access.arn("lambda", "function:*")]),
         access.allow(
             ["states:*"],
-            [access.arn("states", f"{kind}:{places.STATE_MACHINE}*") for kind in ("stateMachine", "execution")],
+            [access.arn("states", f"{kind}:{names.STATE_MACHINE}*") for kind in ("stateMachine", "execution")],
         ),
         access.allow(
             ["events:PutTargets", "events:PutRule", "events:DescribeRule"],
@@ -75,7 +75,7 @@ def statements(buckets: list[str]) -> list[iam.PolicyStatement]:
             [access.arn("airflow", "*")],
         ),
         access.allow(["logs:*"], ["*"]),
-        access.allow(["cloudformation:DescribeStacks"], [access.arn("cloudformation", f"stack/{places.STACK}/*")]),
+        access.allow(["cloudformation:DescribeStacks"], [access.arn("cloudformation", f"stack/{names.STACK}/*")]),
         access.allow(
             [
                 "lambda:ListEventSourceMappings",

@@ -19,7 +19,7 @@ from infra.data_plane_orchestrator import Orchestrator
 from infra.data_plane_parameters import Parameters
 from infra.data_plane_storage import Lake, LakeKey
 from infra.tags import tag
-from ledgerlake import places
+from ledgerlake import names
 
 
 class DataPlane(cdk.Stack):
@@ -28,7 +28,7 @@ class DataPlane(cdk.Stack):
     def __init__(self, scope: Construct) -> None:
         super().__init__(
             scope,
-            places.STACK,
+            names.STACK,
             description="Ledgerlake's data plane: every delivered row is accounted for.",
             synthesizer=cdk.DefaultStackSynthesizer(generate_bootstrap_version_rule=False),
         )

@@ -14,8 +14,9 @@ from constructs import Construct
 
 from infra import data_plane_access as access
 from infra.data_plane_limits import SCANNED_AT_MOST
-from ledgerlake import catalogue, places
+from ledgerlake import keys, names
 from ledgerlake.contracts import DATASETS
+from ledgerlake.tables import catalogue
 
 _PARQUET = "org.apache.hadoop.hive.ql.io.parquet"
 _FORMATS = {
@@ -45,7 +46,7 @@ class Catalogue(Construct):
             "Database",
             catalog_id=Aws.ACCOUNT_ID,
             database_input=glue.CfnDatabase.DatabaseInputProperty(
-                name=places.DATABASE, description="The shop's lakehouse, and what became of every delivered row."
+                name=names.DATABASE, description="The shop's lakehouse, and what became of every delivered row."
             ),
         )
         for table in catalogue.declared_tables():
@@ -61,7 +62,7 @@ class Catalogue(Construct):
             self,
             f"Table-{table.name}",
             catalog_id=Aws.ACCOUNT_ID,
-            database_name=places.DATABASE,
+            database_name=names.DATABASE,
             table_input=glue.CfnTable.TableInputProperty(
                 name=table.name,
                 description=table.doc,
@@ -84,10 +85,10 @@ class Catalogue(Construct):
         crawler = glue.CfnCrawler(
             self,
             "Crawler",
-            name=places.CRAWLER,
+            name=names.CRAWLER,
             description="Registers the Delta tables, and follows their schema.",
             role=self.crawler_role.role_arn,
-            database_name=places.DATABASE,
+            database_name=names.DATABASE,
             targets=glue.CfnCrawler.TargetsProperty(
                 delta_targets=[
                     glue.CfnCrawler.DeltaTargetProperty(
@@ -104,7 +105,7 @@ class Catalogue(Construct):
 
     def _crawler_role(self) -> iam.Role:
         prefixes = [table.prefix for table in catalogue.delta_tables()]
-        tables = [access.arn("glue", f"table/{places.DATABASE}/{table.name}") for table in catalogue.delta_tables()]
+        tables = [access.arn("glue", f"table/{names.DATABASE}/{table.name}") for table in catalogue.delta_tables()]
         return iam.Role(
             self,
             "CrawlerRole",
@@ -129,7 +130,7 @@ class Catalogue(Construct):
             bytes_scanned_cutoff_per_query=SCANNED_AT_MOST,
             engine_version=athena.CfnWorkGroup.EngineVersionProperty(selected_engine_version="Athena engine version 3"),
             result_configuration=athena.CfnWorkGroup.ResultConfigurationProperty(
-                output_location=self.lake.s3_url_for_object(places.ATHENA_RESULTS),
+                output_location=self.lake.s3_url_for_object(keys.ATHENA_RESULTS),
                 encryption_configuration=athena.CfnWorkGroup.EncryptionConfigurationProperty(
                     encryption_option="SSE_KMS", kms_key=self.key.key_arn
                 ),
@@ -138,7 +139,7 @@ class Catalogue(Construct):
         return athena.CfnWorkGroup(
             self,
             "Workgroup",
-            name=places.WORKGROUP,
+            name=names.WORKGROUP,
             description="Checks and questions; results go to the lake's athena-results/.",
             work_group_configuration=configuration,
         )
@@ -146,7 +147,7 @@ class Catalogue(Construct):
 
 def catalogue_arns() -> list[str]:
     """The catalogue and the database, which Glue asks for beside each table."""
-    return [access.arn("glue", "catalog"), access.arn("glue", f"database/{places.DATABASE}")]
+    return [access.arn("glue", "catalog"), access.arn("glue", f"database/{names.DATABASE}")]
 
 
 def _columns(columns: tuple[tuple[str, str], ...]) -> list[glue.CfnTable.ColumnProperty]:

@@ -19,13 +19,13 @@ from infra.data_plane_messages import Messages
 from infra.data_plane_parameters import Parameters
 from infra.functions import Function
 from infra.packaging import lambda_key
-from ledgerlake import places
+from ledgerlake import keys, names
 from ledgerlake.contracts import DATASETS
 
 _ARCHIVE = (*access.READ_VERSIONS, "s3:PutObject", "s3:AbortMultipartUpload", "s3:DeleteObjectVersion")
 """Deleting a version there is for a copy that differs from its delivery: it is made anew."""
-_LEASE = places.LEASE.rpartition("/")[0] + "/"
-_EVIDENCE = ("staging/", places.LEDGER)
+_LEASE = keys.LEASE.rpartition("/")[0] + "/"
+_EVIDENCE = ("staging/", keys.LEDGER)
 """Of what is published: the summaries of the stages, and the parts of the ledger."""
 _EVENT_SOURCE = ("sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:ChangeMessageVisibility", "sqs:GetQueueAttributes")
 
@@ -125,20 +125,20 @@ class Functions:
 
 def machine_arn() -> str:
     """Of the state machine, also before it exists: it calls functions that call it."""
-    return access.arn("states", f"stateMachine:{places.STATE_MACHINE}")
+    return access.arn("states", f"stateMachine:{names.STATE_MACHINE}")
 
 
 def execution_arns() -> str:
-    return access.arn("states", f"execution:{places.STATE_MACHINE}:*")
+    return access.arn("states", f"execution:{names.STATE_MACHINE}:*")
 
 
 def planner(lake: s3.IBucket, key: kms.IKey) -> list[iam.PolicyStatement]:
     """See what waits, take and give back the lease, write a manifest, open a batch."""
-    looked_at = [places.BATCHES, _LEASE, "lakehouse-dwh/"]
+    looked_at = [keys.BATCHES, _LEASE, "lakehouse-dwh/"]
     return [
-        access.versions(lake, places.RAW),
-        access.objects(lake, [places.BATCHES, _LEASE], access.WRITE),
-        *access.history(lake, [places.BATCHES, _LEASE]),
+        access.versions(lake, keys.RAW),
+        access.objects(lake, [keys.BATCHES, _LEASE], access.WRITE),
+        *access.history(lake, [keys.BATCHES, _LEASE]),
         access.names(lake, looked_at),
         access.encrypted_by(key, "s3"),
     ]
@@ -146,7 +146,7 @@ def planner(lake: s3.IBucket, key: kms.IKey) -> list[iam.PolicyStatement]:
 
 def _by_date(lake: s3.IBucket) -> list[iam.PolicyStatement]:
     """What was archived is planned again: its version stands in the object's metadata, not in its name."""
-    return [access.objects(lake, [places.ARCHIVED], access.READ), access.names(lake, [places.ARCHIVED])]
+    return [access.objects(lake, [keys.ARCHIVED], access.READ), access.names(lake, [keys.ARCHIVED])]
 
 
 def _starter(key: kms.IKey, messages: Messages) -> list[iam.PolicyStatement]:
@@ -170,33 +170,33 @@ def _job_runs() -> iam.PolicyStatement:
 
 def _archive(lake: s3.IBucket, key: kms.IKey) -> list[iam.PolicyStatement]:
     return [
-        access.objects(lake, [places.BATCHES, *_EVIDENCE], access.READ),
-        *access.history(lake, [places.BATCHES, "staging/"]),
-        access.objects(lake, [places.RAW], (*access.READ_VERSIONS, "s3:DeleteObjectVersion")),
-        access.objects(lake, [places.ARCHIVED], _ARCHIVE),
-        access.names(lake, [places.BATCHES, places.RAW, places.ARCHIVED, *_EVIDENCE]),
-        access.versions(lake, places.RAW),
+        access.objects(lake, [keys.BATCHES, *_EVIDENCE], access.READ),
+        *access.history(lake, [keys.BATCHES, "staging/"]),
+        access.objects(lake, [keys.RAW], (*access.READ_VERSIONS, "s3:DeleteObjectVersion")),
+        access.objects(lake, [keys.ARCHIVED], _ARCHIVE),
+        access.names(lake, [keys.BATCHES, keys.RAW, keys.ARCHIVED, *_EVIDENCE]),
+        access.versions(lake, keys.RAW),
         access.encrypted_by(key, "s3"),
     ]
 
 
 def _catalogue() -> list[iam.PolicyStatement]:
-    tables = access.arn("glue", f"table/{places.DATABASE}/*")
+    tables = access.arn("glue", f"table/{names.DATABASE}/*")
     return [access.allow(["glue:GetTables"], [*catalogue_arns(), tables])]
 
 
 def _report(lake: s3.IBucket, key: kms.IKey) -> list[iam.PolicyStatement]:
     """Close the batch, give the lease back, read what the jobs left for the letter, and write what the run cost."""
     return [
-        access.objects(lake, [places.BATCHES, _LEASE], access.WRITE),
-        *access.history(lake, [places.BATCHES, _LEASE, "staging/"]),
-        access.objects(lake, [places.RUNS], access.REPLACE),
+        access.objects(lake, [keys.BATCHES, _LEASE], access.WRITE),
+        *access.history(lake, [keys.BATCHES, _LEASE, "staging/"]),
+        access.objects(lake, [keys.RUNS], access.REPLACE),
         access.objects(lake, _EVIDENCE, access.READ),
-        access.names(lake, [places.BATCHES, _LEASE, places.RUNS, *_EVIDENCE]),
-        access.versions(lake, places.RAW),
+        access.names(lake, [keys.BATCHES, _LEASE, keys.RUNS, *_EVIDENCE]),
+        access.versions(lake, keys.RAW),
         *_results(lake),
         _job_runs(),
-        access.allow(["glue:ListCrawls"], [access.arn("glue", f"crawler/{places.CRAWLER}")]),
+        access.allow(["glue:ListCrawls"], [access.arn("glue", f"crawler/{names.CRAWLER}")]),
         access.encrypted_by(key, "s3"),
     ]
 
@@ -204,6 +204,6 @@ def _report(lake: s3.IBucket, key: kms.IKey) -> list[iam.PolicyStatement]:
 def _results(lake: s3.IBucket) -> list[iam.PolicyStatement]:
     """Read what the checks have found. Athena reads the result with the permissions of whoever asks for it."""
     return [
-        access.allow(["athena:GetQueryResults"], [access.arn("athena", f"workgroup/{places.WORKGROUP}")]),
-        access.objects(lake, [places.ATHENA_RESULTS], access.READ),
+        access.allow(["athena:GetQueryResults"], [access.arn("athena", f"workgroup/{names.WORKGROUP}")]),
+        access.objects(lake, [keys.ATHENA_RESULTS], access.READ),
     ]

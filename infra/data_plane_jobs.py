@@ -12,7 +12,7 @@ from infra import data_plane_access as access
 from infra.data_plane_limits import WORKER_TYPE, WORKERS
 from infra.data_plane_parameters import Parameters
 from infra.packaging import script_key, wheel_key
-from ledgerlake import places
+from ledgerlake import keys
 from ledgerlake.contracts import DATASETS, Dataset
 
 _SPARK = {
@@ -77,33 +77,33 @@ class Jobs(Construct):
 
     def _statements(self, dataset: Dataset) -> list[iam.PolicyStatement]:
         name = dataset.name
-        deliveries = [places.raw_prefix(name), f"{places.ARCHIVED}{name}/"]
+        deliveries = [keys.raw_prefix(name), f"{keys.ARCHIVED}{name}/"]
         parents = [reference.dataset for reference in dataset.references]
-        read = [places.BATCHES, *map(places.table_prefix, parents)]
-        read += [places.stage_summary(ANY_BATCH, parent) for parent in parents]  # what it has withdrawn
-        summaries = [places.stage_summary(ANY_BATCH, each) for each in (name, *parents)]
+        read = [keys.BATCHES, *map(keys.table_prefix, parents)]
+        read += [keys.stage_summary(ANY_BATCH, parent) for parent in parents]  # what it has withdrawn
+        summaries = [keys.stage_summary(ANY_BATCH, each) for each in (name, *parents)]
         write = [
-            places.table_prefix(name),
-            places.staging(ANY_BATCH, name),
-            places.stage_summary(ANY_BATCH, name),
-            places.rejected_prefix(name),
-            places.parked_prefix(name),
-            f"{places.LEDGER}dataset={name}/",
-            places.publishing(name),
-            places.prepared(name),
+            keys.table_prefix(name),
+            keys.staging(ANY_BATCH, name),
+            keys.stage_summary(ANY_BATCH, name),
+            keys.rejected_prefix(name),
+            keys.parked_prefix(name),
+            f"{keys.LEDGER}dataset={name}/",
+            keys.publishing(name),
+            keys.prepared(name),
         ]
         return [
             access.objects(self.lake, deliveries, access.READ_VERSIONS),
             access.objects(self.lake, read, access.READ),
             access.objects(self.lake, write, access.WRITE),
-            *access.history(self.lake, [places.BATCHES, *summaries, places.publishing(name)]),
+            *access.history(self.lake, [keys.BATCHES, *summaries, keys.publishing(name)]),
             # a batch with too many rejects is set aside: closed, and kept where a person finds it
-            access.objects(self.lake, [places.quarantined(ANY_BATCH)], access.PUT),
-            access.objects(self.lake, [places.open_batch(ANY_BATCH)], access.DELETE),
+            access.objects(self.lake, [keys.quarantined(ANY_BATCH)], access.PUT),
+            access.objects(self.lake, [keys.open_batch(ANY_BATCH)], access.DELETE),
             access.folders(self.lake, [*read, *write]),
             access.names(self.lake, ["lakehouse-dwh/", "staging/", *deliveries, *read, *write]),
             # an earlier delivery that a withdrawn row has hidden may still wait
-            access.versions(self.lake, places.RAW),
+            access.versions(self.lake, keys.RAW),
             access.allow(["s3:GetBucketLocation"], [self.lake.bucket_arn]),
             access.encrypted_by(self.key, "s3"),
             access.allow(access.READ, [self.artifacts.arn_for_objects(self.parameters.artifact_key("glue/*"))]),

@@ -21,10 +21,10 @@ from infra.data_plane_messages import Messages
 from infra.data_plane_parameters import Parameters
 from infra.packaging import definition_key
 from infra.state_machine.definition import SUBSTITUTIONS
-from ledgerlake import places
-from ledgerlake.messages import wake
+from ledgerlake import names
+from ledgerlake.intake.messages import wake
 
-_LOG = f"/aws/vendedlogs/states/{places.STATE_MACHINE}"  # a prefix whose resource policy never grows too long
+_LOG = f"/aws/vendedlogs/states/{names.STATE_MACHINE}"  # a prefix whose resource policy never grows too long
 _LOG_DELIVERY = (
     "CreateLogDelivery",
     "GetLogDelivery",
@@ -69,7 +69,7 @@ class Machine(Construct):
         self.machine = stepfunctions.CfnStateMachine(
             self,
             "Machine",
-            state_machine_name=places.STATE_MACHINE,
+            state_machine_name=names.STATE_MACHINE,
             state_machine_type="STANDARD",
             role_arn=self._role(lake, key, messages, functions).role_arn,
             definition_s3_location=stepfunctions.CfnStateMachine.S3LocationProperty(

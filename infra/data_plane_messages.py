@@ -14,7 +14,7 @@ from constructs import Construct
 from infra import data_plane_access as access
 from infra.data_plane_parameters import Parameters
 from infra.data_plane_storage import alarm_arn, lake_bucket_arn
-from ledgerlake import places
+from ledgerlake import names
 
 _KEPT = Duration.days(14)  # the longest that SQS offers: nobody may look for a fortnight
 
@@ -27,7 +27,7 @@ class Messages(Construct):
         self.dead_letters = sqs.Queue(
             self,
             "DeadLetters",
-            queue_name=places.DEAD_LETTER_QUEUE,
+            queue_name=names.DEAD_LETTER_QUEUE,
             retention_period=_KEPT,
             encryption_master_key=key,
             enforce_ssl=True,
@@ -35,7 +35,7 @@ class Messages(Construct):
         self.queue = sqs.Queue(
             self,
             "Queue",
-            queue_name=places.QUEUE,
+            queue_name=names.QUEUE,
             retention_period=_KEPT,
             encryption_master_key=key,
             enforce_ssl=True,
@@ -52,7 +52,7 @@ class Messages(Construct):
                 conditions=access.on_behalf_of(lake_bucket_arn(parameters)),
             )
         )
-        self.topic = sns.Topic(self, "Topic", topic_name=places.TOPIC, master_key=key, enforce_ssl=True)
+        self.topic = sns.Topic(self, "Topic", topic_name=names.TOPIC, master_key=key, enforce_ssl=True)
         self._alarm()
 
     def _alarm(self) -> None:
@@ -69,7 +69,7 @@ class Messages(Construct):
         alarm = cloudwatch.Alarm(
             self,
             "DeadLettersAlarm",
-            alarm_name=places.DEAD_LETTER_ALARM,
+            alarm_name=names.DEAD_LETTER_ALARM,
             alarm_description="Messages that no run could acknowledge. See: ledgerlake dead-letters show",
             metric=self.dead_letters.metric_approximate_number_of_messages_visible(
                 period=Duration.minutes(1), statistic="Maximum"

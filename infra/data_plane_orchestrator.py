@@ -10,9 +10,9 @@ from constructs import Construct
 from infra import data_plane_access as access
 from infra import data_plane_work as work
 from infra.data_plane_messages import Messages
-from ledgerlake import places
+from ledgerlake import keys, names
 
-_LEASE = places.LEASE.rpartition("/")[0] + "/"
+_LEASE = keys.LEASE.rpartition("/")[0] + "/"
 _SUMMARIES = "staging/"  # what the report tells beside the ledger
 
 
@@ -31,15 +31,15 @@ class Orchestrator(Construct):
 
 def _objects(lake: s3.IBucket, key: kms.IKey) -> list[iam.PolicyStatement]:
     return [
-        access.versions(lake, places.RAW),
+        access.versions(lake, keys.RAW),
         # what was archived is planned again by date: its version stands in the object's metadata, not in its name
-        access.objects(lake, [places.ARCHIVED], access.READ),
-        access.names(lake, [places.ARCHIVED]),
-        access.objects(lake, [places.BATCHES, _LEASE, places.ATHENA_RESULTS], access.WRITE),
-        *access.history(lake, [places.BATCHES, _LEASE, _SUMMARIES]),
-        access.objects(lake, [places.RUNS], access.REPLACE),
+        access.objects(lake, [keys.ARCHIVED], access.READ),
+        access.names(lake, [keys.ARCHIVED]),
+        access.objects(lake, [keys.BATCHES, _LEASE, keys.ATHENA_RESULTS], access.WRITE),
+        *access.history(lake, [keys.BATCHES, _LEASE, _SUMMARIES]),
+        access.objects(lake, [keys.RUNS], access.REPLACE),
         access.objects(lake, [*work.QUERIED, _SUMMARIES], access.READ),
-        access.names(lake, [places.BATCHES, _LEASE, places.ATHENA_RESULTS, places.RUNS, *work.QUERIED, _SUMMARIES]),
+        access.names(lake, [keys.BATCHES, _LEASE, keys.ATHENA_RESULTS, keys.RUNS, *work.QUERIED, _SUMMARIES]),
         access.allow(["s3:GetBucketLocation"], [lake.bucket_arn]),
         access.encrypted_by(key, "s3", "sqs", "sns"),
     ]
@@ -49,11 +49,11 @@ def _work() -> list[iam.PolicyStatement]:
     return [
         *work.jobs("glue:GetJob"),
         *work.crawler("glue:StopCrawler", "glue:ListCrawls"),
-        access.allow(["lambda:InvokeFunction"], [access.arn("lambda", f"function:{places.ARCHIVE_FUNCTION}")]),
+        access.allow(["lambda:InvokeFunction"], [access.arn("lambda", f"function:{names.ARCHIVE_FUNCTION}")]),
         # a live run refuses to share the queue with Step Functions; Lambda knows no resource for the question
         access.allow(["lambda:ListEventSourceMappings"], ["*"]),
         # the lease of an execution that has ended is taken over
-        access.allow(["states:DescribeExecution"], [access.arn("states", f"execution:{places.STATE_MACHINE}:*")]),
+        access.allow(["states:DescribeExecution"], [access.arn("states", f"execution:{names.STATE_MACHINE}:*")]),
         access.allow(
             ["logs:GetLogEvents", "logs:FilterLogEvents", "logs:DescribeLogStreams"],
             [access.arn("logs", "log-group:/aws-glue/jobs*")],

@@ -74,7 +74,7 @@ class Parameters(Construct):
         return Fn.find_in_map(self._settings.logical_id, self.environment, name)
 
     def bucket_name(self, kind: str) -> str:
-        """`ledgerlake-<environment>-<account>-<region>`, as `ledgerlake.places` says."""
+        """`ledgerlake-<environment>-<account>-<region>`, as `ledgerlake.keys` says."""
         return f"{kind}-{self.environment}-{Aws.ACCOUNT_ID}-{Aws.REGION}"
 
 

@@ -11,9 +11,9 @@ from constructs import Construct
 
 from infra import data_plane_access as access
 from infra.data_plane_parameters import Parameters
-from ledgerlake import places
+from ledgerlake import keys, names
 
-_SCRATCH = {"staging/": 7, places.ATHENA_RESULTS: 7}
+_SCRATCH = {"staging/": 7, keys.ATHENA_RESULTS: 7}
 """Prefixes whose objects are of no use after so many days."""
 _KEPT = {
     "archived/": 90,
@@ -22,7 +22,7 @@ _KEPT = {
     "parked/": 30,
     "ledger/": 90,
     "batches/": 30,
-    places.RUNS: 30,
+    keys.RUNS: 30,
     "control/": 7,
 }
 """Days for which a replaced or deleted object can be brought back. Never `raw/`: a version there
@@ -38,7 +38,7 @@ def lake_bucket_arn(parameters: Parameters) -> str:
 
 def alarm_arn() -> str:
     """Of the alarm on dead letters, also before it exists: the key and the topic must know it first."""
-    return access.arn("cloudwatch", f"alarm:{places.DEAD_LETTER_ALARM}")
+    return access.arn("cloudwatch", f"alarm:{names.DEAD_LETTER_ALARM}")
 
 
 class LakeKey(Construct):
@@ -119,7 +119,7 @@ class Lake(Construct):
 
         The property of the bucket itself: CDK's own notifications are a Lambda that runs at deployment.
         """
-        prefix = s3.CfnBucket.FilterRuleProperty(name="prefix", value=places.RAW)
+        prefix = s3.CfnBucket.FilterRuleProperty(name="prefix", value=keys.RAW)
         to_queue = s3.CfnBucket.QueueConfigurationProperty(
             event="s3:ObjectCreated:*",
             queue=queue.queue_arn,
@@ -148,7 +148,7 @@ def _lifecycle() -> list[s3.LifecycleRule]:
     ]
     archived = s3.LifecycleRule(
         id="archived is read seldom",
-        prefix=places.ARCHIVED,
+        prefix=keys.ARCHIVED,
         # at once when a backfill asks for it; of the colder classes it would have to be ordered first
         transitions=[
             s3.Transition(

@@ -7,10 +7,10 @@ from aws_cdk import aws_s3 as s3
 
 from infra import data_plane_access as access
 from infra.data_plane_catalogue import catalogue_arns
-from ledgerlake import places
+from ledgerlake import keys, names
 from ledgerlake.contracts import DATASETS
 
-QUERIED = ("lakehouse-dwh/", "rejected/", "parked/", places.LEDGER)
+QUERIED = ("lakehouse-dwh/", "rejected/", "parked/", keys.LEDGER)
 
 
 def jobs(*more: str) -> list[iam.PolicyStatement]:
@@ -23,11 +23,11 @@ def jobs(*more: str) -> list[iam.PolicyStatement]:
 
 def crawler(*more: str) -> list[iam.PolicyStatement]:
     return [
-        access.allow(["glue:StartCrawler", "glue:GetCrawler", *more], [access.arn("glue", f"crawler/{places.CRAWLER}")])
+        access.allow(["glue:StartCrawler", "glue:GetCrawler", *more], [access.arn("glue", f"crawler/{names.CRAWLER}")])
     ]
 
 
-def queries(workgroup: str = places.WORKGROUP) -> list[iam.PolicyStatement]:
+def queries(workgroup: str = names.WORKGROUP) -> list[iam.PolicyStatement]:
     """Ask Athena in the workgroup about the lake's database."""
     return [
         access.allow(
@@ -42,7 +42,7 @@ def queries(workgroup: str = places.WORKGROUP) -> list[iam.PolicyStatement]:
         ),
         access.allow(
             ["glue:GetDatabase", "glue:GetTable", "glue:GetTables", "glue:GetPartitions"],
-            [*catalogue_arns(), access.arn("glue", f"table/{places.DATABASE}/*")],
+            [*catalogue_arns(), access.arn("glue", f"table/{names.DATABASE}/*")],
         ),
     ]
 
@@ -50,8 +50,8 @@ def queries(workgroup: str = places.WORKGROUP) -> list[iam.PolicyStatement]:
 def query_objects(lake: s3.IBucket) -> list[iam.PolicyStatement]:
     """Athena reads and writes with the permissions of whoever asks."""
     return [
-        access.objects(lake, [places.ATHENA_RESULTS], access.WRITE),
+        access.objects(lake, [keys.ATHENA_RESULTS], access.WRITE),
         access.objects(lake, QUERIED, access.READ),
-        access.names(lake, [places.ATHENA_RESULTS, *QUERIED]),
+        access.names(lake, [keys.ATHENA_RESULTS, *QUERIED]),
         access.allow(["s3:GetBucketLocation"], [lake.bucket_arn]),
     ]

@@ -14,7 +14,7 @@ from infra.delivery_execution import Execution
 from infra.delivery_github import GitHub
 from infra.environments import ENVIRONMENTS
 from infra.tags import tag
-from ledgerlake import places
+from ledgerlake import names
 
 
 class Delivery(cdk.Stack):
@@ -23,7 +23,7 @@ class Delivery(cdk.Stack):
     def __init__(self, scope: Construct) -> None:
         super().__init__(
             scope,
-            places.DELIVERY_STACK,
+            names.DELIVERY_STACK,
             description="Ledgerlake's releases, and who may deploy them.",
             synthesizer=cdk.DefaultStackSynthesizer(generate_bootstrap_version_rule=False),
         )

@@ -13,10 +13,10 @@ from constructs import Construct
 from infra import boundary
 from infra import data_plane_access as access
 from infra.functions import FUNCTIONS
-from ledgerlake import places
+from ledgerlake import names
 from ledgerlake.contracts import DATASETS
 
-_STACKS = (places.STACK, places.AIRFLOW_STACK, places.GUARDRAILS_STACK)
+_STACKS = (names.STACK, names.AIRFLOW_STACK, names.GUARDRAILS_STACK)
 _TAKERS = ("glue", "lambda", "states", "airflow", "airflow-env", "lakeformation", "vpc-flow-logs")
 """Services that CloudFormation hands a role of ours to."""
 _ROLE_WRITES = (
@@ -109,29 +109,29 @@ def _storage(buckets: list[str], artifacts: str, key: str) -> list[iam.PolicySta
             ["kms:CreateAlias", "kms:UpdateAlias", "kms:DeleteAlias"], [access.arn("kms", "alias/ledgerlake-*")]
         ),
         access.allow(["kms:ListAliases"], ["*"]),  # KMS knows no resource for it
-        access.allow(["sqs:*"], [access.arn("sqs", each) for each in (places.QUEUE, places.DEAD_LETTER_QUEUE)]),
-        access.allow(["sns:*"], [access.arn("sns", each) for each in (places.TOPIC, places.ALARM_TOPIC)]),
+        access.allow(["sqs:*"], [access.arn("sqs", each) for each in (names.QUEUE, names.DEAD_LETTER_QUEUE)]),
+        access.allow(["sns:*"], [access.arn("sns", each) for each in (names.TOPIC, names.ALARM_TOPIC)]),
         # a subscription has a name of its own, below its topic's
         access.allow(
-            ["sns:Unsubscribe", "sns:GetSubscriptionAttributes"], [access.arn("sns", f"{places.ALARM_TOPIC}:*")]
+            ["sns:Unsubscribe", "sns:GetSubscriptionAttributes"], [access.arn("sns", f"{names.ALARM_TOPIC}:*")]
         ),
     ]
 
 
 def _work() -> list[iam.PolicyStatement]:
-    glue = ["catalog", f"database/{places.DATABASE}", f"table/{places.DATABASE}/*", f"crawler/{places.CRAWLER}"]
+    glue = ["catalog", f"database/{names.DATABASE}", f"table/{names.DATABASE}/*", f"crawler/{names.CRAWLER}"]
     glue += [f"job/{dataset.job}" for dataset in DATASETS.values()]
-    check = access.arn("lambda", f"function:{places.CHECK_FUNCTION}")
+    check = access.arn("lambda", f"function:{names.CHECK_FUNCTION}")
     mappings = ["lambda:CreateEventSourceMapping", "lambda:UpdateEventSourceMapping", "lambda:DeleteEventSourceMapping"]
     groups = [
         "/aws/lambda/*",
-        f"/aws/vendedlogs/states/{places.STATE_MACHINE}*",
+        f"/aws/vendedlogs/states/{names.STATE_MACHINE}*",
         "/ledgerlake/*",
         "airflow-ledgerlake-*",
     ]
     return [
         access.allow(["glue:*"], [access.arn("glue", each) for each in glue]),
-        access.allow(["athena:*"], [access.arn("athena", f"workgroup/{places.WORKGROUP}*")]),
+        access.allow(["athena:*"], [access.arn("athena", f"workgroup/{names.WORKGROUP}*")]),
         access.allow(["lambda:*"], [access.arn("lambda", f"function:{each.name}") for each in FUNCTIONS]),
         # a mapping has no name: the function that it calls stands for it
         access.allow(mappings, ["*"], conditions={"ArnEquals": {"lambda:FunctionArn": check}}),
@@ -139,8 +139,8 @@ def _work() -> list[iam.PolicyStatement]:
             ["lambda:GetEventSourceMapping", "lambda:ListTags", "lambda:TagResource", "lambda:UntagResource"],
             [access.arn("lambda", "event-source-mapping:*")],
         ),
-        access.allow(["states:*"], [access.arn("states", f"stateMachine:{places.STATE_MACHINE}")]),
-        access.allow(["events:*"], [access.arn("events", f"rule/{places.STACK}-*")]),
+        access.allow(["states:*"], [access.arn("states", f"stateMachine:{names.STATE_MACHINE}")]),
+        access.allow(["events:*"], [access.arn("events", f"rule/{names.STACK}-*")]),
         access.allow(["logs:*"], [access.arn("logs", f"log-group:{each}") for each in groups]),
         # Step Functions and the network ask for the delivery of their logs; CloudWatch Logs knows no resource for it
         access.allow([f"logs:{each}" for each in _LOG_DELIVERY], ["*"]),

@@ -9,10 +9,10 @@ from constructs import Construct
 
 from infra import data_plane_access as access
 from infra.delivery_smoke import smoke
-from ledgerlake import places
+from ledgerlake import names
 
 _ISSUER = "token.actions.githubusercontent.com"
-_CHANGED = (places.STACK, places.AIRFLOW_STACK, places.GUARDRAILS_STACK)
+_CHANGED = (names.STACK, names.AIRFLOW_STACK, names.GUARDRAILS_STACK)
 """The stacks that are deployed from GitHub. The delivery stack is not: it holds the limits of who deploys."""
 
 
@@ -98,7 +98,7 @@ def _deploy(artifacts: s3.IBucket, execution: iam.IRole) -> list[iam.PolicyState
     change = ["CreateStack", "UpdateStack", "CreateChangeSet"]
     with_role = {"StringEquals": {"cloudformation:RoleArn": execution.role_arn}}
     return [
-        access.allow([f"cloudformation:{each}" for each in look], _stacks(places.DELIVERY_STACK, *_CHANGED)),
+        access.allow([f"cloudformation:{each}" for each in look], _stacks(names.DELIVERY_STACK, *_CHANGED)),
         access.allow([f"cloudformation:{each}" for each in prepare], _stacks(*_CHANGED)),
         access.allow([f"cloudformation:{each}" for each in change], _stacks(*_CHANGED), conditions=with_role),
         access.allow(

@@ -9,7 +9,7 @@ from aws_cdk import aws_s3 as s3
 from infra import data_plane_access as access
 from infra import data_plane_work as work
 from infra.data_plane_functions import execution_arns, machine_arn
-from ledgerlake import places
+from ledgerlake import keys, names
 from ledgerlake.contracts import DATASETS
 
 _OWN = "ledgerlake-smoke-"
@@ -22,20 +22,20 @@ def smoke(environment: str, lake: s3.IBucket) -> list[iam.PolicyStatement]:
 
 
 def _files(environment: str, lake: s3.IBucket) -> list[iam.PolicyStatement]:
-    raw = [f"{places.raw_prefix(dataset)}{_OWN}*" for dataset in DATASETS]
-    archived = [f"{places.ARCHIVED}{dataset}/*/{_OWN}*" for dataset in DATASETS]
+    raw = [f"{keys.raw_prefix(dataset)}{_OWN}*" for dataset in DATASETS]
+    archived = [f"{keys.ARCHIVED}{dataset}/*/{_OWN}*" for dataset in DATASETS]
     through = {"kms:ViaService": Fn.join("", ["s3.", Aws.REGION, ".", Aws.URL_SUFFIX])}
     aliases = {"kms:ResourceAliases": f"alias/ledgerlake-{environment}"}
     return [
         access.allow(["s3:PutObject"], [lake.arn_for_objects(key) for key in raw]),
         access.allow(["s3:DeleteObjectVersion"], [lake.arn_for_objects(key) for key in archived]),
-        access.versions(lake, places.RAW),
-        access.versions(lake, places.ARCHIVED),
-        access.objects(lake, [places.BATCHES, places.LEDGER, places.LEASE], access.READ),
-        access.objects(lake, [places.ATHENA_RESULTS], access.WRITE),
+        access.versions(lake, keys.RAW),
+        access.versions(lake, keys.ARCHIVED),
+        access.objects(lake, [keys.BATCHES, keys.LEDGER, keys.LEASE], access.READ),
+        access.objects(lake, [keys.ATHENA_RESULTS], access.WRITE),
         access.names(
             lake,
-            [places.BATCHES, places.ARCHIVED, places.LEDGER, places.LEASE, places.ATHENA_RESULTS, "lakehouse-dwh/"],
+            [keys.BATCHES, keys.ARCHIVED, keys.LEDGER, keys.LEASE, keys.ATHENA_RESULTS, "lakehouse-dwh/"],
         ),
         access.allow(["s3:GetBucketLocation"], [lake.bucket_arn]),
         access.allow(
@@ -58,13 +58,13 @@ def _look(environment: str) -> list[iam.PolicyStatement]:
             ["glue:GetJobRun", "glue:GetJobRuns"],
             [access.arn("glue", f"job/{dataset.job}") for dataset in DATASETS.values()],
         ),
-        access.allow(["sqs:GetQueueUrl", "sqs:GetQueueAttributes"], [access.arn("sqs", places.QUEUE)]),
+        access.allow(["sqs:GetQueueUrl", "sqs:GetQueueAttributes"], [access.arn("sqs", names.QUEUE)]),
     ]
 
 
 def _mailbox() -> list[iam.PolicyStatement]:
     actions = ("CreateQueue", "DeleteQueue", "GetQueueAttributes", "SetQueueAttributes", "ReceiveMessage")
-    topic = access.arn("sns", places.TOPIC)
+    topic = access.arn("sns", names.TOPIC)
     return [
         access.allow([f"sqs:{each}" for each in actions], [access.arn("sqs", f"{_OWN}*")]),
         access.allow(["sns:Subscribe"], [topic]),

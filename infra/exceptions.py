@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from ledgerlake import places
+from ledgerlake import names
 
 
 @dataclass(frozen=True)
@@ -140,8 +140,8 @@ ANYWHERE = {
 """Actions, or patterns of them, that may be allowed on the resource `*`; the statements of every template are held
 to it by `infra.security.wildcards`."""
 EXCEPTIONS = {
-    places.DELIVERY_STACK: Exceptions(wildcards=_DELIVERY_WILDCARDS),
-    places.GUARDRAILS_STACK: Exceptions(wildcards=_GUARDRAILS_WILDCARDS),
-    places.AIRFLOW_STACK: Exceptions(wildcards=_AIRFLOW_WILDCARDS),
-    places.STACK: Exceptions(_DATA_PLANE_RULES, _DATA_PLANE_WILDCARDS),
+    names.DELIVERY_STACK: Exceptions(wildcards=_DELIVERY_WILDCARDS),
+    names.GUARDRAILS_STACK: Exceptions(wildcards=_GUARDRAILS_WILDCARDS),
+    names.AIRFLOW_STACK: Exceptions(wildcards=_AIRFLOW_WILDCARDS),
+    names.STACK: Exceptions(_DATA_PLANE_RULES, _DATA_PLANE_WILDCARDS),
 }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ledgerlake import places
+from ledgerlake import names
 
 
 @dataclass(frozen=True)
@@ -25,29 +25,29 @@ class Function:
 
 
 CHECK = Function(
-    places.CHECK_FUNCTION,
+    names.CHECK_FUNCTION,
     "check_data_availability",
     "Looks into raw/, plans a batch of what waits, and starts its execution.",
     # it waits for raw/ to be quiet; the local queue hides a message for as long as this, and SQS asks for no less
     minutes=15,
 )
 PLAN = Function(
-    places.PLAN_FUNCTION, "plan_etl_batch", "Takes the lease and says what the execution has to do.", minutes=10
+    names.PLAN_FUNCTION, "plan_etl_batch", "Takes the lease and says what the execution has to do.", minutes=10
 )
 ARCHIVE = Function(
-    places.ARCHIVE_FUNCTION,
+    names.ARCHIVE_FUNCTION,
     "archive_etl_files",
     "Moves a batch's deliveries from raw/ to archived/, each copy verified before its delete.",
     minutes=15,
 )
 CATALOGUE = Function(
-    places.CATALOGUE_FUNCTION,
+    names.CATALOGUE_FUNCTION,
     "check_catalogue",
     "Says where the catalogue differs from the contracts.",
     minutes=1,
     memory=256,
 )
 REPORT = Function(
-    places.REPORT_FUNCTION, "report_etl_run", "Gives the lease back, and writes what people are told.", minutes=3
+    names.REPORT_FUNCTION, "report_etl_run", "Gives the lease back, and writes what people are told.", minutes=3
 )
 FUNCTIONS = (CHECK, PLAN, ARCHIVE, CATALOGUE, REPORT)

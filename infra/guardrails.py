@@ -15,7 +15,7 @@ from infra.guardrails_parameters import GuardrailsParameters
 from infra.guardrails_people import People
 from infra.guardrails_topic import AlarmTopic
 from infra.tags import tag
-from ledgerlake import places
+from ledgerlake import names
 
 
 class Guardrails(cdk.Stack):
@@ -24,7 +24,7 @@ class Guardrails(cdk.Stack):
     def __init__(self, scope: Construct) -> None:
         super().__init__(
             scope,
-            places.GUARDRAILS_STACK,
+            names.GUARDRAILS_STACK,
             description="What warns of Ledgerlake's cost, delay and dirt, and what people may see of it.",
             synthesizer=cdk.DefaultStackSynthesizer(generate_bootstrap_version_rule=False),
         )

@@ -15,7 +15,7 @@ from constructs import Construct
 
 from infra import data_plane_access as access
 from infra.guardrails_parameters import GuardrailsParameters
-from ledgerlake import places
+from ledgerlake import names
 from ledgerlake.contracts import DATASETS, Dataset
 
 _TABLES = "lakehouse-dwh/"
@@ -100,7 +100,7 @@ class Columns(Construct):
             ["SELECT"],
             table_with_columns=lakeformation.CfnPrincipalPermissions.TableWithColumnsResourceProperty(
                 catalog_id=Aws.ACCOUNT_ID,
-                database_name=places.DATABASE,
+                database_name=names.DATABASE,
                 name=dataset.name,
                 column_wildcard=left_out,
             ),

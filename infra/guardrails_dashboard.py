@@ -8,8 +8,9 @@ from constructs import Construct
 from infra import guardrails_figures as figures
 from infra.functions import FUNCTIONS
 from infra.guardrails_parameters import GuardrailsParameters
-from ledgerlake import metrics, places
+from ledgerlake import names
 from ledgerlake.contracts import DATASETS
+from ledgerlake.reporting import metrics
 
 
 class Dashboard(Construct):
@@ -31,7 +32,7 @@ class Dashboard(Construct):
                     _graph("Share of rejected rows", [figures.reject_share(dataset) for dataset in DATASETS]),
                 ],
                 [
-                    _graph("Messages", [figures.waiting(places.QUEUE), figures.waiting(places.DEAD_LETTER_QUEUE)]),
+                    _graph("Messages", [figures.waiting(names.QUEUE), figures.waiting(names.DEAD_LETTER_QUEUE)]),
                     _graph("Errors of functions", [figures.function_errors(each.name) for each in FUNCTIONS]),
                 ],
             ],

@@ -6,7 +6,8 @@ from aws_cdk import Duration
 from aws_cdk import aws_cloudwatch as cloudwatch
 
 from infra.data_plane_functions import machine_arn
-from ledgerlake import metrics, places
+from ledgerlake import names
+from ledgerlake.reporting import metrics
 
 HOUR, FIVE_MINUTES = Duration.hours(1), Duration.minutes(5)
 
@@ -48,7 +49,7 @@ def failed_runs() -> cloudwatch.MathExpression:
 
 def oldest_message() -> cloudwatch.Metric:
     """In seconds."""
-    return _queue("ApproximateAgeOfOldestMessage", places.QUEUE)
+    return _queue("ApproximateAgeOfOldestMessage", names.QUEUE)
 
 
 def waiting(queue: str) -> cloudwatch.Metric:

@@ -7,20 +7,21 @@ from aws_cdk import aws_s3 as s3
 
 from infra import data_plane_access as access
 from infra.data_plane_functions import execution_arns, machine_arn
-from ledgerlake import places
+from ledgerlake import keys
 from ledgerlake.contracts import DATASETS
+from ledgerlake.names import DEAD_LETTER_QUEUE, QUEUE, STACK, STATE_MACHINE
 
-_LOGS = ("/aws-glue/jobs", "/aws-glue/crawlers", "/aws/lambda/", f"/aws/vendedlogs/states/{places.STATE_MACHINE}")
+_LOGS = ("/aws-glue/jobs", "/aws-glue/crawlers", "/aws/lambda/", f"/aws/vendedlogs/states/{STATE_MACHINE}")
 
 
 def look(lake: s3.IBucket) -> list[iam.PolicyStatement]:
     """`status`, `logs`, `executions`, `quarantined`, `lease show`, `backfill --dry-run`; alarms and dashboard."""
     airflow = [f"airflow-ledgerlake-*-{each}" for each in ("DAGProcessing", "Scheduler", "Task", "WebServer", "Worker")]
     groups = [f"{group}*" for group in _LOGS] + airflow
-    names = [places.BATCHES, places.ARCHIVED, places.LEASE]
+    names = [keys.BATCHES, keys.ARCHIVED, keys.LEASE]
     return [
-        access.versions(lake, places.RAW),
-        access.objects(lake, [places.BATCHES, places.LEASE, places.ARCHIVED], access.READ),
+        access.versions(lake, keys.RAW),
+        access.objects(lake, [keys.BATCHES, keys.LEASE, keys.ARCHIVED], access.READ),
         access.names(lake, names),
         access.allow(
             ["glue:GetJob", "glue:GetJobRun", "glue:GetJobRuns"],
@@ -33,7 +34,7 @@ def look(lake: s3.IBucket) -> list[iam.PolicyStatement]:
         access.allow(["sqs:GetQueueAttributes", "sqs:GetQueueUrl"], _queues()),
         access.allow(["states:ListExecutions", "states:DescribeStateMachine"], [machine_arn()]),
         access.allow(["states:DescribeExecution", "states:GetExecutionHistory"], [execution_arns()]),
-        access.allow(["cloudformation:DescribeStacks"], [access.arn("cloudformation", f"stack/{places.STACK}/*")]),
+        access.allow(["cloudformation:DescribeStacks"], [access.arn("cloudformation", f"stack/{STACK}/*")]),
         # for these AWS knows no resource
         access.allow(["lambda:ListEventSourceMappings", "cloudwatch:GetMetricData"], ["*"]),
         access.allow(["cloudwatch:DescribeAlarms"], [access.arn("cloudwatch", "alarm:*")]),
@@ -45,8 +46,8 @@ def mend(lake: s3.IBucket, key_arn: str) -> list[iam.PolicyStatement]:
     letters = ["ReceiveMessage", "DeleteMessage", "ChangeMessageVisibility"]
     move = ["StartMessageMoveTask", "ListMessageMoveTasks", "CancelMessageMoveTask"]
     return [
-        access.objects(lake, [places.ACCEPTED, places.OPEN_BATCHES, places.LEASE], ("s3:PutObject",)),
-        access.objects(lake, [places.QUARANTINED], ("s3:DeleteObject",)),
+        access.objects(lake, [keys.ACCEPTED, keys.OPEN_BATCHES, keys.LEASE], ("s3:PutObject",)),
+        access.objects(lake, [keys.QUARANTINED], ("s3:DeleteObject",)),
         access.allow([f"sqs:{each}" for each in (*letters, *move)], _queues()[1:]),
         access.allow(["sqs:SendMessage"], _queues()[:1]),
         access.through(key_arn, "sqs"),
@@ -65,4 +66,4 @@ def run(environment: str) -> list[iam.PolicyStatement]:
 
 
 def _queues() -> list[str]:
-    return [access.arn("sqs", name) for name in (places.QUEUE, places.DEAD_LETTER_QUEUE)]
+    return [access.arn("sqs", name) for name in (QUEUE, DEAD_LETTER_QUEUE)]

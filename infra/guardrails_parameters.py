@@ -45,7 +45,7 @@ class GuardrailsParameters(Construct):
         return Token.as_number(self.text(limit))
 
     def bucket_name(self) -> str:
-        """Of the lake, as `ledgerlake.places` says."""
+        """Of the lake, as `ledgerlake.keys` says."""
         return f"ledgerlake-{self.environment}-{Aws.ACCOUNT_ID}-{Aws.REGION}"
 
 

@@ -17,11 +17,11 @@ from infra import data_plane_work as work
 from infra import guardrails_operator as operator
 from infra.data_plane_limits import SCANNED_AT_MOST
 from infra.guardrails_parameters import GuardrailsParameters
-from ledgerlake import places
+from ledgerlake import keys, names
 
 READER, ANALYST, OPERATOR = "reader", "analyst", "operator"
 TAG = "ledgerlake"
-ANALYSTS_RESULTS = f"{places.ATHENA_RESULTS}analysts/"
+ANALYSTS_RESULTS = f"{keys.ATHENA_RESULTS}analysts/"
 
 
 class People(Construct):
@@ -31,7 +31,7 @@ class People(Construct):
         super().__init__(scope, "People")
         self._parameters, self._lake = parameters, lake
         decrypt = access.through(parameters.lake_key, "s3")
-        runs = [access.objects(lake, [places.RUNS], access.READ), access.names(lake, [places.RUNS])]
+        runs = [access.objects(lake, [keys.RUNS], access.READ), access.names(lake, [keys.RUNS])]
         reads = [*work.queries(), *work.query_objects(lake), *runs, decrypt]
         self._workgroup()
         self.reader = self._role(READER, "Asks Athena about every table, sensitive columns too.", {"read": reads})
@@ -67,7 +67,7 @@ class People(Construct):
         athena.CfnWorkGroup(
             self,
             "AnalystsWorkgroup",
-            name=places.ANALYSTS_WORKGROUP,
+            name=names.ANALYSTS_WORKGROUP,
             description="Questions of analysts; results go to athena-results/analysts/.",
             work_group_configuration=athena.CfnWorkGroup.WorkGroupConfigurationProperty(
                 enforce_work_group_configuration=True,
@@ -90,10 +90,10 @@ class People(Construct):
 def _analyst(lake: s3.IBucket) -> list[iam.PolicyStatement]:
     """No object of a table: Lake Formation hands out what it has filtered. The ledger holds counts only."""
     return [
-        *work.queries(places.ANALYSTS_WORKGROUP),
+        *work.queries(names.ANALYSTS_WORKGROUP),
         access.allow(["lakeformation:GetDataAccess"], ["*"]),  # it knows no resource; its own grants decide
         access.objects(lake, [ANALYSTS_RESULTS], access.WRITE),
-        access.objects(lake, [places.LEDGER], access.READ),
-        access.names(lake, [ANALYSTS_RESULTS, places.LEDGER]),
+        access.objects(lake, [keys.LEDGER], access.READ),
+        access.names(lake, [ANALYSTS_RESULTS, keys.LEDGER]),
         access.allow(["s3:GetBucketLocation"], [lake.bucket_arn]),
     ]

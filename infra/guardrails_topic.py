@@ -10,7 +10,7 @@ from constructs import Construct
 
 from infra import data_plane_access as access
 from infra.guardrails_parameters import GuardrailsParameters
-from ledgerlake import places
+from ledgerlake import names
 
 ALARM_PREFIX = "ledgerlake-"
 
@@ -28,7 +28,7 @@ class AlarmTopic(Construct):
             enable_key_rotation=True,
             removal_policy=RemovalPolicy.DESTROY,  # it encrypts what is on its way, and nothing that is kept
         )
-        self.topic = sns.Topic(self, "Topic", topic_name=places.ALARM_TOPIC, master_key=self._key, enforce_ssl=True)
+        self.topic = sns.Topic(self, "Topic", topic_name=names.ALARM_TOPIC, master_key=self._key, enforce_ssl=True)
         budgets = Fn.join("", ["arn:", Aws.PARTITION, ":budgets::", Aws.ACCOUNT_ID, f":budget/{ALARM_PREFIX}*"])
         self._let("Alarms", "cloudwatch.amazonaws.com", access.arn("cloudwatch", f"alarm:{ALARM_PREFIX}*"))
         self._let("Budgets", "budgets.amazonaws.com", budgets)

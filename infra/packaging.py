@@ -20,6 +20,7 @@ from ledgerlake.errors import LedgerlakeError
 ROOT = Path(__file__).parents[1]
 DEFINITION = Path("step_functions", "ecommerce_etl_pipeline.asl.json")
 WHEEL = file_name("ledgerlake-glue", ledgerlake.__version__)
+SERVERLESS = "ledgerlake_serverless"
 
 
 class PackagingError(LedgerlakeError):
@@ -93,12 +94,16 @@ def _glue(root: Path) -> dict[str, bytes]:
 
 
 def _lambdas(root: Path) -> dict[str, bytes]:
-    folders = sorted(path for path in (root / "lambdas").iterdir() if path.is_dir() and path.name != "__pycache__")
+    library = root / "lambdas" / SERVERLESS
+    require(library / "__init__.py", root, "the library of the Lambdas")
+    others = {"__pycache__", SERVERLESS}
+    folders = sorted(path for path in (root / "lambdas").iterdir() if path.is_dir() and path.name not in others)
     for function in FUNCTIONS:
         require(root / "lambdas" / function.folder / "handler.py", root, f"the handler of {function.name}")
     for folder in folders:
         require(folder / "handler.py", root, f"the handler of lambdas/{folder.name}")
-    return {lambda_key(folder.name): archive({**sources(folder), **_kernel(root)}) for folder in folders}
+    shared = {**_kernel(root), **sources(library, SERVERLESS)}
+    return {lambda_key(folder.name): archive({**sources(folder), **shared}) for folder in folders}
 
 
 def _definition(root: Path) -> dict[str, bytes]:

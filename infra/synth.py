@@ -12,20 +12,20 @@ from typing import Any
 
 from infra import access_page, packaging
 from infra.state_machine import definition, diagram
-from ledgerlake import places
+from ledgerlake import names
 
 DEFINITION = packaging.ROOT / packaging.DEFINITION
 PAGE = packaging.ROOT / "docs" / "step-functions.md"
 ACCESS = packaging.ROOT / "docs" / "access.md"
 _FOLDER = Path(__file__).parent / "templates"
 TEMPLATES = {
-    places.DELIVERY_STACK: _FOLDER / "ledgerlake-delivery.template.json",
-    places.STACK: _FOLDER / "ledgerlake-data-plane.template.json",
-    places.AIRFLOW_STACK: _FOLDER / "ledgerlake-airflow.template.json",
-    places.GUARDRAILS_STACK: _FOLDER / "ledgerlake-guardrails.template.json",
+    names.DELIVERY_STACK: _FOLDER / "ledgerlake-delivery.template.json",
+    names.STACK: _FOLDER / "ledgerlake-data-plane.template.json",
+    names.AIRFLOW_STACK: _FOLDER / "ledgerlake-airflow.template.json",
+    names.GUARDRAILS_STACK: _FOLDER / "ledgerlake-guardrails.template.json",
 }
 """Every stack, and where its template is committed."""
-TEMPLATE = TEMPLATES[places.STACK]
+TEMPLATE = TEMPLATES[names.STACK]
 
 
 def synthesised(outdir: Path) -> dict[str, dict[str, Any]]:

@@ -18,12 +18,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from ledgerlake import batch, by_date, places
-from ledgerlake.archive import archive
-from ledgerlake.by_date import Selection
+from ledgerlake.archive.move import archive
 from ledgerlake.contracts import DATASETS
-from ledgerlake.deliveries import Delivery
-from ledgerlake.evidence import require_finished, require_published
+from ledgerlake.intake.deliveries import Delivery
+from ledgerlake.keys import LEDGER, parked_prefix, raw_prefix, rejected_prefix, table_prefix
+from ledgerlake.planning import batch, by_date
+from ledgerlake.planning.by_date import Selection
+from ledgerlake.planning.evidence import require_finished, require_published
 from ledgerlake.settings import Settings
 from ledgerlake_spark import objects
 from ledgerlake_spark.job import run
@@ -116,7 +117,7 @@ class Lake:
 
     def deliver(self, dataset: str, name: str, body: str | bytes) -> None:
         body = body.encode() if isinstance(body, str) else body
-        self.s3.put_object(Bucket=self.bucket, Key=f"{places.raw_prefix(dataset)}{name}", Body=body)
+        self.s3.put_object(Bucket=self.bucket, Key=f"{raw_prefix(dataset)}{name}", Body=body)
 
     def plan(self) -> batch.Batch:
         planned = batch.plan(self.s3, self.bucket, self.settings, later()).batch
@@ -147,7 +148,7 @@ class Lake:
         return counts
 
     def table(self, dataset: str) -> LakeTable:
-        return LakeTable(self.spark, self.contracts[dataset], f"s3://{self.bucket}/{places.table_prefix(dataset)}")
+        return LakeTable(self.spark, self.contracts[dataset], f"s3://{self.bucket}/{table_prefix(dataset)}")
 
     def rows(self, dataset: str, *columns: str) -> list[tuple]:
         return sorted(tuple(row) for row in self.table(dataset).read().select(*columns).collect())
@@ -167,15 +168,15 @@ class Lake:
 
     def rejected(self, dataset: str) -> list[tuple]:
         """(file name, row, original, reasons) of every reject."""
-        found = self.parquet(places.rejected_prefix(dataset))
+        found = self.parquet(rejected_prefix(dataset))
         cut = [(r["source_file"].rpartition("/")[2], r["source_row"], r["original"], r["reasons"]) for r in found]
         return sorted(cut, key=lambda row: (row[0], row[1] or 0))
 
     def parked(self, dataset: str) -> list[dict]:
-        return self.parquet(places.parked_prefix(dataset))
+        return self.parquet(parked_prefix(dataset))
 
     def ledger(self) -> list[dict]:
-        return self.parquet(places.LEDGER)
+        return self.parquet(LEDGER)
 
 
 _TODAY = datetime.now(UTC).date()

@@ -32,16 +32,17 @@ from infra.local.aws_clients import client_arguments
 from infra.local.deploy import OUTBOX
 from infra.local.home import Home
 from infra.local.processes import left_behind
-from ledgerlake import places
+from ledgerlake import names
 from ledgerlake.contracts import DATASETS
-from ledgerlake.places import Places
+from ledgerlake.keys import OPEN_BATCHES, RAW
+from ledgerlake.names import Places
 from ledgerlake.settings import Settings
 
 ROOT = Path(__file__).parents[1]
 COMMAND = ROOT / ".venv" / "bin" / "ledgerlake"
 PATIENCE = 600
 """Seconds that a test waits for what a lake does by itself."""
-LIVE_DAG = places.LIVE_DAG
+LIVE_DAG = names.LIVE_DAG
 APRIL = ROOT.parent / "shared" / "data" / "april2025"
 
 
@@ -89,7 +90,7 @@ class Lake:
         s3 = self.client("s3")
         for name, body in sorted(files.items()):
             text = body.encode() if isinstance(body, str) else body
-            s3.put_object(Bucket=self.bucket, Key=places.RAW + name, Body=text)
+            s3.put_object(Bucket=self.bucket, Key=RAW + name, Body=text)
 
     def query(self, sql: str) -> list[dict[str, Any]]:
         """What `ledgerlake query … --format json` prints, without a process for each question."""
@@ -126,7 +127,7 @@ class Lake:
     def messages_in_queue(self) -> int:
         """Visible and hidden ones."""
         sqs = self.client("sqs")
-        url = sqs.get_queue_url(QueueName=places.QUEUE)["QueueUrl"]
+        url = sqs.get_queue_url(QueueName=names.QUEUE)["QueueUrl"]
         counts = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"]
         return int(counts["ApproximateNumberOfMessages"]) + int(counts["ApproximateNumberOfMessagesNotVisible"])
 
@@ -154,7 +155,7 @@ def at_work(lake: Lake, dataset: str, before: set[str]) -> None:
 
 def at_rest(lake: Lake) -> None:
     """Return when nothing waits in `raw/` and no batch is open, however many runs that takes."""
-    until(lambda: lake.keys(places.RAW) == lake.keys(places.OPEN_BATCHES) == [], "an empty raw/ without open batches")
+    until(lambda: lake.keys(RAW) == lake.keys(OPEN_BATCHES) == [], "an empty raw/ without open batches")
 
 
 def kill_scheduler(lake: Lake) -> None:

@@ -15,7 +15,7 @@ from functools import cached_property
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from ledgerlake.deliveries import Delivery, from_iso
+from ledgerlake.intake.deliveries import Delivery, from_iso
 
 
 @dataclass(frozen=True, order=True)

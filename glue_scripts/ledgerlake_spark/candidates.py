@@ -8,9 +8,9 @@ from concurrent.futures import ThreadPoolExecutor
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from ledgerlake import places
+from ledgerlake import keys
 from ledgerlake.contracts import Dataset
-from ledgerlake.storage import exists
+from ledgerlake.storage.objects import exists
 from ledgerlake_spark.arrivals import Arrivals, lineage
 from ledgerlake_spark.objects import s3
 from ledgerlake_spark.parking import parked_rows
@@ -128,7 +128,7 @@ class Candidates:
     def _rejected(self) -> DataFrame | None:
         """`_delivery_id` and `_source_row` of the rejects of the hidden deliveries."""
         assert self.withdrawal is not None
-        parts = [places.rejected_part(self.dataset.name, delivery.id) for delivery in self.withdrawal.hidden]
+        parts = [keys.rejected_part(self.dataset.name, delivery.id) for delivery in self.withdrawal.hidden]
         there = [f"s3://{self.bucket}/{part}" for part in parts if exists(s3(), self.bucket, part)]
         if not there:
             return None

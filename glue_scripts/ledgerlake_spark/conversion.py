@@ -15,9 +15,9 @@ import pyarrow.parquet as pq
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from ledgerlake import places
 from ledgerlake.contracts import Dataset
 from ledgerlake.errors import ContractError
+from ledgerlake.keys import parked_prefix
 from ledgerlake_spark.objects import s3
 from ledgerlake_spark.parking import read_parked
 from ledgerlake_spark.parts import write_parked
@@ -73,7 +73,7 @@ def convert_parked(spark: SparkSession, dataset: Dataset, bucket: str) -> None:
     if not dataset.references or not any(column.was for column in dataset.columns):
         return
     parts: dict[tuple[tuple[str, str], ...], list[str]] = {}
-    pages = s3().get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=places.parked_prefix(dataset.name))
+    pages = s3().get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=parked_prefix(dataset.name))
     keys = [entry["Key"] for page in pages for entry in page.get("Contents", [])]
     with ThreadPoolExecutor() as pool:
         for key, there in zip(keys, pool.map(lambda key: _stored_types(bucket, key), keys), strict=True):

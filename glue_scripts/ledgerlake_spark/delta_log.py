@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from ledgerlake.storage import get_json
+from ledgerlake.storage.objects import get_json
 from ledgerlake_spark.objects import s3
 
 _COMMIT = re.compile(r"/(\d{20})[.]json$")

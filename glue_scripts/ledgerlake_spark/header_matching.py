@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from ledgerlake.contracts import Column, Dataset
 from ledgerlake.contracts.columns import plain_header
 from ledgerlake.display import display_text
-from ledgerlake.raw_keys import path_values
+from ledgerlake.intake.raw_keys import path_values
 from ledgerlake_spark.csv_header import BrokenFile
 
 _UNKNOWN_NAMED = 50

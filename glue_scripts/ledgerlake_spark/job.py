@@ -16,12 +16,13 @@ from pyspark.sql import SparkSession
 
 import ledgerlake
 import ledgerlake_spark
-from ledgerlake import batch as batches
-from ledgerlake import evidence, places, quarantine, stages
+from ledgerlake import keys
 from ledgerlake.contracts import DATASETS, Dataset
-from ledgerlake.deliveries import Delivery
-from ledgerlake.ledger import totals
-from ledgerlake.manifest import Batch
+from ledgerlake.intake.deliveries import Delivery
+from ledgerlake.planning import batch as batches
+from ledgerlake.planning import evidence, quarantine, stages
+from ledgerlake.planning.manifest import Batch
+from ledgerlake.tables.ledger import totals
 from ledgerlake_spark import pruning
 from ledgerlake_spark.conversion import convert_parked
 from ledgerlake_spark.objects import s3
@@ -62,7 +63,7 @@ def run(spark: SparkSession, dataset: Dataset, batch_id: str, bucket: str) -> di
     batch = batches.load(s3(), bucket, batch_id)
     evidence.require_parents(s3(), bucket, batch, dataset)
     needed = (dataset, *(DATASETS[reference.dataset] for reference in dataset.references))
-    tables = {each.name: LakeTable(spark, each, f"s3://{bucket}/{places.table_prefix(each.name)}") for each in needed}
+    tables = {each.name: LakeTable(spark, each, f"s3://{bucket}/{keys.table_prefix(each.name)}") for each in needed}
     tables[dataset.name].prepare()
     expect(
         spark, batch.of(dataset.name), large_tables=any(table.size.bytes >= pruning.LARGE for table in tables.values())

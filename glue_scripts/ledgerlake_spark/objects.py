@@ -9,9 +9,9 @@ from typing import Any, BinaryIO
 
 import boto3
 
-from ledgerlake.bodies import Body, Missing
-from ledgerlake.deliveries import Delivery
-from ledgerlake.storage import client_config
+from ledgerlake.intake.deliveries import Delivery
+from ledgerlake.storage.bodies import Body, Missing
+from ledgerlake.storage.objects import client_config
 
 __all__ = ["Missing", "open_delivery", "s3"]
 

@@ -7,10 +7,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from ledgerlake import places
-from ledgerlake.catalogue import parked_table
+from ledgerlake import keys
 from ledgerlake.contracts import Dataset
-from ledgerlake.storage import exists
+from ledgerlake.storage.objects import exists
+from ledgerlake.tables.catalogue import parked_table
 from ledgerlake_spark.arrivals import Arrival, Arrivals
 from ledgerlake_spark.objects import s3
 
@@ -19,7 +19,7 @@ _ID = r"([0-9a-f]{20})[.]parquet"
 
 def parked_arrivals(spark: SparkSession, dataset: Dataset, bucket: str) -> Iterator[Arrival]:
     """The deliveries that have rows in the dataset's parking."""
-    if not exists(s3(), bucket, places.parked_prefix(dataset.name)):
+    if not exists(s3(), bucket, keys.parked_prefix(dataset.name)):
         return
     landed = F.date_format("_landed_at", "yyyy-MM-dd'T'HH:mm:ss.SSSSSS'Z'").alias("landed_at")
     for row in _read(spark, dataset, bucket).select("_delivery_id", "_source_file", landed).distinct().collect():
@@ -52,4 +52,4 @@ def read_parked(
 
 
 def _read(spark: SparkSession, dataset: Dataset, bucket: str) -> DataFrame:
-    return read_parked(spark, dataset, bucket, [places.parked_prefix(dataset.name)], {})
+    return read_parked(spark, dataset, bucket, [keys.parked_prefix(dataset.name)], {})

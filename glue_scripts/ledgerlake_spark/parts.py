@@ -14,11 +14,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from pyspark.sql import DataFrame
 
-from ledgerlake import places
-from ledgerlake.bodies import Missing, StorageFailed
+from ledgerlake import keys
 from ledgerlake.contracts import Dataset
-from ledgerlake.deliveries import Delivery
-from ledgerlake.storage import delete
+from ledgerlake.intake.deliveries import Delivery
+from ledgerlake.storage.bodies import Missing, StorageFailed
+from ledgerlake.storage.objects import delete
 from ledgerlake_spark import without_pandas
 from ledgerlake_spark.objects import open_delivery, s3
 from ledgerlake_spark.originals import originals
@@ -63,11 +63,11 @@ def write_rejected(
         original = pa.array([texts.get(number) for number in rows["source_row"].to_pylist()], pa.string())
         return rows.append_column("original", original).select(_REJECTED.names).cast(_REJECTED)
 
-    return _write(rejected, part, lambda delivery_id: places.rejected_part(dataset.name, delivery_id), bucket)
+    return _write(rejected, part, lambda delivery_id: keys.rejected_part(dataset.name, delivery_id), bucket)
 
 
 def write_parked(
-    parked: DataFrame, dataset: Dataset, bucket: str, part: Callable[[str, str], str] = places.parked_part
+    parked: DataFrame, dataset: Dataset, bucket: str, part: Callable[[str, str], str] = keys.parked_part
 ) -> dict[str, int]:
     """Write the rows of each delivery that are parked now.
 

@@ -14,9 +14,10 @@ from dataclasses import asdict, dataclass
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
-from ledgerlake import control, places
-from ledgerlake.catalogue import parked_table
+from ledgerlake import keys
 from ledgerlake.contracts import Dataset
+from ledgerlake.planning import control
+from ledgerlake.tables.catalogue import parked_table
 from ledgerlake_spark.objects import s3
 from ledgerlake_spark.parts import remove, write_parked
 from ledgerlake_spark.stage import Stage, Summary
@@ -56,7 +57,7 @@ def read(spark: SparkSession, dataset: Dataset, bucket: str) -> tuple[Stage, Pre
 
     A mark that nobody can read is taken away: the batch is still open, and its job goes on from its stage.
     """
-    key = places.publishing(dataset.name)
+    key = keys.publishing(dataset.name)
     mark = control.read_mark(s3(), bucket, control.PUBLISHING_MARK, key, {})
     if mark is None:
         return None
@@ -70,7 +71,7 @@ def read(spark: SparkSession, dataset: Dataset, bucket: str) -> tuple[Stage, Pre
         return stage, None
     prepared = Prepared(summary, tuple(mark.get("parked") or ()))
     there = set(_parts(stage))
-    is_whole = all(places.prepared_part(dataset.name, delivery) in there for delivery in prepared.parked)
+    is_whole = all(keys.prepared_part(dataset.name, delivery) in there for delivery in prepared.parked)
     return stage, prepared if is_whole else None
 
 
@@ -81,28 +82,28 @@ def park(stage: Stage, prepared: Prepared) -> None:
         return
 
     def copy(delivery: str) -> None:
-        source = {"Bucket": stage.bucket, "Key": places.prepared_part(name, delivery)}
-        s3().copy_object(Bucket=stage.bucket, Key=places.parked_part(name, delivery), CopySource=source)
+        source = {"Bucket": stage.bucket, "Key": keys.prepared_part(name, delivery)}
+        s3().copy_object(Bucket=stage.bucket, Key=keys.parked_part(name, delivery), CopySource=source)
 
     with ThreadPoolExecutor(_THREADS) as pool:
         list(pool.map(copy, prepared.parked))
-    remove([places.parked_part(name, delivery) for delivery in touched - set(prepared.parked)], stage.bucket)
+    remove([keys.parked_part(name, delivery) for delivery in touched - set(prepared.parked)], stage.bucket)
 
 
 def end(stage: Stage) -> None:
     """Take the mark away, and what was prepared."""
     remove(_parts(stage), stage.bucket)
-    s3().delete_object(Bucket=stage.bucket, Key=places.publishing(stage.dataset.name))
+    s3().delete_object(Bucket=stage.bucket, Key=keys.publishing(stage.dataset.name))
 
 
 def _mark(stage: Stage, mark: dict[str, object]) -> None:
-    s3().put_object(Bucket=stage.bucket, Key=places.publishing(stage.dataset.name), Body=json.dumps(mark).encode())
+    s3().put_object(Bucket=stage.bucket, Key=keys.publishing(stage.dataset.name), Body=json.dumps(mark).encode())
 
 
 def _parts(stage: Stage) -> list[str]:
     if not stage.dataset.references:
         return []
-    prefix = places.prepared(stage.dataset.name)
+    prefix = keys.prepared(stage.dataset.name)
     pages = s3().get_paginator("list_objects_v2").paginate(Bucket=stage.bucket, Prefix=prefix)
     return [entry["Key"] for page in pages for entry in page.get("Contents", [])]
 
@@ -117,4 +118,4 @@ def _write_parked(stage: Stage, summary: Summary) -> dict[str, int]:
         F.coalesce("_parked_in", F.lit(stage.batch_id)).alias("_batch_id"),
         F.col("_missing").alias("missing"),
     )
-    return write_parked(rows, stage.dataset, stage.bucket, places.prepared_part)
+    return write_parked(rows, stage.dataset, stage.bucket, keys.prepared_part)

@@ -13,15 +13,15 @@ import pyarrow.parquet as pq
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from ledgerlake import batch as batches
-from ledgerlake import places
-from ledgerlake.batch import Batch
-from ledgerlake.catalogue import delta_columns, ledger_table
-from ledgerlake.deliveries import from_iso
+from ledgerlake import keys
 from ledgerlake.errors import ConservationError, VerdictError
-from ledgerlake.evidence import ledger_metadata
-from ledgerlake.ledger import LedgerEntry
-from ledgerlake.storage import exists
+from ledgerlake.intake.deliveries import from_iso
+from ledgerlake.planning import batch as batches
+from ledgerlake.planning.batch import Batch
+from ledgerlake.planning.evidence import ledger_metadata
+from ledgerlake.storage.objects import exists
+from ledgerlake.tables.catalogue import delta_columns, ledger_table
+from ledgerlake.tables.ledger import LedgerEntry
 from ledgerlake_spark import preparation
 from ledgerlake_spark.objects import s3
 from ledgerlake_spark.parts import remove, write_rejected
@@ -71,7 +71,7 @@ def complete(spark: SparkSession, table: LakeTable, bucket: str) -> dict[str, Su
         raise VerdictError(
             f"{table.dataset.name}: the commit of {stage.batch_id} did {done}",
             expected=f"what its stage says, {summary.expected()}",
-            remedy=f"compare {places.staging(stage.batch_id, table.dataset.name)} with DESCRIBE HISTORY of the table; "
+            remedy=f"compare {keys.staging(stage.batch_id, table.dataset.name)} with DESCRIBE HISTORY of the table; "
             "RESTORE the version before that commit, then let the run try again",
         )
     is_current = summary.seen[table.dataset.name] == table.version()
@@ -83,7 +83,7 @@ def complete(spark: SparkSession, table: LakeTable, bucket: str) -> dict[str, Su
         raise ConservationError(
             f"{table.dataset.name}: the table has the rows of {stage.batch_id}, and the ledger does not; "
             "its stage has expired, and so has what was prepared for it",
-            expected=f"one of them, below {places.prepared(table.dataset.name)}",
+            expected=f"one of them, below {keys.prepared(table.dataset.name)}",
             remedy="RESTORE the version before that commit, which DESCRIBE HISTORY shows, then let the run try again",
         )
     else:
@@ -125,7 +125,7 @@ def _rejects(stage: Stage, summary: Summary, batch: Batch) -> None:
             remedy="let the run try again",
         )
     clean = [delivery.id for delivery in deliveries if delivery.id not in written]
-    remove([places.rejected_part(stage.dataset.name, delivery) for delivery in clean], stage.bucket)
+    remove([keys.rejected_part(stage.dataset.name, delivery) for delivery in clean], stage.bucket)
 
 
 def _rejected_rows(stage: Stage, summary: Summary) -> DataFrame:
@@ -166,7 +166,7 @@ def _ledger(stage: Stage, summary: Summary, batch: Batch) -> None:
 
 
 def _ledger_part(stage: Stage, summary: Summary) -> str:
-    return places.ledger_part(stage.dataset.name, stage.batch_id, summary.attempt)
+    return keys.ledger_part(stage.dataset.name, stage.batch_id, summary.attempt)
 
 
 def ledger_rows(entries: tuple[LedgerEntry, ...], finished_at: datetime) -> pa.Table:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pyspark.sql import functions as F
 
-from ledgerlake import quarantine
 from ledgerlake.display import display_text
 from ledgerlake.errors import QualityError
+from ledgerlake.planning import quarantine
 from ledgerlake_spark.objects import s3
 from ledgerlake_spark.reading import MISSING_FILE
 from ledgerlake_spark.stage import DROPPED, Stage, Summary

@@ -14,7 +14,7 @@ import pyarrow as pa
 from pyspark.sql import DataFrame, SparkSession
 
 from ledgerlake.contracts import Column, Dataset
-from ledgerlake.deliveries import Delivery
+from ledgerlake.intake.deliveries import Delivery
 from ledgerlake_spark import without_pandas
 from ledgerlake_spark.csv_files import BrokenFile, Rows, Section
 from ledgerlake_spark.exact_values import decimals, inexact

@@ -17,8 +17,8 @@ import pyarrow as pa
 from pyspark.sql import SparkSession
 
 from ledgerlake.contracts import Dataset
-from ledgerlake.deliveries import Delivery
 from ledgerlake.errors import ConservationError
+from ledgerlake.intake.deliveries import Delivery
 from ledgerlake_spark import without_pandas
 from ledgerlake_spark.csv_files import BLOCK, BrokenFile, Rows, Section
 from ledgerlake_spark.csv_header import Header, read_header

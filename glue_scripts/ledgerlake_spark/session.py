@@ -7,7 +7,7 @@ from math import ceil
 
 from pyspark.sql import SparkSession
 
-from ledgerlake.deliveries import Delivery
+from ledgerlake.intake.deliveries import Delivery
 from ledgerlake_spark import without_pandas
 
 FEW = 4 << 20

@@ -16,11 +16,12 @@ from typing import Any
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from ledgerlake import places, stages
+from ledgerlake import keys
 from ledgerlake.contracts import Dataset
-from ledgerlake.control import fields_of
-from ledgerlake.deliveries import Delivery
-from ledgerlake.ledger import LedgerEntry, refuse_imbalance
+from ledgerlake.intake.deliveries import Delivery
+from ledgerlake.planning import stages
+from ledgerlake.planning.control import fields_of
+from ledgerlake.tables.ledger import LedgerEntry, refuse_imbalance
 from ledgerlake_spark import withdrawal as withdrawals
 from ledgerlake_spark.accounting import Accounts, Broken, account
 from ledgerlake_spark.arrivals import Arrival, Arrivals, lineage
@@ -103,8 +104,8 @@ class Stage:
 
     def __init__(self, spark: SparkSession, dataset: Dataset, batch_id: str, bucket: str) -> None:
         self.spark, self.dataset, self.batch_id, self.bucket = spark, dataset, batch_id, bucket
-        self._folder = f"s3://{bucket}/{places.staging(batch_id, dataset.name)}"
-        self._summary_key = places.stage_summary(batch_id, dataset.name)
+        self._folder = f"s3://{bucket}/{keys.staging(batch_id, dataset.name)}"
+        self._summary_key = keys.stage_summary(batch_id, dataset.name)
         self._read: dict[str, DataFrame] = {}
 
     def summary(self) -> Summary | None:
@@ -119,7 +120,7 @@ class Stage:
     def _files(self, attempt: str) -> int:
         if not attempt:  # nothing was delivered, and nothing parked
             return 0
-        folder = f"{places.staging(self.batch_id, self.dataset.name)}{attempt}/"
+        folder = f"{keys.staging(self.batch_id, self.dataset.name)}{attempt}/"
         pages = s3().get_paginator("list_objects_v2").paginate(Bucket=self.bucket, Prefix=folder)
         return sum(entry["Key"].endswith(".parquet") for page in pages for entry in page.get("Contents", []))
 

@@ -15,10 +15,10 @@ from functools import cached_property
 from delta.tables import DeltaTable
 from pyspark.sql import DataFrame, Row, SparkSession
 
-from ledgerlake.catalogue import delta_columns
 from ledgerlake.contracts import DATASETS, Dataset
 from ledgerlake.contracts.type_changes import is_lossless
 from ledgerlake.errors import ContractError, VerdictError
+from ledgerlake.tables.catalogue import delta_columns
 from ledgerlake_spark import delta_log, pruning
 from ledgerlake_spark.conversion import convert_table, converted, earlier_types
 

@@ -15,11 +15,11 @@ from dataclasses import dataclass
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from ledgerlake import places
-from ledgerlake.by_date import located
-from ledgerlake.checks import WHOLE_READING
+from ledgerlake import keys
 from ledgerlake.contracts import Dataset
-from ledgerlake.deliveries import Delivery
+from ledgerlake.intake.deliveries import Delivery
+from ledgerlake.planning.by_date import located
+from ledgerlake.tables.checks import WHOLE_READING
 from ledgerlake_spark.arrivals import Arrival, Arrivals
 from ledgerlake_spark.objects import s3
 
@@ -136,9 +136,9 @@ def _hidden(
     The ledger tells how many valid rows a delivery had; most have all of theirs in the table, and
     need not be opened.
     """
-    if not s3().list_objects_v2(Bucket=bucket, Prefix=f"{places.LEDGER}dataset={dataset.name}/", MaxKeys=1)["KeyCount"]:
+    if not s3().list_objects_v2(Bucket=bucket, Prefix=f"{keys.LEDGER}dataset={dataset.name}/", MaxKeys=1)["KeyCount"]:
         return ()
-    ledger = spark.read.parquet(f"s3://{bucket}/{places.LEDGER}dataset={dataset.name}/")
+    ledger = spark.read.parquet(f"s3://{bucket}/{keys.LEDGER}dataset={dataset.name}/")
     whole = ledger.where(WHOLE_READING).where(F.col("landed_at") <= F.lit(last).cast("timestamp"))
     valid = whole.groupBy("source_file", "landed_at").agg(
         F.expr("max_by(rows_read - rejected, finished_at)").alias("valid")
@@ -159,5 +159,5 @@ def _arrivals(dataset: Dataset, came: set[tuple[str, str]], arrivals: Arrivals, 
     found = {(each.key, each.landed_at): Arrival.of(each) for each in located(s3(), bucket, dataset.name, left)}
     for source_file, landed_at in left:
         # Its file is not kept any more: then the arrival itself must do for a name.
-        name = hashlib.sha256(f"{source_file}\n{landed_at}".encode()).hexdigest()[: places.DELIVERY_ID_LENGTH]
+        name = hashlib.sha256(f"{source_file}\n{landed_at}".encode()).hexdigest()[: keys.DELIVERY_ID_LENGTH]
         yield found.get((source_file, landed_at)) or Arrival(landed_at, source_file, name)

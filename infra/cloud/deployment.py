@@ -16,7 +16,7 @@ from infra.cloud.files import PINNED, ArtifactBucket, Difference
 from infra.cloud.stacks import AIRFLOW, DATA_PLANE, DELIVERY, STACKS, Stack, parameters
 from infra.distribution import TEMPLATES, Distribution
 from infra.environments import ENVIRONMENTS
-from ledgerlake import places
+from ledgerlake import names
 from ledgerlake.contracts import DATASETS
 from ledgerlake.settings import Settings
 
@@ -183,7 +183,7 @@ class Deployment:
         """Whether a batch has been loaded: permissions on columns can be granted only then."""
         glue = self.client("glue")
         try:
-            pages = glue.get_paginator("get_tables").paginate(DatabaseName=places.DATABASE)
+            pages = glue.get_paginator("get_tables").paginate(DatabaseName=names.DATABASE)
             return {table["Name"] for page in pages for table in page["TableList"]} >= set(DATASETS)
         except ClientError as error:
             if error.response["Error"]["Code"] in ("EntityNotFoundException", *_DENIED):

@@ -14,7 +14,7 @@ from typing import Any
 
 from infra.cloud.errors import DeploymentError
 from infra.distribution import TEMPLATES
-from ledgerlake import places
+from ledgerlake import names
 
 
 @dataclass(frozen=True)
@@ -48,18 +48,18 @@ class Stack:
         return dict(json.loads(path.read_text()))
 
 
-DELIVERY = Stack(places.DELIVERY_STACK, "ledgerlake-delivery.template.json", "artifact bucket, GitHub's role", "1")
+DELIVERY = Stack(names.DELIVERY_STACK, "ledgerlake-delivery.template.json", "artifact bucket, GitHub's role", "1")
 DATA_PLANE = Stack(
-    places.STACK, "ledgerlake-data-plane.template.json", "lake, queue, jobs, functions, catalogue", "3 to 5"
+    names.STACK, "ledgerlake-data-plane.template.json", "lake, queue, jobs, functions, catalogue", "3 to 5"
 )
 AIRFLOW = Stack(
-    places.AIRFLOW_STACK,
+    names.AIRFLOW_STACK,
     "ledgerlake-airflow.template.json",
     "MWAA and its network",
     "25 to 40 when it is made, 10 to 30 when it changes",
 )
 GUARDRAILS = Stack(
-    places.GUARDRAILS_STACK, "ledgerlake-guardrails.template.json", "budget, alarms, dashboard, roles of people", "2"
+    names.GUARDRAILS_STACK, "ledgerlake-guardrails.template.json", "budget, alarms, dashboard, roles of people", "2"
 )
 STACKS = (DELIVERY, DATA_PLANE, AIRFLOW, GUARDRAILS)
 

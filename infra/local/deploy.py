@@ -19,7 +19,7 @@ from infra import packaging
 from infra.local.aws_clients import client_arguments
 from infra.local.errors import DeployError
 from infra.local.home import ROOT, Home
-from ledgerlake import places, settings
+from ledgerlake import names, settings
 
 TEMPLATE = ROOT / "infra" / "templates" / "ledgerlake-data-plane.template.json"
 OUTBOX = "ecommerce-etl-notifications-local"
@@ -38,7 +38,7 @@ def deploy(home: Home, orchestrator: str | None = None) -> None:
     Raises:
         DeployError: names the resource that failed and its reason.
     """
-    where = places.Places.of(settings.from_environment(home.environment()), home.endpoint_url)
+    where = names.Places.of(settings.from_environment(home.environment()), home.endpoint_url)
     session = client_arguments(home)
     with tempfile.TemporaryDirectory() as scratch:
         release = packaging.build(Path(scratch))
@@ -69,14 +69,14 @@ def _upload(s3: Any, bucket: str, release: packaging.Release) -> str:
 
 def _apply(cloudformation: Any, template_url: str, parameters: dict[str, str]) -> None:
     request = {
-        "StackName": places.STACK,
+        "StackName": names.STACK,
         "TemplateURL": template_url,
         "Parameters": [{"ParameterKey": name, "ParameterValue": value} for name, value in parameters.items()],
         "Capabilities": ["CAPABILITY_IAM", "CAPABILITY_NAMED_IAM"],
     }
     try:
         if _state(cloudformation) in _ABSENT:
-            cloudformation.delete_stack(StackName=places.STACK)
+            cloudformation.delete_stack(StackName=names.STACK)
             _settle(cloudformation)
         if _state(cloudformation) == "DELETE_COMPLETE":
             cloudformation.create_stack(**request)
@@ -88,7 +88,7 @@ def _apply(cloudformation: Any, template_url: str, parameters: dict[str, str]) -
     state = _settle(cloudformation)
     if state not in ("CREATE_COMPLETE", "UPDATE_COMPLETE"):
         raise DeployError(
-            f"the stack {places.STACK} is {state}: {_reason(cloudformation)}",
+            f"the stack {names.STACK} is {state}: {_reason(cloudformation)}",
             expected="CREATE_COMPLETE or UPDATE_COMPLETE",
             remedy="mend the template, or ledgerlake up --fresh to begin with an empty lake",
         )
@@ -96,7 +96,7 @@ def _apply(cloudformation: Any, template_url: str, parameters: dict[str, str]) -
 
 def _state(cloudformation: Any) -> str:
     try:
-        stacks = cloudformation.describe_stacks(StackName=places.STACK)["Stacks"]
+        stacks = cloudformation.describe_stacks(StackName=names.STACK)["Stacks"]
     except ClientError:
         return "DELETE_COMPLETE"
     return str(stacks[0]["StackStatus"]) if stacks else "DELETE_COMPLETE"
@@ -106,14 +106,14 @@ def _settle(cloudformation: Any) -> str:
     deadline = time.monotonic() + _PATIENCE
     while (state := _state(cloudformation)).endswith("IN_PROGRESS"):
         if time.monotonic() > deadline:
-            raise DeployError(f"the stack {places.STACK} is still {state} after {_PATIENCE} seconds")
+            raise DeployError(f"the stack {names.STACK} is still {state} after {_PATIENCE} seconds")
         time.sleep(0.1)
     return state
 
 
 def _reason(cloudformation: Any) -> str:
     """The first resource that failed, and why."""
-    events = cloudformation.describe_stack_events(StackName=places.STACK)["StackEvents"]
+    events = cloudformation.describe_stack_events(StackName=names.STACK)["StackEvents"]
     failed = [each for each in events if each.get("ResourceStatus", "").endswith("FAILED")]
     causes = [each for each in failed if "ancel" not in each.get("ResourceStatusReason", "")] or failed or events
     if not causes:

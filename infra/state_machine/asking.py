@@ -17,9 +17,9 @@ from infra.state_machine.states import (
     task,
     text,
 )
-from ledgerlake import places
-from ledgerlake.checks import Check
-from ledgerlake.letters import figures_sql
+from ledgerlake import names
+from ledgerlake.reporting.letters import figures_sql
+from ledgerlake.tables.checks import Check
 
 _QUERY_SECONDS = 600
 _CELL = "function($cell) { $exists($cell.VarCharValue) ? $cell.VarCharValue : '' }"
@@ -105,8 +105,8 @@ def figures(following: str) -> States:
 def _query(sql: str, **more: Any) -> State:
     arguments = {
         "QueryString": sql,
-        "QueryExecutionContext": {"Database": places.DATABASE},
-        "WorkGroup": places.WORKGROUP,
+        "QueryExecutionContext": {"Database": names.DATABASE},
+        "WorkGroup": names.WORKGROUP,
     }
     return task("athena:startQueryExecution.sync", arguments, seconds=_QUERY_SECONDS, retry=[retries.ATHENA], **more)
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 from infra import functions
 from infra.state_machine import retries
 from infra.state_machine.states import States, caught, choice, failure, invoke, jsonata, task
-from ledgerlake import places
+from ledgerlake import names
 
 _LONGEST_CRAWL = 900  # seconds; it takes one or two minutes
 
 
 def crawling(following: str) -> States:
     """The states from `CheckCatalogue` to `following`."""
-    crawler = {"Name": places.CRAWLER}
+    crawler = {"Name": names.CRAWLER}
     return {
         "CheckCatalogue": invoke(
             functions.CATALOGUE,
@@ -70,7 +70,7 @@ def crawling(following: str) -> States:
                             failure(
                                 "GetCrawler",
                                 "CrawlTooLong",
-                                f"the crawler {places.CRAWLER} is not ready after {_LONGEST_CRAWL} s",
+                                f"the crawler {names.CRAWLER} is not ready after {_LONGEST_CRAWL} s",
                             )
                         ]
                     },
@@ -83,4 +83,4 @@ def crawling(following: str) -> States:
 
 
 def _crawl_cause() -> str:
-    return jsonata(f"'the crawl of {places.CRAWLER} is ' & $states.input.status & ': ' & $states.input.message")
+    return jsonata(f"'the crawl of {names.CRAWLER} is ' & $states.input.status & ': ' & $states.input.message")

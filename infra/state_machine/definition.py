@@ -19,8 +19,8 @@ from infra.state_machine.planning import dates, planning
 from infra.state_machine.reporting import failing, reporting
 from infra.state_machine.retries import EXECUTION_SECONDS
 from infra.state_machine.states import caught, invoke, jsonata
-from ledgerlake.checks import checks
 from ledgerlake.contracts import DATASETS
+from ledgerlake.tables.checks import checks
 
 _VALUES = {"TopicArn", "QueueUrl", "PollSeconds", "RetryDelaySeconds"}
 SUBSTITUTIONS = frozenset({*(function.name for function in FUNCTIONS), *_VALUES})

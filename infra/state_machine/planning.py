@@ -6,7 +6,7 @@ from infra import functions
 from infra.state_machine import retries
 from infra.state_machine.states import EXECUTION, States, caught, choice, invoke, jsonata, task
 from ledgerlake import settings
-from ledgerlake.letters import NAMED
+from ledgerlake.reporting.letters import NAMED
 
 _REQUEST = jsonata(f"$merge([$states.context.Execution.Input, {{'execution': {EXECUTION}}}])")
 """Everything that was asked for, so that PlanETLBatch may refuse what it does not know."""

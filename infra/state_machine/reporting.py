@@ -11,8 +11,8 @@ from typing import Any
 from infra import functions
 from infra.state_machine import retries
 from infra.state_machine.states import CAUSE, ERROR, EXECUTION, State, States, caught, choice, invoke, jsonata, task
-from ledgerlake import places
-from ledgerlake.messages import wake
+from ledgerlake import names
+from ledgerlake.intake.messages import wake
 
 _ASKED = "$states.context.Execution.Input"
 _FACTS = {
@@ -92,7 +92,7 @@ def failing() -> States:
         "NotifyWithoutReport": _publish(
             "Ledgerlake: an execution ended without its report",
             jsonata(
-                f"'Execution ' & {EXECUTION} & ' of {places.STATE_MACHINE} has ended, but its report failed: ' "
+                f"'Execution ' & {EXECUTION} & ' of {names.STATE_MACHINE} has ended, but its report failed: ' "
                 f"& $unreported & '\\n\\nWhat had failed before: ' & ($count($failed) > 0 ? {_IN_WORDS} : 'nothing') "
                 "& '\\n\\nWhat is open: ledgerlake status; ledgerlake executions\\n'"
             ),

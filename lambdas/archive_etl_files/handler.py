@@ -13,13 +13,13 @@ from typing import Any
 
 import boto3
 
-from ledgerlake import batch as batches
-from ledgerlake.archive import THREADS, archive
+from ledgerlake.archive.move import THREADS, archive
 from ledgerlake.errors import ArchiveError, SettingsError
-from ledgerlake.evidence import require_published
-from ledgerlake.letters import NAMED
+from ledgerlake.planning import batch as batches
+from ledgerlake.planning.evidence import require_published
+from ledgerlake.reporting.letters import NAMED
 from ledgerlake.settings import lake_bucket
-from ledgerlake.storage import Tally, client_config
+from ledgerlake.storage.objects import Tally, client_config
 
 NEEDED_MILLISECONDS = 30_000
 """Less time than this is too little to begin another delivery."""

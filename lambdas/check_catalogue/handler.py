@@ -9,9 +9,9 @@ from typing import Any
 
 import boto3
 
-from ledgerlake.catalogue import differences
 from ledgerlake.errors import LedgerlakeError
-from ledgerlake.storage import client_config
+from ledgerlake.storage.objects import client_config
+from ledgerlake.tables.catalogue import differences
 
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:  # noqa: ARG001, Lambda gives it

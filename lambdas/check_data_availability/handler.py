@@ -20,14 +20,14 @@ from typing import Any
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
-from ledgerlake import messages as codec
-from ledgerlake.availability import left_behind, wait_until_settled
 from ledgerlake.errors import LedgerlakeError, SettingsError
-from ledgerlake.executions import StateMachine, look_holder
-from ledgerlake.letters import Letter
-from ledgerlake.looks import Looker, Outcome
+from ledgerlake.intake import messages as codec
+from ledgerlake.planning.availability import left_behind, wait_until_settled
+from ledgerlake.reporting.letters import Letter
+from ledgerlake.runs.executions import StateMachine, look_holder
 from ledgerlake.settings import Settings, from_environment, lake_bucket, state_machine_arn, topic_arn
-from ledgerlake.storage import client_config
+from ledgerlake.storage.objects import client_config
+from ledgerlake_serverless.looks import Looker, Outcome
 
 NEEDED_SECONDS = 90
 """The wait for `raw/` to settle leaves so much of the Lambda's time to plan and to start an execution."""

@@ -22,16 +22,17 @@ from typing import Any
 
 import boto3
 
-from ledgerlake import batch as batches
-from ledgerlake import by_date, dead_executions, lease, selections
-from ledgerlake.batch import Plan
-from ledgerlake.by_date import Selection
-from ledgerlake.deliveries import waiting
 from ledgerlake.errors import LeaseTaken, LedgerlakeError, SelectionError, SettingsError
-from ledgerlake.executions import LIVE, StateMachine, holder_of
+from ledgerlake.intake.deliveries import waiting
+from ledgerlake.planning import batch as batches
+from ledgerlake.planning import by_date, lease, selections
+from ledgerlake.planning.batch import Plan
+from ledgerlake.planning.by_date import Selection
+from ledgerlake.planning.unread import Unread
+from ledgerlake.runs import dead_executions
+from ledgerlake.runs.executions import LIVE, StateMachine, holder_of
 from ledgerlake.settings import Settings, from_environment, lake_bucket, state_machine_arn
-from ledgerlake.storage import client_config
-from ledgerlake.unread import Unread
+from ledgerlake.storage.objects import client_config
 
 MOST_DATES = 366
 FIELDS = ("execution", "batch_id", "date", "from", "to", "datasets", "reprocess", "reason")

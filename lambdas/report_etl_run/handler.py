@@ -12,10 +12,10 @@ to publish, in how many seconds a message is to have somebody look again (None w
 date, and for a batch that is in quarantine), and what the execution failed of, nothing when it succeeded.
 
 The batch is closed when S3 shows that it is published and archived, whatever the checks have found
-(`ledgerlake.endings`); else it stays open. The lease is released unless a job of the batch still runs. What a check
-has found is read here, so that no list of rows travels between states. All of it may be repeated.
-How it went is also told to CloudWatch (`ledgerlake.metrics`), and what it cost is recorded (`ledgerlake.run_records`);
-neither fails an execution.
+(`ledgerlake.runs.endings`); else it stays open. The lease is released unless a job of the batch still runs. What a
+check has found is read here, so that no list of rows travels between states. All of it may be repeated.
+How it went is also told to CloudWatch (`ledgerlake.reporting.metrics`), and what it cost is recorded
+(`ledgerlake.costs.run_records`); neither fails an execution.
 """
 
 from __future__ import annotations
@@ -27,22 +27,25 @@ from typing import Any
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
-from ledgerlake import batch, check_failures, lease, metrics, places, quarantine, run_records
-from ledgerlake.checks import check
-from ledgerlake.deliveries import waiting
-from ledgerlake.endings import Ended, Ending, judge
+from ledgerlake import names
+from ledgerlake.costs import run_records
+from ledgerlake.costs.usage import RunSeen
 from ledgerlake.errors import LedgerlakeError, SelectionError, SettingsError
-from ledgerlake.executions import console_url, holder_of, patience
-from ledgerlake.failure_letters import of_checks, of_failure, of_quarantine, of_unfinished
-from ledgerlake.failures import LONGEST, Failure
-from ledgerlake.job_runs import still_at_work
-from ledgerlake.letters import STEP_FUNCTIONS, Letter, RunFacts, missing_files, of_success
+from ledgerlake.intake.deliveries import waiting
+from ledgerlake.planning import batch, lease, quarantine
+from ledgerlake.planning.stages import absent_columns, blank_rows, rejected_files, summaries, unknown_columns
+from ledgerlake.planning.unread import take_news
+from ledgerlake.reporting import check_failures, metrics
+from ledgerlake.reporting.failure_letters import of_checks, of_failure, of_quarantine, of_unfinished
+from ledgerlake.reporting.failures import LONGEST, Failure
+from ledgerlake.reporting.letters import STEP_FUNCTIONS, Letter, RunFacts, missing_files, of_success
+from ledgerlake.runs.endings import Ended, Ending, judge
+from ledgerlake.runs.executions import console_url, holder_of, patience
+from ledgerlake.runs.job_runs import still_at_work
 from ledgerlake.settings import Settings, from_environment, lake_bucket
-from ledgerlake.stages import absent_columns, blank_rows, rejected_files, summaries, unknown_columns
-from ledgerlake.state_failures import failure_of
-from ledgerlake.storage import client_config
-from ledgerlake.unread import take_news
-from ledgerlake.usage import RunSeen
+from ledgerlake.storage.objects import client_config
+from ledgerlake.tables.checks import check
+from ledgerlake_serverless.state_failures import failure_of
 
 _CAUSES, _CAUSE = 5, 1000
 """So many failures does the execution's own error name, each in so many characters."""
@@ -218,7 +221,7 @@ def _facts(given: dict[str, Any], failed: list[Failure], staged: dict[str, dict[
     dates = tuple(plan.get("dates") or _asked_for(given))
     refused = any(failure.kind == SelectionError.__name__ for failure in failed)
     return RunFacts(
-        workflow=places.STATE_MACHINE,
+        workflow=names.STATE_MACHINE,
         run_id=given["execution"],
         live=not dates and not refused,
         plan=plan,

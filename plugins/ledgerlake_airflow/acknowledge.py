@@ -13,10 +13,11 @@ from collections.abc import Sequence
 from airflow.sdk import Context, TriggerRule, get_current_context, task
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
-from ledgerlake import batch, settings
-from ledgerlake.availability import left_behind
+from ledgerlake import settings
 from ledgerlake.errors import NotArchived, NotPublished
-from ledgerlake.evidence import require_finished
+from ledgerlake.planning import batch
+from ledgerlake.planning.availability import left_behind
+from ledgerlake.planning.evidence import require_finished
 from ledgerlake_airflow import ACKNOWLEDGE, CRAWL, PLAN
 from ledgerlake_airflow.aws import client, lake
 from ledgerlake_airflow.messages import Queue

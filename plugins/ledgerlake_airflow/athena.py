@@ -10,11 +10,12 @@ from airflow.providers.amazon.aws.operators.athena import AthenaOperator
 from airflow.sdk import Context
 from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowSkipException
 
-from ledgerlake import check_failures, failures, places
-from ledgerlake.check_failures import Observed
-from ledgerlake.checks import Check
-from ledgerlake.failures import LONGEST
+from ledgerlake import names
+from ledgerlake.reporting import check_failures, failures
+from ledgerlake.reporting.check_failures import Observed
+from ledgerlake.reporting.failures import LONGEST
 from ledgerlake.settings import Settings
+from ledgerlake.tables.checks import Check
 from ledgerlake_airflow import PLAN
 from ledgerlake_airflow.aws import CONNECTION, client, lake, pause_of
 from ledgerlake_airflow.turns import take_turn
@@ -45,8 +46,8 @@ class AthenaCheckOperator(AthenaOperator):
         super().__init__(
             task_id=check.name,
             query=check.sql,
-            database=places.DATABASE,
-            workgroup=places.WORKGROUP,
+            database=names.DATABASE,
+            workgroup=names.WORKGROUP,
             sleep_time=_pause(settings),
             max_polling_attempts=_attempts(settings),
             deferrable=False,
@@ -87,7 +88,7 @@ def ask(sql: str, settings: Settings) -> Answer:
         AirflowException: the query did not succeed; says why.
     """
     hook = AthenaHook(aws_conn_id=CONNECTION)
-    query_id = hook.run_query(sql, {"Database": places.DATABASE}, {}, None, places.WORKGROUP)
+    query_id = hook.run_query(sql, {"Database": names.DATABASE}, {}, None, names.WORKGROUP)
     state = hook.poll_query_status(query_id, _attempts(settings), _pause(settings))
     if state not in AthenaHook.SUCCESS_STATES:
         raise AirflowException(failures.of_query(query_id, state, hook.get_state_change_reason(query_id)))

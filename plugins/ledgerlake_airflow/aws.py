@@ -7,10 +7,11 @@ from typing import Any
 
 from airflow.providers.amazon.aws.hooks.base_aws import AwsBaseHook
 
-from ledgerlake import metrics, settings
-from ledgerlake.places import Places
+from ledgerlake import settings
+from ledgerlake.names import Places
+from ledgerlake.reporting import metrics
 from ledgerlake.settings import Settings
-from ledgerlake.storage import client_config
+from ledgerlake.storage.objects import client_config
 
 CONNECTION = "aws_default"
 _SHORTEST_PAUSE = 0.2

@@ -8,9 +8,10 @@ from typing import Any
 
 from airflow.sdk import Context, TriggerRule, get_current_context, task
 
-from ledgerlake import batch, by_date, settings
-from ledgerlake.by_date import Selection
-from ledgerlake.deliveries import from_iso
+from ledgerlake import settings
+from ledgerlake.intake.deliveries import from_iso
+from ledgerlake.planning import batch, by_date
+from ledgerlake.planning.by_date import Selection
 from ledgerlake_airflow import ACKNOWLEDGE, PLAN
 from ledgerlake_airflow.acknowledge import finished_batch
 from ledgerlake_airflow.aws import client, lake

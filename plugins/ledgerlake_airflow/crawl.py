@@ -8,9 +8,9 @@ from airflow.providers.amazon.aws.operators.glue_crawler import GlueCrawlerRunOp
 from airflow.sdk import Context
 from airflow.sdk.exceptions import AirflowSkipException
 
-from ledgerlake import places
-from ledgerlake.catalogue import differences
+from ledgerlake import names
 from ledgerlake.settings import Settings
+from ledgerlake.tables.catalogue import differences
 from ledgerlake_airflow.aws import pause_of
 
 
@@ -23,7 +23,7 @@ class CrawlWhenChanged(GlueCrawlerRunOperator):
 
     def __init__(self, *, settings: Settings, **kwargs: Any) -> None:
         super().__init__(
-            crawler_name=places.CRAWLER,
+            crawler_name=names.CRAWLER,
             poll_interval=pause_of(settings),
             deferrable=False,
             fail_on_already_running=False,

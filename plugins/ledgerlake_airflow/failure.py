@@ -7,8 +7,8 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from ledgerlake import job_runs
-from ledgerlake.failures import LONGEST, Failure, dataset_of, of_job, of_lost_job
+from ledgerlake.reporting.failures import LONGEST, Failure, dataset_of, of_job, of_lost_job
+from ledgerlake.runs import job_runs
 from ledgerlake.settings import Settings
 from ledgerlake_airflow import PLAN, REPORT, glue_runs
 from ledgerlake_airflow.aws import client

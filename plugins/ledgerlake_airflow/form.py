@@ -12,11 +12,11 @@ from typing import Any
 from airflow.sdk import Param
 from airflow.sdk.exceptions import AirflowFailException
 
-from ledgerlake import selections
-from ledgerlake.by_date import Selection
 from ledgerlake.contracts import DATASETS
 from ledgerlake.errors import SelectionError
-from ledgerlake.selections import BOTH, REPROCESS
+from ledgerlake.planning import selections
+from ledgerlake.planning.by_date import Selection
+from ledgerlake.planning.selections import BOTH, REPROCESS
 
 
 class FormRefused(AirflowFailException):

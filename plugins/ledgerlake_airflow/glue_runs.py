@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ledgerlake import batch, evidence
-from ledgerlake.job_runs import AT_WORK
+from ledgerlake.planning import batch, evidence
+from ledgerlake.runs.job_runs import AT_WORK
 from ledgerlake_airflow.aws import client, lake
 
 SUCCEEDED = "SUCCEEDED"

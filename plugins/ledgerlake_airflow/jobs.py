@@ -14,11 +14,12 @@ from airflow.sdk import Context
 from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowSkipException
 from botocore.exceptions import BotoCoreError, ClientError
 
-from ledgerlake import failures, places
+from ledgerlake import names
 from ledgerlake.contracts import Dataset
 from ledgerlake.display import display_text
 from ledgerlake.errors import LedgerlakeError, NotPublished, QualityError
-from ledgerlake.letters import missing_files
+from ledgerlake.reporting import failures
+from ledgerlake.reporting.letters import missing_files
 from ledgerlake.settings import Settings
 from ledgerlake_airflow import PLAN, glue_runs
 from ledgerlake_airflow.aws import pause_of
@@ -193,7 +194,7 @@ class ArchiveFiles(LambdaInvokeFunctionOperator):
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(
-            function_name=places.ARCHIVE_FUNCTION,
+            function_name=names.ARCHIVE_FUNCTION,
             payload='{"batch_id": "' + BATCH_ID + '"}',
             # One call and no silent second one: the task's retries are the retries.
             botocore_config={
@@ -228,6 +229,6 @@ def _lambda_error(error: ValueError) -> str:
     """`ErrorType: message`, out of what the provider's operator raises for a FunctionError."""
     details = error.args[1] if len(error.args) > 1 and isinstance(error.args[1], dict) else {}
     try:
-        return failures.of_lambda(places.ARCHIVE_FUNCTION, json.loads(details["Payload"]))
+        return failures.of_lambda(names.ARCHIVE_FUNCTION, json.loads(details["Payload"]))
     except (KeyError, TypeError, ValueError):
-        return f"{places.ARCHIVE_FUNCTION}: {error}"
+        return f"{names.ARCHIVE_FUNCTION}: {error}"

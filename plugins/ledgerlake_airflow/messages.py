@@ -11,8 +11,8 @@ from typing import Any
 from airflow.sdk.exceptions import AirflowException
 from botocore.exceptions import ClientError
 
-from ledgerlake import places
-from ledgerlake.messages import wake
+from ledgerlake import names
+from ledgerlake.intake.messages import wake
 from ledgerlake_airflow.aws import client
 
 log = logging.getLogger(__name__)
@@ -25,7 +25,7 @@ _TOO_MANY |= {"RequestThrottled", "ThrottlingException", "Throttling"}
 _GONE = {"ReceiptHandleIsInvalid", "InvalidParameterValue"}  # received again since, or deleted
 
 
-def queue_url(sqs: Any, name: str = places.QUEUE) -> str:
+def queue_url(sqs: Any, name: str = names.QUEUE) -> str:
     """Where the queue is, as SQS itself says: it depends on account, region and endpoint."""
     return str(sqs.get_queue_url(QueueName=name)["QueueUrl"])
 

@@ -12,7 +12,7 @@ from typing import Any
 from airflow.sdk.exceptions import AirflowException
 from botocore.exceptions import BotoCoreError, ClientError
 
-from ledgerlake import places
+from ledgerlake import names
 from ledgerlake.errors import LedgerlakeError
 from ledgerlake.settings import Settings
 
@@ -51,14 +51,14 @@ def refuse_two_consumers(lambdas: Any) -> None:
         TwoConsumers: they do.
     """
     try:
-        pages = lambdas.get_paginator("list_event_source_mappings").paginate(FunctionName=places.CHECK_FUNCTION)
+        pages = lambdas.get_paginator("list_event_source_mappings").paginate(FunctionName=names.CHECK_FUNCTION)
         mappings = [mapping for page in pages for mapping in page["EventSourceMappings"]]
     except (BotoCoreError, ClientError) as error:
         log.info("Whether Step Functions consumes the queue as well is not known: %s", error)
         return
     if any(_is_of_our_queue(mapping) and mapping.get("State") in _CONSUMES for mapping in mappings):
         said = LedgerlakeError(
-            f"Airflow ({places.LIVE_DAG}) and Step Functions ({places.CHECK_FUNCTION}) both consume {places.QUEUE}",
+            f"Airflow ({names.LIVE_DAG}) and Step Functions ({names.CHECK_FUNCTION}) both consume {names.QUEUE}",
             expected="one of them",
             remedy="ledgerlake orchestrator use airflow, or: ledgerlake orchestrator use step_functions",
         )
@@ -66,4 +66,4 @@ def refuse_two_consumers(lambdas: Any) -> None:
 
 
 def _is_of_our_queue(mapping: dict[str, Any]) -> bool:
-    return str(mapping.get("EventSourceArn", "")).endswith(f":{places.QUEUE}")
+    return str(mapping.get("EventSourceArn", "")).endswith(f":{names.QUEUE}")

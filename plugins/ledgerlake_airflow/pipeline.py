@@ -8,9 +8,9 @@ from typing import Any
 from airflow.providers.standard.operators.empty import EmptyOperator
 from airflow.sdk import TaskGroup, TriggerRule
 
-from ledgerlake.checks import checks
 from ledgerlake.contracts import DATASETS
 from ledgerlake.settings import Settings
+from ledgerlake.tables.checks import checks
 from ledgerlake_airflow import ARCHIVE, CHECKS, CRAWL, SUCCEEDED
 from ledgerlake_airflow.athena import AthenaCheckOperator
 from ledgerlake_airflow.crawl import CrawlWhenChanged

@@ -10,8 +10,9 @@ from typing import Any
 from airflow.sdk import Context, get_current_context, task
 from airflow.sdk.exceptions import AirflowRescheduleException, DownstreamTasksSkipped
 
-from ledgerlake import batch, settings
-from ledgerlake.deliveries import waiting
+from ledgerlake import settings
+from ledgerlake.intake.deliveries import waiting
+from ledgerlake.planning import batch
 from ledgerlake.settings import Settings
 from ledgerlake_airflow import ACKNOWLEDGE, PLAN, REPORT, WAIT
 from ledgerlake_airflow.aws import client, lake

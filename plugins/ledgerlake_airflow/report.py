@@ -1,6 +1,6 @@
 """The last task: tells people, exactly once, what became of the run, and releases the lease.
 
-What became of it is judged by what is in S3 (`ledgerlake.endings`), not by the states of tasks.
+What became of it is judged by what is in S3 (`ledgerlake.runs.endings`), not by the states of tasks.
 
 A teardown task, since it must run whatever happened and must not change the run's state. It is no
 callback of the DAG, because those run in the DAG processor, without the exception, at most once.
@@ -16,15 +16,18 @@ from airflow.sdk import Context, get_current_context, task
 from airflow.sdk.exceptions import AirflowException, AirflowSkipException
 from botocore.exceptions import BotoCoreError, ClientError
 
-from ledgerlake import metrics, places, quarantine, run_records, settings
-from ledgerlake.checks import checks
-from ledgerlake.deliveries import iso, waiting
-from ledgerlake.endings import Ended, Ending, judge
-from ledgerlake.failure_letters import of_checks, of_failure, of_quarantine, of_unfinished, without_report
-from ledgerlake.letters import AIRFLOW, Letter, RunFacts, figures_sql, missing_files, of_strays, of_success
-from ledgerlake.stages import absent_columns, blank_rows, rejected_files, summaries, unknown_columns
-from ledgerlake.unread import Unread, take_news
-from ledgerlake.usage import RunSeen
+from ledgerlake import names, settings
+from ledgerlake.costs import run_records
+from ledgerlake.costs.usage import RunSeen
+from ledgerlake.intake.deliveries import iso, waiting
+from ledgerlake.planning import quarantine
+from ledgerlake.planning.stages import absent_columns, blank_rows, rejected_files, summaries, unknown_columns
+from ledgerlake.planning.unread import Unread, take_news
+from ledgerlake.reporting import metrics
+from ledgerlake.reporting.failure_letters import of_checks, of_failure, of_quarantine, of_unfinished, without_report
+from ledgerlake.reporting.letters import AIRFLOW, Letter, RunFacts, figures_sql, missing_files, of_strays, of_success
+from ledgerlake.runs.endings import Ended, Ending, judge
+from ledgerlake.tables.checks import checks
 from ledgerlake_airflow import ARCHIVE, CHECKS, CRAWL, PLAN, REPORT, WAIT
 from ledgerlake_airflow.acknowledge import answer
 from ledgerlake_airflow.athena import Answer, ask
@@ -139,7 +142,7 @@ def _facts(context: Context, staged: dict[str, dict[str, Any]]) -> RunFacts:
     return RunFacts(
         workflow=run.dag_id,
         run_id=run.run_id,
-        live=run.dag_id == places.LIVE_DAG,
+        live=run.dag_id == names.LIVE_DAG,
         plan=plan,
         dates=tuple(ti.xcom_pull(task_ids=PLAN, key=DATES) or ()),
         **missing_files(ti.xcom_pull(task_ids=ARCHIVE)),
@@ -149,7 +152,7 @@ def _facts(context: Context, staged: dict[str, dict[str, Any]]) -> RunFacts:
         rejected=rejected_files(staged),
         note=str(context["params"].get("reason") or ""),
         dropped=_dropped(plan.get("batch_id")),
-        words=AIRFLOW if ours(settings.current()) else replace(AIRFLOW, live=places.STATE_MACHINE),
+        words=AIRFLOW if ours(settings.current()) else replace(AIRFLOW, live=names.STATE_MACHINE),
     )
 
 

@@ -9,7 +9,7 @@ from airflow.sdk import Context
 from airflow.sdk.exceptions import AirflowException, AirflowSensorTimeout, DownstreamTasksSkipped, TaskDeferralError
 from botocore.exceptions import ClientError
 
-from ledgerlake import places
+from ledgerlake import names
 from ledgerlake.settings import Settings
 from ledgerlake_airflow import REPORT
 from ledgerlake_airflow.aws import client
@@ -33,7 +33,7 @@ class WaitForDeliveries(SqsSensor):
 
     def __init__(self, *, settings: Settings, **kwargs: Any) -> None:
         super().__init__(
-            sqs_queue=places.QUEUE,
+            sqs_queue=names.QUEUE,
             max_messages=AT_ONCE,
             wait_time_seconds=LONG_POLL_SECONDS,
             poke_interval=1,

@@ -8,10 +8,12 @@ from typing import Any
 from airflow.sdk.exceptions import AirflowRuntimeError
 from botocore.exceptions import BotoCoreError, ClientError
 
-from ledgerlake import job_runs, lease, places
-from ledgerlake.batch import LIVE
-from ledgerlake.executions import AT_WORK, StateMachine, execution_of
-from ledgerlake.lease import Lease
+from ledgerlake import names
+from ledgerlake.planning import lease
+from ledgerlake.planning.batch import LIVE
+from ledgerlake.planning.lease import Lease
+from ledgerlake.runs import job_runs
+from ledgerlake.runs.executions import AT_WORK, StateMachine, execution_of
 from ledgerlake_airflow import WAIT
 from ledgerlake_airflow.aws import client, lake
 
@@ -19,7 +21,7 @@ log = logging.getLogger(__name__)
 
 _ACTIVE_RUNS = ["queued", "running"]
 _ACTIVE = ["scheduled", "queued", "running", "restarting", "deferred", "up_for_retry", "up_for_reschedule"]
-_BY_DATE = f"airflow:{places.BY_DATE_DAG}/"
+_BY_DATE = f"airflow:{names.BY_DATE_DAG}/"
 
 
 def take_over(held: Lease, holder: str, seconds: float, ti: Any) -> bool:
@@ -53,13 +55,13 @@ def is_over(holder: str, ti: Any) -> bool:
         return StateMachine(client("stepfunctions"), lake().state_machine_arn).find(execution).status not in AT_WORK
     if holder.startswith(_BY_DATE):
         runs = [holder.removeprefix(_BY_DATE)]
-        return not ti.get_dr_count(dag_id=places.BY_DATE_DAG, run_ids=runs, states=_ACTIVE_RUNS)
+        return not ti.get_dr_count(dag_id=names.BY_DATE_DAG, run_ids=runs, states=_ACTIVE_RUNS)
     return holder == LIVE and _no_live_run_is_at_work(ti)
 
 
 def _no_live_run_is_at_work(ti: Any) -> bool:
     """One live run is always active: it is at work once its sensor has ended."""
-    if not ti.get_dr_count(dag_id=places.LIVE_DAG, states=_ACTIVE_RUNS):
+    if not ti.get_dr_count(dag_id=names.LIVE_DAG, states=_ACTIVE_RUNS):
         return True
-    waiting = ti.get_ti_count(dag_id=places.LIVE_DAG, task_ids=[WAIT], states=_ACTIVE)
-    return bool(waiting) and waiting == ti.get_ti_count(dag_id=places.LIVE_DAG, states=_ACTIVE)
+    waiting = ti.get_ti_count(dag_id=names.LIVE_DAG, task_ids=[WAIT], states=_ACTIVE)
+    return bool(waiting) and waiting == ti.get_ti_count(dag_id=names.LIVE_DAG, states=_ACTIVE)

@@ -11,10 +11,11 @@ from typing import Any, NoReturn
 
 from airflow.sdk.exceptions import AirflowRescheduleException
 
-from ledgerlake import lease, places, settings
-from ledgerlake.batch import LIVE
-from ledgerlake.deliveries import from_iso
+from ledgerlake import names, settings
 from ledgerlake.errors import LeaseTaken
+from ledgerlake.intake.deliveries import from_iso
+from ledgerlake.planning import lease
+from ledgerlake.planning.batch import LIVE
 from ledgerlake_airflow import PLAN
 from ledgerlake_airflow.aws import client, lake
 from ledgerlake_airflow.takeover import take_over
@@ -35,7 +36,7 @@ def holder_of(context: Any) -> str:
     Live runs are one holder, since one is active at a time; runs by date go side by side, so each is its own.
     """
     run = context["dag_run"]
-    return LIVE if run.dag_id == places.LIVE_DAG else f"airflow:{run.dag_id}/{run.run_id}"
+    return LIVE if run.dag_id == names.LIVE_DAG else f"airflow:{run.dag_id}/{run.run_id}"
 
 
 def take_turn(context: Any) -> None:
@@ -74,9 +75,9 @@ def begin_turn(context: Any) -> None:
 
 def _let_others_go_first(ti: Any, looks: int) -> None:
     """Wait for them; but every third look asks nobody, since a task of a paused DAG waits for ever."""
-    if looks % 3 < 2 and ti.get_ti_count(dag_id=places.LIVE_DAG, task_ids=[PLAN], states=_ABOUT_TO_PLAN):
+    if looks % 3 < 2 and ti.get_ti_count(dag_id=names.LIVE_DAG, task_ids=[PLAN], states=_ABOUT_TO_PLAN):
         wait("a live run waits, and goes first")
-    if not looks and ti.get_ti_count(dag_id=places.BY_DATE_DAG, task_ids=[PLAN], states=_WAITING):
+    if not looks and ti.get_ti_count(dag_id=names.BY_DATE_DAG, task_ids=[PLAN], states=_WAITING):
         wait("others have been waiting, and go first", datetime.now(UTC) + _LONG * _pause())
 
 

@@ -37,7 +37,8 @@ import pytest  # noqa: E402
 from moto import mock_aws  # noqa: E402
 from published import publish  # noqa: E402
 
-from ledgerlake import batch, places  # noqa: E402
+from ledgerlake import keys, names  # noqa: E402
+from ledgerlake.planning import batch  # noqa: E402
 from ledgerlake_airflow import aws  # noqa: E402
 
 
@@ -50,8 +51,8 @@ class Aws:
         self.bucket = aws.lake().bucket
         self.s3.create_bucket(Bucket=self.bucket)
         self.s3.put_bucket_versioning(Bucket=self.bucket, VersioningConfiguration={"Status": "Enabled"})
-        self.queue_url = self.sqs.create_queue(QueueName=places.QUEUE)["QueueUrl"]
-        topic = self.sns.create_topic(Name=places.TOPIC)["TopicArn"]
+        self.queue_url = self.sqs.create_queue(QueueName=names.QUEUE)["QueueUrl"]
+        topic = self.sns.create_topic(Name=names.TOPIC)["TopicArn"]
         self._letters = self.sqs.create_queue(QueueName="letters")["QueueUrl"]
         arn = f"arn:aws:sqs:us-east-1:{ACCOUNT}:letters"
         self.sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn, Attributes={"RawMessageDelivery": "true"})
@@ -77,7 +78,7 @@ class Aws:
 
     def load(self, dataset: str) -> None:
         """Let the dataset's table be there."""
-        self.s3.put_object(Bucket=self.bucket, Key=f"{places.table_prefix(dataset)}_delta_log/0.json", Body=b"{}")
+        self.s3.put_object(Bucket=self.bucket, Key=f"{keys.table_prefix(dataset)}_delta_log/0.json", Body=b"{}")
 
     def receive(self, visibility: int = 600) -> list[dict[str, Any]]:
         answer = self.sqs.receive_message(
@@ -150,7 +151,7 @@ class Run:
         self.earlier: list[Any] = []  # runs, newest first
         self.others: list[tuple[str, str, str]] = []  # tasks of other runs: DAG, task, state
         self.try_number, self.max_tries = 1, 2  # of its task
-        self.runs: list[tuple[str, str, str]] = [(places.LIVE_DAG, "active", "running")]  # DAG, run, state
+        self.runs: list[tuple[str, str, str]] = [(names.LIVE_DAG, "active", "running")]  # DAG, run, state
         self.looks = 0  # how often its task has waited already
 
     def of(self, task_id: str) -> dict[str, Any]:
@@ -201,20 +202,20 @@ def bag() -> Any:
 @pytest.fixture
 def dag(bag: Any) -> Any:
     assert bag.import_errors == {}
-    return bag.dags[places.LIVE_DAG]
+    return bag.dags[names.LIVE_DAG]
 
 
 @pytest.fixture
 def by_date_dag(bag: Any) -> Any:
     assert bag.import_errors == {}
-    return bag.dags[places.BY_DATE_DAG]
+    return bag.dags[names.BY_DATE_DAG]
 
 
 @pytest.fixture
 def cloud(monkeypatch: pytest.MonkeyPatch) -> Iterator[Aws]:
     """An empty lake, in which a delivery is planned in the second in which it landed."""
     for module in ("batch", "by_date"):
-        monkeypatch.setattr(f"ledgerlake.{module}.ripe", lambda *_: True)
+        monkeypatch.setattr(f"ledgerlake.planning.{module}.ripe", lambda *_: True)
     monkeypatch.setattr("ledgerlake_airflow.sensor.queued_runs", lambda _: 0)  # there is no Airflow to ask
     aws.client.cache_clear()
     aws.quick.cache_clear()

@@ -11,9 +11,10 @@ from airflow.sdk.exceptions import (
 )
 from published import publish
 
-from ledgerlake import batch, messages, quarantine
 from ledgerlake.contracts import DATASETS
-from ledgerlake.messages import Message
+from ledgerlake.intake import messages
+from ledgerlake.intake.messages import Message
+from ledgerlake.planning import batch, quarantine
 from ledgerlake_airflow.messages import Queue
 
 ALL = ("raw/products/p.csv", "raw/orders/o.csv", "raw/order_items/i.csv")

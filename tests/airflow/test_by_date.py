@@ -13,10 +13,12 @@ from airflow.sdk.exceptions import (
     ParamValidationError,
 )
 
-from ledgerlake import archive, batch, lease, places
-from ledgerlake.by_date import Selection
+from ledgerlake import names
+from ledgerlake.archive import move
 from ledgerlake.contracts import DATASETS
-from ledgerlake.deliveries import iso
+from ledgerlake.intake.deliveries import iso
+from ledgerlake.planning import batch, lease
+from ledgerlake.planning.by_date import Selection
 from ledgerlake_airflow import form, turns
 
 pytestmark = pytest.mark.slow
@@ -57,7 +59,7 @@ def _archive(cloud, *keys):
     cloud.put(*keys)
     found = tuple(each for each in batch.waiting(cloud.s3, cloud.bucket).deliveries if each.key in keys)
     made = batch.make(cloud.s3, cloud.bucket, found, batch.LIVE, set(DATASETS), datetime.now(UTC))
-    archive.archive(cloud.s3, cloud.bucket, made)
+    move.archive(cloud.s3, cloud.bucket, made)
     batch.close(cloud.s3, cloud.bucket, made.batch_id)
 
 
@@ -298,7 +300,7 @@ def test_four_runs_and_a_live_one_side_by_side_take_turns_and_none_fails(by_date
     for day, run in enumerate(waiting[:4], 1):
         run.run_type, run.run_id, run.day = "backfill", f"backfill__{day}", datetime(2025, 4, day, tzinfo=UTC)
         for each in waiting:
-            each.runs.append((places.BY_DATE_DAG, f"backfill__{day}", "running"))
+            each.runs.append((names.BY_DATE_DAG, f"backfill__{day}", "running"))
     planned, waits = {}, 0
     while waiting:
         at_work = waiting.pop(0)
@@ -335,4 +337,4 @@ def test_the_report_names_the_form_that_a_backfill_command_would_need(by_date, l
 
 
 def test_places_know_the_dag(by_date_dag):
-    assert by_date_dag.dag_id == places.BY_DATE_DAG
+    assert by_date_dag.dag_id == names.BY_DATE_DAG

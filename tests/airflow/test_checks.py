@@ -7,8 +7,8 @@ import pytest
 import requests
 from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowSkipException
 
-from ledgerlake import places, settings
-from ledgerlake.check_failures import open_failures
+from ledgerlake import names, settings
+from ledgerlake.reporting.check_failures import open_failures
 from ledgerlake_airflow import athena
 
 NAMES = ("dataset", "offending", "detail")
@@ -19,7 +19,7 @@ def answer(cloud):
     """Lets Athena answer the next query with these rows."""
     where = f"s3://{cloud.bucket}/athena-results/"
     boto3.client("athena").create_work_group(
-        Name=places.WORKGROUP, Configuration={"ResultConfiguration": {"OutputLocation": where}}
+        Name=names.WORKGROUP, Configuration={"ResultConfiguration": {"OutputLocation": where}}
     )
 
     def queue(*rows):
@@ -107,7 +107,7 @@ def test_each_check_shows_its_sql_and_asks_in_the_lakes_workgroup(dag):
     for task in dag.task_group.get_task_group_dict()["checks"]:
         assert "FROM" in task.query
         assert "query" in task.template_fields
-        assert (task.database, task.workgroup) == (places.DATABASE, places.WORKGROUP)
+        assert (task.database, task.workgroup) == (names.DATABASE, names.WORKGROUP)
         assert task.sleep_time * task.max_polling_attempts <= 600
 
 

@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from ledgerlake import settings
-from ledgerlake.checks import checks
 from ledgerlake.contracts import DATASETS
+from ledgerlake.tables.checks import checks
 
 ROOT = Path(__file__).resolve().parents[2]
 JOBS = [dataset.job for dataset in DATASETS.values()]

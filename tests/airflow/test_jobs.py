@@ -15,8 +15,10 @@ from airflow.sdk.exceptions import (
 )
 from botocore.exceptions import ClientError
 
-from ledgerlake import batch, catalogue, lease, places
-from ledgerlake.catalogue import differences
+from ledgerlake import names
+from ledgerlake.planning import batch, lease
+from ledgerlake.tables import catalogue
+from ledgerlake.tables.catalogue import differences
 from ledgerlake_airflow.jobs import ArchiveFailed, BatchQuarantined, JobFailed
 
 MESSAGE = "ConservationError: orders: of raw/orders/o.csv 9 rows were read; expected both sums to be equal"
@@ -205,11 +207,11 @@ def test_the_archive_is_waited_for_longer_than_a_lambda_runs_and_called_once(run
 
 @pytest.fixture
 def catalogued(cloud):
-    cloud.glue.create_database(DatabaseInput={"Name": places.DATABASE})
+    cloud.glue.create_database(DatabaseInput={"Name": names.DATABASE})
     for table in catalogue.delta_tables():
         columns = [{"Name": name, "Type": kind} for name, kind in reversed(table.columns)]
         cloud.glue.create_table(
-            DatabaseName=places.DATABASE, TableInput={"Name": table.name, "StorageDescriptor": {"Columns": columns}}
+            DatabaseName=names.DATABASE, TableInput={"Name": table.name, "StorageDescriptor": {"Columns": columns}}
         )
     return cloud
 
@@ -231,7 +233,7 @@ def test_the_crawler_is_skipped_when_the_catalogue_is_current(catalogued, crawle
 
 
 def test_the_crawler_runs_when_a_table_is_missing(catalogued, crawler):
-    catalogued.glue.delete_table(DatabaseName=places.DATABASE, Name="orders")
+    catalogued.glue.delete_table(DatabaseName=names.DATABASE, Name="orders")
     assert differences(catalogued.glue) == ["orders is not in ecommerce_dwh"]
     crawler.run()
     assert crawler.crawled == [1]
@@ -240,7 +242,7 @@ def test_the_crawler_runs_when_a_table_is_missing(catalogued, crawler):
 def test_the_crawler_runs_when_a_column_has_another_type(catalogued, crawler):
     columns = [{"Name": "product_id", "Type": "string"}]
     catalogued.glue.update_table(
-        DatabaseName=places.DATABASE, TableInput={"Name": "products", "StorageDescriptor": {"Columns": columns}}
+        DatabaseName=names.DATABASE, TableInput={"Name": "products", "StorageDescriptor": {"Columns": columns}}
     )
     assert "product_id string" in differences(catalogued.glue)[0]
     crawler.run()

@@ -9,7 +9,8 @@ import pytest
 from airflow.sdk.exceptions import AirflowFailException, TaskDeferred
 from botocore.exceptions import ClientError
 
-from ledgerlake import batch, places
+from ledgerlake import keys
+from ledgerlake.planning import batch
 from ledgerlake.settings import Settings
 from ledgerlake_airflow import failure
 from ledgerlake_airflow.jobs import JobFailed, JobOverdue, longest_watch
@@ -92,7 +93,7 @@ def orders(run, batch_id, monkeypatch):
 
 @pytest.fixture
 def published(cloud, batch_id):
-    key = places.ledger_part("orders", batch_id, "a1")
+    key = keys.ledger_part("orders", batch_id, "a1")
     cloud.s3.put_object(Bucket=cloud.bucket, Key=key, Body=b"parquet")
 
 

@@ -10,14 +10,15 @@ from airflow.sdk.exceptions import AirflowException, AirflowFailException, Downs
 from airflow.serialization.serialized_objects import DagSerialization
 from botocore.exceptions import ClientError, EndpointConnectionError
 
-from ledgerlake import batch, lease, places, settings
+from ledgerlake import names, settings
 from ledgerlake.contracts import DATASETS
+from ledgerlake.planning import batch, lease
 from ledgerlake_airflow import orchestrator, sensor
 from ledgerlake_airflow.failure import remember_failure
 
 from .conftest import ROOT
 
-QUEUE_ARN = f"arn:aws:sqs:us-east-1:123456789012:{places.QUEUE}"
+QUEUE_ARN = f"arn:aws:sqs:us-east-1:123456789012:{names.QUEUE}"
 
 
 @pytest.fixture
@@ -42,7 +43,7 @@ def parsed(dag_id):
 
 
 def test_the_live_dag_has_no_schedule_and_says_why(step_functions):
-    dag = parsed(places.LIVE_DAG)
+    dag = parsed(names.LIVE_DAG)
     assert not dag.timetable.can_be_scheduled
     first, _, rest = dag.doc_md.partition("\n\n")
     assert first.startswith("**Step Functions consumes the queue**")
@@ -59,7 +60,7 @@ def test_while_airflow_consumes_the_queue_nothing_of_that_is_said(dag, by_date_d
 
 def test_the_dag_by_date_can_still_be_backfilled(step_functions):
     """Airflow backfills only what has a periodic schedule."""
-    dag = parsed(places.BY_DATE_DAG)
+    dag = parsed(names.BY_DATE_DAG)
     assert DagSerialization.from_dict(DagSerialization.to_dict(dag)).timetable.periodic
     assert "scheduled runs end at once" in dag.doc_md
 

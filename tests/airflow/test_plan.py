@@ -7,8 +7,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from airflow.sdk.exceptions import AirflowRescheduleException, DownstreamTasksSkipped
 
-from ledgerlake import batch, lease, quarantine, settings
-from ledgerlake.deliveries import Waiting, iso
+from ledgerlake import settings
+from ledgerlake.intake.deliveries import Waiting, iso
+from ledgerlake.planning import batch, lease, quarantine
 from ledgerlake_airflow import planning, turns
 
 ALL = ("raw/products/p.csv", "raw/orders/o.csv", "raw/order_items/i.csv")

@@ -12,11 +12,13 @@ from botocore.exceptions import ClientError
 from control_objects import summary as staged
 from published import ATTEMPT, batch_of, open_batch, publish, remove_published
 
-from ledgerlake import batch, check_failures, failure_letters, lease, letters, places, quarantine
-from ledgerlake.checks import check, checks
+from ledgerlake import keys
 from ledgerlake.contracts import DATASETS
-from ledgerlake.failures import Failure
-from ledgerlake.unread import Unread
+from ledgerlake.planning import batch, lease, quarantine
+from ledgerlake.planning.unread import Unread
+from ledgerlake.reporting import check_failures, failure_letters, letters
+from ledgerlake.reporting.failures import Failure
+from ledgerlake.tables.checks import check, checks
 from ledgerlake_airflow import failure, report, turns
 from ledgerlake_airflow.athena import Answer, CheckFailed
 from ledgerlake_airflow.failure import remember_failure
@@ -306,7 +308,7 @@ def _cost(letter):
 
 
 def _record(cloud):
-    body = cloud.s3.get_object(Bucket=cloud.bucket, Key=places.run_record(PLAN["batch_id"]))["Body"].read()
+    body = cloud.s3.get_object(Bucket=cloud.bucket, Key=keys.run_record(PLAN["batch_id"]))["Body"].read()
     return json.loads(body)
 
 
@@ -351,7 +353,7 @@ def test_a_run_that_did_not_load_a_batch_has_no_record(planned, cloud, asked):
     _fail(planned, "product_etl", ValueError("a"))
     planned.call("report")
     assert "Cost" not in cloud.letters()[0]
-    assert cloud.s3.list_objects_v2(Bucket=cloud.bucket, Prefix=places.RUNS)["KeyCount"] == 0
+    assert cloud.s3.list_objects_v2(Bucket=cloud.bucket, Prefix=keys.RUNS)["KeyCount"] == 0
 
 
 # --- lasting trouble
@@ -459,7 +461,7 @@ def test_a_run_that_was_marked_successful_is_no_success_without_evidence(marked,
         assert said in letter
     assert shown == [15]
     assert figures == {("RunsFailed", None): 1}
-    assert cloud.s3.list_objects_v2(Bucket=cloud.bucket, Prefix=places.RUNS)["KeyCount"] == 0
+    assert cloud.s3.list_objects_v2(Bucket=cloud.bucket, Prefix=keys.RUNS)["KeyCount"] == 0
 
 
 def test_a_finished_batch_that_nobody_closed_is_no_success(planned, cloud):

@@ -6,12 +6,13 @@ import pytest
 from airflow.sdk.exceptions import AirflowRescheduleException
 from botocore.exceptions import ClientError
 
-from ledgerlake import batch, lease, places
+from ledgerlake import names
+from ledgerlake.planning import batch, lease
 from ledgerlake_airflow import takeover
 from ledgerlake_airflow.plans import PlanMissing
 from ledgerlake_airflow.turns import take_turn
 
-OVER = f"airflow:{places.BY_DATE_DAG}/backfill__2025-04-01"
+OVER = f"airflow:{names.BY_DATE_DAG}/backfill__2025-04-01"
 EXECUTION = "step_functions:20250401T120000Z-0123abcd"
 NEXT_STEP = "clear plan_batch with the tasks after it"
 
@@ -32,7 +33,7 @@ def holder(cloud) -> str:
 
 def test_the_lease_of_a_run_by_date_that_is_over_is_taken_over(run, cloud):
     lease.acquire(cloud.s3, cloud.bucket, OVER, 7200)
-    run.runs.append((places.BY_DATE_DAG, "backfill__2025-04-01", "failed"))
+    run.runs.append((names.BY_DATE_DAG, "backfill__2025-04-01", "failed"))
     take_turn(run.of("plan_batch"))
     assert holder(cloud) == batch.LIVE
 
@@ -40,7 +41,7 @@ def test_the_lease_of_a_run_by_date_that_is_over_is_taken_over(run, cloud):
 @pytest.mark.parametrize("state", ["running", "queued"])
 def test_the_lease_of_a_run_by_date_that_is_active_is_waited_for(run, cloud, state):
     lease.acquire(cloud.s3, cloud.bucket, OVER, 7200)
-    run.runs.append((places.BY_DATE_DAG, "backfill__2025-04-01", state))
+    run.runs.append((names.BY_DATE_DAG, "backfill__2025-04-01", state))
     with pytest.raises(AirflowRescheduleException):
         take_turn(run.of("plan_batch"))
     assert holder(cloud) == OVER
@@ -84,12 +85,12 @@ def test_a_lease_that_is_renewed_while_its_run_is_looked_at_is_kept(run, cloud, 
     ("runs", "others", "over"),
     [
         ([], [], True),
-        ([(places.LIVE_DAG, "a", "running")], [(places.LIVE_DAG, "wait_for_deliveries", "deferred")], True),
-        ([(places.LIVE_DAG, "a", "running")], [(places.LIVE_DAG, "orders_etl", "deferred")], False),
-        ([(places.LIVE_DAG, "a", "running")], [], False),  # between two tasks
+        ([(names.LIVE_DAG, "a", "running")], [(names.LIVE_DAG, "wait_for_deliveries", "deferred")], True),
+        ([(names.LIVE_DAG, "a", "running")], [(names.LIVE_DAG, "orders_etl", "deferred")], False),
+        ([(names.LIVE_DAG, "a", "running")], [], False),  # between two tasks
         (
-            [(places.LIVE_DAG, "a", "running")],
-            [(places.LIVE_DAG, "wait_for_deliveries", "running"), (places.LIVE_DAG, "orders_etl", "running")],
+            [(names.LIVE_DAG, "a", "running")],
+            [(names.LIVE_DAG, "wait_for_deliveries", "running"), (names.LIVE_DAG, "orders_etl", "running")],
             False,
         ),
     ],

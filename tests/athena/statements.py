@@ -11,10 +11,10 @@ from cli import backfilling, cost_commands, query_commands
 from cli.connection import Connection
 from cli.demo import ANALYTICS, read_query
 from cli.main import app
-from ledgerlake import catalogue
-from ledgerlake.checks import checks
 from ledgerlake.contracts import DATASETS
-from ledgerlake.letters import figures_sql
+from ledgerlake.reporting.letters import figures_sql
+from ledgerlake.tables import catalogue
+from ledgerlake.tables.checks import checks
 from tests.cli.test_docs import DOCS, commands
 
 

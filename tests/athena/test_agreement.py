@@ -16,7 +16,7 @@ from deltalake import write_deltalake
 
 from infra.local.aws_clients import storage_options
 from infra.local.home import ROOT
-from ledgerlake.checks import checks
+from ledgerlake.tables.checks import checks
 from tests.athena.engines import JUDGE, QUICK, Refused, difference
 from tests.athena.statements import of_the_project
 

@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 from cli import connection
 from cli.main import app
-from ledgerlake import places
+from ledgerlake import names
 from ledgerlake.settings import from_environment
 from tests.cli.managed_airflow import NAME, ManagedAirflow, Raw
 
@@ -104,7 +104,7 @@ def lake(monkeypatch):
         made = Lake(from_environment({"LEDGERLAKE_ACCOUNT": "123456789012"}), session)
         made.s3.create_bucket(Bucket=made.bucket)
         made.s3.put_bucket_versioning(Bucket=made.bucket, VersioningConfiguration={"Status": "Enabled"})
-        for name in (places.QUEUE, places.DEAD_LETTER_QUEUE):
+        for name in (names.QUEUE, names.DEAD_LETTER_QUEUE):
             made.client("sqs").create_queue(QueueName=name)
         monkeypatch.setattr(connection, "connect", lambda environment: made)
         yield made

@@ -9,7 +9,7 @@ from typing import Any
 
 from botocore.awsrequest import AWSResponse
 
-from ledgerlake import places
+from ledgerlake import names
 
 NAME = "ledgerlake-dev"
 
@@ -29,7 +29,7 @@ class ManagedAirflow:
     """
 
     def __init__(self):
-        self.runs: dict[str, list[dict]] = {places.LIVE_DAG: [], places.BY_DATE_DAG: []}
+        self.runs: dict[str, list[dict]] = {names.LIVE_DAG: [], names.BY_DATE_DAG: []}
         self.tasks: dict[str, dict[str, str | None]] = {}
         self.backfills: list[dict] = []
         self.paused: set[str] = set()
@@ -42,7 +42,7 @@ class ManagedAirflow:
         client.meta.events.register("before-send.mwaa.InvokeRestApi", self._send)
         return client
 
-    def add(self, run_id: str, state: str, tasks: dict[str, str | None], *, dag=places.LIVE_DAG, day=None, ended=None):
+    def add(self, run_id: str, state: str, tasks: dict[str, str | None], *, dag=names.LIVE_DAG, day=None, ended=None):
         when = f"{day}T00:00:00Z" if isinstance(day, date) else day
         self.runs[dag].append(
             {"dag_run_id": run_id, "dag_id": dag, "state": state, "end_date": ended, "logical_date": when}
@@ -101,7 +101,7 @@ class ManagedAirflow:
             yield {"dag_run_id": run_id, "task_id": task_id, "state": state, "try_number": 1, "end_date": ended}
 
     def _list_runs(self, dag_id, params):
-        if dag_id == places.BY_DATE_DAG and self.steps and "logical_date_gte" in params:
+        if dag_id == names.BY_DATE_DAG and self.steps and "logical_date_gte" in params:
             self.steps.pop(0)()
         low, high = params.get("logical_date_gte", ""), params.get("logical_date_lte", "9")
         found = [run for run in self.runs[dag_id] if not low or low[:10] <= (run["logical_date"] or "")[:10] <= high]
@@ -131,6 +131,6 @@ class ManagedAirflow:
     def _queue(self, body):
         day, last = (datetime.fromisoformat(body[name]).date() for name in ("from_date", "to_date"))
         while day <= last:
-            if not any((run["logical_date"] or "").startswith(str(day)) for run in self.runs[places.BY_DATE_DAG]):
-                self.add(f"backfill__{day}", "queued", {}, dag=places.BY_DATE_DAG, day=day)
+            if not any((run["logical_date"] or "").startswith(str(day)) for run in self.runs[names.BY_DATE_DAG]):
+                self.add(f"backfill__{day}", "queued", {}, dag=names.BY_DATE_DAG, day=day)
             day += timedelta(days=1)

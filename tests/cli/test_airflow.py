@@ -15,7 +15,7 @@ from cli.airflow_api import Airflow, Task
 from cli.airflow_transport import LONGEST_PATH, LocalAirflow, ManagedAirflow, Refused
 from cli.failures import NotUp
 from infra.local.home import Home
-from ledgerlake import places
+from ledgerlake import names
 
 
 class Server(BaseHTTPRequestHandler):
@@ -112,9 +112,9 @@ def test_mwaa_is_asked_through_aws_with_the_same_paths(mwaa):
     mwaa.add_response(
         "invoke_rest_api",
         {"RestApiStatusCode": 200, "RestApiResponse": {"is_paused": True}},
-        {"Name": "ledgerlake-prod", "Method": "GET", "Path": f"/dags/{places.LIVE_DAG}"},
+        {"Name": "ledgerlake-prod", "Method": "GET", "Path": f"/dags/{names.LIVE_DAG}"},
     )
-    assert Airflow(mwaa.transport).is_paused(places.LIVE_DAG) is True
+    assert Airflow(mwaa.transport).is_paused(names.LIVE_DAG) is True
 
 
 def test_a_backfill_on_mwaa_is_the_body_that_airflow_takes(mwaa):
@@ -168,7 +168,7 @@ def test_without_the_log_of_a_task_the_reason_is_empty_instead_of_an_error(mwaa,
 def test_runs_are_read_page_by_page_with_the_tasks_of_all_in_as_few_requests(lake):
     for number in range(130):
         day = date.fromordinal(date(2025, 1, 1).toordinal() + number)
-        lake.airflow.add(f"r{number}", "failed", {"plan_batch": "failed"}, dag=places.BY_DATE_DAG, day=day)
+        lake.airflow.add(f"r{number}", "failed", {"plan_batch": "failed"}, dag=names.BY_DATE_DAG, day=day)
     airflow = Airflow(ManagedAirflow(lake.client("mwaa"), lake.mwaa_environment))
     runs = airflow.runs_of_days(date(2025, 1, 1), date(2025, 5, 10))
     assert len(runs) == 130
@@ -177,17 +177,15 @@ def test_runs_are_read_page_by_page_with_the_tasks_of_all_in_as_few_requests(lak
 
 
 def test_a_run_that_somebody_started_by_hand_is_no_days_run(lake):
-    lake.airflow.add("manual", "running", {}, dag=places.BY_DATE_DAG, day="2025-04-01T10:30:00Z")
+    lake.airflow.add("manual", "running", {}, dag=names.BY_DATE_DAG, day="2025-04-01T10:30:00Z")
     airflow = Airflow(ManagedAirflow(lake.client("mwaa"), lake.mwaa_environment))
     assert airflow.runs_of_days(date(2025, 4, 1), date(2025, 4, 2)) == {}
 
 
 def test_every_request_of_a_wait_and_a_backfill_is_short_enough_for_mwaa(ledgerlake, lake):
-    lake.airflow.add(
-        "backfill__2025-04-01T00:00:00+00:00", "running", {"plan_batch": "running"}, dag=places.BY_DATE_DAG
-    )
+    lake.airflow.add("backfill__2025-04-01T00:00:00+00:00", "running", {"plan_batch": "running"}, dag=names.BY_DATE_DAG)
     ledgerlake("--env", "dev", "wait", "--timeout", 0)
-    lake.airflow.runs[places.BY_DATE_DAG].clear()
+    lake.airflow.runs[names.BY_DATE_DAG].clear()
     ledgerlake("backfill", "--from", "2025-04-01", "--to", "2025-04-02", "--no-wait")
     ledgerlake("backfill", "--cancel")
     assert {method for method, *_ in lake.airflow.asked} == {"GET", "POST", "PUT"}

@@ -9,8 +9,9 @@ from control_objects import manifest
 from cli import backfill_commands, backfilling, failures
 from cli.airflow_api import Run, Task
 from cli.backfilling import lines
-from ledgerlake import lease, places
-from ledgerlake.ledger import COUNTS
+from ledgerlake import keys, names
+from ledgerlake.planning import lease
+from ledgerlake.tables.ledger import COUNTS
 
 APRIL = ("--from", "2025-04-01", "--to", "2025-04-03")
 DAYS = [date(2025, 4, day) for day in (1, 2, 3)]
@@ -30,7 +31,7 @@ def airflow(lake):
 
 
 def end_all(lake, state="success", tasks=None):
-    for run in lake.airflow.runs[places.BY_DATE_DAG]:
+    for run in lake.airflow.runs[names.BY_DATE_DAG]:
         lake.airflow.set(run["dag_run_id"], state, tasks or DONE, datetime.now(UTC))
         if state == "success":
             plan(lake, run["dag_run_id"])
@@ -38,8 +39,8 @@ def end_all(lake, state="success", tasks=None):
 
 def plan(lake, run_id):
     batch_id = f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{run_id[-8:]}"
-    body = manifest(batch_id, owner=f"airflow:{places.BY_DATE_DAG}/{run_id}")
-    lake.s3.put_object(Bucket=lake.bucket, Key=places.manifest(batch_id), Body=json.dumps(body))
+    body = manifest(batch_id, owner=f"airflow:{names.BY_DATE_DAG}/{run_id}")
+    lake.s3.put_object(Bucket=lake.bucket, Key=keys.manifest(batch_id), Body=json.dumps(body))
     sums = {"rows_read": "10", "unchanged": "10"}
     lake.athena.columns = ["batch_id", *COUNTS]
     lake.athena.pages[0].append([batch_id, *(sums.get(name, "0") for name in COUNTS)])
@@ -82,11 +83,11 @@ def test_the_conf_narrows_when_asked_and_otherwise_takes_back_what_an_earlier_on
 
 def test_a_batch_of_a_live_run_or_of_an_earlier_backfill_is_not_among_the_figures(ledgerlake, lake, airflow):
     for batch_id, owner in (
-        ("20990101T000000Z-1a2b3c4d", f"airflow:{places.LIVE_DAG}"),
+        ("20990101T000000Z-1a2b3c4d", f"airflow:{names.LIVE_DAG}"),
         ("20990101T000001Z-1a2b3c4d", "airflow:another_dag/backfill__2025-04-01"),
-        ("20200101T000000Z-1a2b3c4d", f"airflow:{places.BY_DATE_DAG}/backfill__2025-04-01"),
+        ("20200101T000000Z-1a2b3c4d", f"airflow:{names.BY_DATE_DAG}/backfill__2025-04-01"),
     ):
-        put(lake, places.manifest(batch_id), json.dumps(manifest(batch_id, owner=owner)))
+        put(lake, keys.manifest(batch_id), json.dumps(manifest(batch_id, owner=owner)))
     rows = json.loads(ledgerlake("backfill", *APRIL, "-f", "json").stdout)
     assert len(rows) == 3
     assert not {row["batch"] for row in rows if row["batch"].endswith("1a2b3c4d")}
@@ -94,7 +95,7 @@ def test_a_batch_of_a_live_run_or_of_an_earlier_backfill_is_not_among_the_figure
 
 def test_a_day_without_deliveries_has_nothing_to_do_and_that_is_no_failure(ledgerlake, lake):
     def quiet():
-        for run in lake.airflow.runs[places.BY_DATE_DAG]:
+        for run in lake.airflow.runs[names.BY_DATE_DAG]:
             lake.airflow.set(run["dag_run_id"], "success", DONE, datetime.now(UTC))
 
     lake.airflow.steps = [quiet]
@@ -135,11 +136,11 @@ def test_progress_is_a_line_a_day_that_names_the_holder_for_whom_it_waits(ledger
 
 
 def test_a_day_that_looks_for_the_lease_again_and_again_is_said_to_wait_for_the_day_that_has_it():
-    first = Run("scheduled__1", "running", None, (Task("orders_etl", "running"),), places.BY_DATE_DAG, DAYS[0])
-    holder = f"airflow:{places.BY_DATE_DAG}/scheduled__1"
+    first = Run("scheduled__1", "running", None, (Task("orders_etl", "running"),), names.BY_DATE_DAG, DAYS[0])
+    holder = f"airflow:{names.BY_DATE_DAG}/scheduled__1"
     for state in ("running", "up_for_reschedule", "queued", None):
         tasks = (Task("plan_batch", state), Task("orders_etl", None))
-        second = Run("r2", "running", None, tasks, places.BY_DATE_DAG, DAYS[1])
+        second = Run("r2", "running", None, tasks, names.BY_DATE_DAG, DAYS[1])
         said = lines(DAYS[:2], {DAYS[0]: first, DAYS[1]: second}, holder)
         assert said == [
             "2025-04-01  at work: orders_etl",
@@ -207,17 +208,17 @@ def test_a_backfill_that_is_over_is_waited_for_until_airflow_has_seen_it(ledgerl
 
 
 def test_a_paused_dag_is_refused_with_the_command_that_unpauses_it(ledgerlake, lake, airflow):
-    airflow.paused.add(places.BY_DATE_DAG)
+    airflow.paused.add(names.BY_DATE_DAG)
     result = ledgerlake("backfill", *APRIL)
     assert result.exit_code == failures.FAILED
     assert "ledgerlake backfill --from 2025-04-01 --to 2025-04-03 --unpause" in result.stderr
     assert posted(lake) == []
     assert ledgerlake("backfill", *APRIL, "--unpause").exit_code == 0
-    assert places.BY_DATE_DAG not in airflow.paused
+    assert names.BY_DATE_DAG not in airflow.paused
 
 
 def test_a_dag_that_airflow_does_not_know_yet_is_said_so(ledgerlake, lake):
-    lake.airflow.answers[f"/dags/{places.BY_DATE_DAG}"] = (404, {"detail": "no"})
+    lake.airflow.answers[f"/dags/{names.BY_DATE_DAG}"] = (404, {"detail": "no"})
     result = ledgerlake("backfill", *APRIL)
     assert result.exit_code == failures.NOT_UP
     assert "does not know the DAG ecommerce_lakehouse_by_date" in result.stderr
@@ -254,7 +255,7 @@ def test_a_day_that_is_not_over_is_refused(ledgerlake, lake, first):
 
 def test_a_dry_run_lists_what_each_day_would_process_and_asks_nothing_of_airflow(ledgerlake, lake):
     key, version = "raw/orders/2025-04-01.csv", "v1"
-    archived = places.archived(key, "2025-04-02T08:00:00.000000Z", version)
+    archived = keys.archived(key, "2025-04-02T08:00:00.000000Z", version)
     put(lake, archived, "abc", Metadata={"version-id": version})
     put(lake, "raw/order_items/date=2025-04-03/a.csv", "12345")
     put(lake, "raw/products.csv/x")

@@ -8,10 +8,12 @@ from botocore.exceptions import ClientError, EndpointConnectionError, NoCredenti
 
 from cli import connection, delivery_commands, demo, failures
 from cli.main import Environment, app
-from ledgerlake import lease, places
-from ledgerlake.ledger import COUNTS
-from ledgerlake.messages import is_wake
+from ledgerlake import names
+from ledgerlake.intake.messages import is_wake
+from ledgerlake.keys import open_batch
+from ledgerlake.planning import lease
 from ledgerlake.settings import ENVIRONMENTS
+from ledgerlake.tables.ledger import COUNTS
 
 LEDGER = ["batch_id", "dataset", "source_file", *COUNTS]
 
@@ -23,7 +25,7 @@ def entry(batch, key, **counts):
 
 def messages(lake):
     queue = lake.client("sqs")
-    url = queue.get_queue_url(QueueName=places.QUEUE)["QueueUrl"]
+    url = queue.get_queue_url(QueueName=names.QUEUE)["QueueUrl"]
     return [json.loads(each["Body"]) for each in queue.receive_message(QueueUrl=url).get("Messages", [])]
 
 
@@ -88,7 +90,7 @@ def test_run_sends_a_message_that_wakes_the_pipeline(ledgerlake, lake, monkeypat
 
 
 def test_wait_ends_at_once_when_nothing_waits_and_says_that_it_cannot_see_airflow(ledgerlake, lake):
-    lake.airflow.answers[f"/dags/{places.LIVE_DAG}/dagRuns"] = (500, {"detail": "no database"})
+    lake.airflow.answers[f"/dags/{names.LIVE_DAG}/dagRuns"] = (500, {"detail": "no database"})
     result = ledgerlake("wait")
     assert result.exit_code == 0
     assert "no database" in result.stderr
@@ -96,20 +98,20 @@ def test_wait_ends_at_once_when_nothing_waits_and_says_that_it_cannot_see_airflo
 
 
 def test_wait_asks_the_mwaa_environment_of_that_name_about_both_dags(ledgerlake, lake):
-    lake.airflow.add("by date", "queued", {}, dag=places.BY_DATE_DAG, day="2025-04-01T00:00:00Z")
+    lake.airflow.add("by date", "queued", {}, dag=names.BY_DATE_DAG, day="2025-04-01T00:00:00Z")
     result = ledgerlake("--env", "dev", "wait", "--timeout", 0)
     assert result.exit_code == failures.TIMED_OUT
     assert "by date 2025-04-01: queued" in result.stderr
 
 
 def test_wait_does_not_wait_for_what_a_paused_dag_will_never_begin(ledgerlake, lake):
-    lake.airflow.add("by date", "queued", {}, dag=places.BY_DATE_DAG, day="2025-04-01T00:00:00Z")
-    lake.airflow.paused.add(places.BY_DATE_DAG)
+    lake.airflow.add("by date", "queued", {}, dag=names.BY_DATE_DAG, day="2025-04-01T00:00:00Z")
+    lake.airflow.paused.add(names.BY_DATE_DAG)
     assert ledgerlake("wait", "--timeout", 0).exit_code == 0
 
 
 def test_a_demo_does_not_wait_for_the_daily_sweep_that_waits_for_its_turn(ledgerlake, lake, monkeypatch):
-    lake.airflow.add("by date", "queued", {}, dag=places.BY_DATE_DAG, day="2025-04-01T00:00:00Z")
+    lake.airflow.add("by date", "queued", {}, dag=names.BY_DATE_DAG, day="2025-04-01T00:00:00Z")
     monkeypatch.setattr(demo.lake_commands, "up", lambda _: None)
     monkeypatch.setattr(demo, "_deliver", lambda *_: None)
     shown = []
@@ -124,7 +126,7 @@ def test_a_demo_does_not_wait_for_the_daily_sweep_that_waits_for_its_turn(ledger
 
 
 def test_wait_asks_an_airflow_without_the_by_date_dag_about_the_live_one_alone(ledgerlake, lake):
-    lake.airflow.answers[f"/dags/{places.BY_DATE_DAG}/dagRuns"] = (404, {"detail": "no such DAG"})
+    lake.airflow.answers[f"/dags/{names.BY_DATE_DAG}/dagRuns"] = (404, {"detail": "no such DAG"})
     assert ledgerlake("wait").exit_code == 0
 
 
@@ -133,7 +135,7 @@ def test_wait_tells_of_a_by_date_run_that_failed_and_of_the_command_that_repeats
         "by date",
         "failed",
         {"orders_etl": "failed"},
-        dag=places.BY_DATE_DAG,
+        dag=names.BY_DATE_DAG,
         day="2025-04-01T00:00:00Z",
         ended="2099-01-01T00:00:00Z",
     )
@@ -147,7 +149,7 @@ def test_wait_tells_of_a_by_date_run_that_failed_and_of_the_command_that_repeats
     ("key", "said", "unsaid"),
     [
         ("raw/x.csv", "docs/trouble/a-check-failed.md", "run --wait"),
-        (places.open_batch("20250402T080000Z-1a2b3c4d"), "run --wait", "a-check-failed"),
+        (open_batch("20250402T080000Z-1a2b3c4d"), "run --wait", "a-check-failed"),
     ],
     ids=["closed", "open"],
 )
@@ -162,7 +164,7 @@ def test_wait_resumes_no_batch_that_a_failed_check_has_left_closed(ledgerlake, l
 
 
 def test_wait_gives_up_after_its_time_and_says_what_still_waits(ledgerlake, lake):
-    put(lake, places.open_batch("20250401T080000Z-1a2b3c4d"), "{}")
+    put(lake, open_batch("20250401T080000Z-1a2b3c4d"), "{}")
     result = ledgerlake("wait", "--timeout", "0")
     assert result.exit_code == failures.TIMED_OUT
     assert "open batch: 20250401T080000Z-1a2b3c4d" in result.stderr

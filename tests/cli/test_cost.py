@@ -10,7 +10,7 @@ from cli import failures, growth
 from cli.growth import GB, Load
 from infra.data_plane_limits import SCANNED_AT_MOST
 from infra.local.home import ROOT
-from ledgerlake.run_records import COLUMNS
+from ledgerlake.tables.runs import COLUMNS
 
 NAMES = [name for name, _ in COLUMNS]
 BATCH = "20250401T080000Z-1a2b3c4d"

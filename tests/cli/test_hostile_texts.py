@@ -17,9 +17,10 @@ from cli import failures
 from cli.console import stacked, stderr, stdout, styled
 from cli.failures import Failed, tell
 from cli.showing import Format, Rows, show
-from ledgerlake import lease, places, quarantine
-from ledgerlake.batch import LIVE, make
-from ledgerlake.deliveries import waiting
+from ledgerlake import names
+from ledgerlake.intake.deliveries import waiting
+from ledgerlake.planning import lease, quarantine
+from ledgerlake.planning.batch import LIVE, make
 
 CLI = Path(failures.__file__).parent
 FORGED = "Task: forged"
@@ -104,7 +105,7 @@ def test_rows_of_the_ledger_and_rejects_are_safe(ledgerlake, lake):
         (["ledger"], None, ["20250402T080000Z-1a2b3c4d", "orders", f"raw/orders/{TAKEN}"]),
         (["rejects", "orders"], ["batch_id", "source_file", "source_row", "reasons", "original"], None),
     ):
-        from ledgerlake.ledger import COUNTS
+        from ledgerlake.tables.ledger import COUNTS
 
         lake.athena.columns = columns or ["batch_id", "dataset", "source_file", *COUNTS]
         lake.athena.pages = [[[*row, *["0"] * len(COUNTS)]] if row else [["b", f"raw/{TAKEN}", "1", TAKEN, TAKEN]]]
@@ -123,7 +124,7 @@ def hostile_lake(lake):
     batch = make(lake.s3, lake.bucket, found[:2], LIVE, set(), datetime.now(UTC))
     quarantine.set_aside(lake.s3, lake.bucket, batch.batch_id, f"orders: {TAKEN}")
     lease.acquire(lake.s3, lake.bucket, TAKEN, 3600)
-    queue = lake.client("sqs").get_queue_url(QueueName=places.DEAD_LETTER_QUEUE)["QueueUrl"]
+    queue = lake.client("sqs").get_queue_url(QueueName=names.DEAD_LETTER_QUEUE)["QueueUrl"]
     event = {"Records": [{"s3": {"object": {"key": f"raw/{TAKEN}"}}}]}
     for body in ("\u202e [/final] \\", json.dumps(event), f"x\n{FORGED}"):
         lake.client("sqs").send_message(QueueUrl=queue, MessageBody=body)

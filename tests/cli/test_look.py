@@ -6,7 +6,7 @@ import pytest
 
 from cli.airflow_api import Run, Task, last_error
 from cli.look import Look, Verdict, describe, first_failure, judge
-from ledgerlake import places
+from ledgerlake import names
 
 SINCE = datetime(2025, 4, 1, 12, tzinfo=UTC)
 LATER, EARLIER = SINCE + timedelta(minutes=1), SINCE - timedelta(minutes=1)
@@ -92,10 +92,10 @@ def test_an_error_of_a_lambda_is_told_in_its_own_words():
     assert last_error(log) == "ArchiveError: a.csv is gone"
 
 
-PAUSED_DAG = (places.LIVE_DAG,)
+PAUSED_DAG = (names.LIVE_DAG,)
 
 
-def run_of(state="running", begins=None, dag_id=places.LIVE_DAG, **tasks):
+def run_of(state="running", begins=None, dag_id=names.LIVE_DAG, **tasks):
     found = tuple(Task(name, task) for name, task in tasks.items())
     return Run("manual__1", state, None, found, dag_id=dag_id, begins=begins)
 
@@ -114,11 +114,11 @@ def test_a_paused_dag_is_no_matter_while_its_tasks_are_at_work_or_there_is_nothi
 
 
 def test_a_run_of_the_future_is_not_waited_for_and_named():
-    later = run_of(begins=datetime.now(UTC) + timedelta(days=3), dag_id=places.BY_DATE_DAG)
+    later = run_of(begins=datetime.now(UTC) + timedelta(days=3), dag_id=names.BY_DATE_DAG)
     look = Look({}, (), runs=(), by_date=(later,))
     assert judge(look, SINCE) is Verdict.IDLE
     assert f"begins at {later.begins:%Y-%m-%d %H:%M} UTC, its date; delete it in Airflow" in describe(look)[-1]
-    begun = run_of(begins=datetime.now(UTC) - timedelta(days=3), dag_id=places.BY_DATE_DAG)
+    begun = run_of(begins=datetime.now(UTC) - timedelta(days=3), dag_id=names.BY_DATE_DAG)
     assert judge(Look({}, (), runs=(), by_date=(begun,)), SINCE) is Verdict.BUSY
 
 

@@ -9,7 +9,7 @@ import pytest
 from cli import waiting
 from cli.executions import Execution
 from cli.look import Look, Verdict, describe, judge
-from ledgerlake import places
+from ledgerlake import names
 
 SINCE = datetime(2025, 4, 1, 12, tzinfo=UTC)
 LATER, EARLIER = SINCE + timedelta(minutes=1), SINCE - timedelta(minutes=1)
@@ -24,7 +24,7 @@ def execution(status, ended=LATER, name="b-1"):
 def machine(lake):
     """A state machine without executions, in a stack that was deployed for Step Functions."""
     role = "arn:aws:iam::123456789012:role/service"
-    lake.client("stepfunctions").create_state_machine(name=places.STATE_MACHINE, definition=MACHINE, roleArn=role)
+    lake.client("stepfunctions").create_state_machine(name=names.STATE_MACHINE, definition=MACHINE, roleArn=role)
     lake.stack.parameters["Orchestrator"] = "step_functions"
     return lake
 
@@ -104,17 +104,17 @@ def test_both_at_once_are_refused_with_the_reason(machine, ledgerlake):
 
 
 def test_the_other_one_is_switched_on_by_the_stacks_parameter(machine, ledgerlake):
-    machine.airflow.paused.add(places.LIVE_DAG)
+    machine.airflow.paused.add(names.LIVE_DAG)
     assert ledgerlake("orchestrator", "use", "airflow").exit_code == 0
     assert machine.stack.parameters == {"Environment": "dev", "Orchestrator": "airflow"}
-    assert places.LIVE_DAG not in machine.airflow.paused
+    assert names.LIVE_DAG not in machine.airflow.paused
 
 
 def test_airflow_is_paused_and_its_waiting_run_ended_before_step_functions_begin(machine, ledgerlake):
     machine.airflow.add("waiting", "running", {"wait_for_deliveries": "deferred"})
     assert ledgerlake("orchestrator", "use", "step_functions").exit_code == 0
-    assert places.LIVE_DAG in machine.airflow.paused
-    assert machine.airflow.runs[places.LIVE_DAG][0]["state"] == "success"
+    assert names.LIVE_DAG in machine.airflow.paused
+    assert machine.airflow.runs[names.LIVE_DAG][0]["state"] == "success"
 
 
 def test_a_run_at_work_is_not_pushed_aside(machine, ledgerlake):
@@ -122,7 +122,7 @@ def test_a_run_at_work_is_not_pushed_aside(machine, ledgerlake):
     done = ledgerlake("orchestrator", "use", "step_functions")
     assert done.exit_code == 1
     assert "the run busy of ecommerce_lakehouse is at work" in done.stderr
-    assert places.LIVE_DAG not in machine.airflow.paused
+    assert names.LIVE_DAG not in machine.airflow.paused
 
 
 def test_an_execution_at_work_is_not_pushed_aside(machine, ledgerlake):
@@ -133,8 +133,8 @@ def test_an_execution_at_work_is_not_pushed_aside(machine, ledgerlake):
 
 
 def test_show_says_who_is_on(machine, ledgerlake):
-    machine.airflow.paused.add(places.LIVE_DAG)
+    machine.airflow.paused.add(names.LIVE_DAG)
     rows = json.loads(ledgerlake("orchestrator", "show", "--format", "json").stdout)
     shown = {row["what"]: row["state"] for row in rows}
     assert shown["deployed for"] == "step_functions"
-    assert shown[f"Airflow: {places.LIVE_DAG}"] == "paused"
+    assert shown[f"Airflow: {names.LIVE_DAG}"] == "paused"

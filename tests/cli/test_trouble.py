@@ -8,10 +8,11 @@ from botocore.exceptions import ClientError
 
 from cli import dead_letters, failures
 from cli.dead_letters import DeadLetters, about
-from ledgerlake import lease, places, quarantine
-from ledgerlake.batch import LIVE, make, open_batches
-from ledgerlake.deliveries import iso, waiting
-from ledgerlake.messages import is_wake
+from ledgerlake import keys, names
+from ledgerlake.intake.deliveries import iso, waiting
+from ledgerlake.intake.messages import is_wake
+from ledgerlake.planning import lease, quarantine
+from ledgerlake.planning.batch import LIVE, make, open_batches
 
 BATCH = "20250402T080000Z-1a2b3c4d"
 EVENT = {"Records": [{"s3": {"object": {"key": "raw/orders/a+b%C3%BC.csv"}}}]}
@@ -41,7 +42,7 @@ def url(lake, name):
 def send_dead(lake, *bodies):
     for body in bodies:
         lake.client("sqs").send_message(
-            QueueUrl=url(lake, places.DEAD_LETTER_QUEUE),
+            QueueUrl=url(lake, names.DEAD_LETTER_QUEUE),
             MessageBody=body,
             MessageAttributes={"from": {"DataType": "String", "StringValue": "s3"}},
         )
@@ -68,7 +69,7 @@ def test_accepting_a_batch_opens_it_again_and_wakes_the_pipeline(ledgerlake, lak
     assert result.exit_code == 0, result.stderr
     assert quarantine.is_accepted(lake.s3, lake.bucket, set_aside)
     assert quarantine.quarantined(lake.s3, lake.bucket) == {}
-    assert is_wake(json.loads(bodies(lake, places.QUEUE)[0]))
+    assert is_wake(json.loads(bodies(lake, names.QUEUE)[0]))
 
 
 def test_dropping_a_batch_keeps_its_reason_opens_it_again_and_may_be_repeated(ledgerlake, lake, set_aside):
@@ -78,7 +79,7 @@ def test_dropping_a_batch_keeps_its_reason_opens_it_again_and_may_be_repeated(le
     assert quarantine.dropped(lake.s3, lake.bucket, set_aside) == "the file of another shop"
     assert quarantine.quarantined(lake.s3, lake.bucket) == {}
     assert open_batches(lake.s3, lake.bucket) == [set_aside]
-    assert is_wake(json.loads(bodies(lake, places.QUEUE)[0]))
+    assert is_wake(json.loads(bodies(lake, names.QUEUE)[0]))
 
 
 @pytest.mark.parametrize(
@@ -89,7 +90,7 @@ def test_dropping_what_is_not_there_or_without_a_reason_wakes_nobody(ledgerlake,
     assert result.exit_code == failures.USAGE
     assert said in result.stderr
     assert list(quarantine.quarantined(lake.s3, lake.bucket)) == [set_aside]
-    assert bodies(lake, places.QUEUE) == []
+    assert bodies(lake, names.QUEUE) == []
 
 
 @pytest.mark.parametrize("batch", [BATCH, "../open/x", ""])
@@ -97,7 +98,7 @@ def test_accepting_what_is_not_in_quarantine_names_what_is_and_wakes_nobody(ledg
     result = ledgerlake("accept", batch)
     assert result.exit_code == failures.USAGE
     assert set_aside in result.stderr
-    assert bodies(lake, places.QUEUE) == []
+    assert bodies(lake, names.QUEUE) == []
 
 
 def test_wait_is_not_kept_waiting_by_the_files_of_a_quarantined_batch_but_fails_when_it_happens_now(
@@ -107,7 +108,7 @@ def test_wait_is_not_kept_waiting_by_the_files_of_a_quarantined_batch_but_fails_
     assert result.exit_code == 0
     assert f"in quarantine: {set_aside}" in result.stderr
     body = {"why": WHY, "since": iso(datetime.now(UTC) + timedelta(minutes=1))}
-    put(lake, places.quarantined(set_aside), json.dumps(body))
+    put(lake, keys.quarantined(set_aside), json.dumps(body))
     result = ledgerlake("wait")
     assert result.exit_code == failures.FAILED
     assert SEEN in result.stderr
@@ -117,11 +118,11 @@ def test_wait_is_not_kept_waiting_by_the_files_of_a_quarantined_batch_but_fails_
 
 def test_status_counts_quarantine_and_dead_letters_and_names_by_date_runs(ledgerlake, lake, set_aside):
     send_dead(lake, "a", "b")
-    lake.airflow.add("r1", "running", {"orders_etl": "running"}, dag=places.BY_DATE_DAG, day="2025-04-01T00:00:00Z")
-    lake.airflow.add("r2", "failed", {"orders_etl": "failed"}, dag=places.BY_DATE_DAG, day="2025-04-02T00:00:00Z")
-    lake.airflow.add("r3", "success", {}, dag=places.BY_DATE_DAG, day="2025-04-03T00:00:00Z")
+    lake.airflow.add("r1", "running", {"orders_etl": "running"}, dag=names.BY_DATE_DAG, day="2025-04-01T00:00:00Z")
+    lake.airflow.add("r2", "failed", {"orders_etl": "failed"}, dag=names.BY_DATE_DAG, day="2025-04-02T00:00:00Z")
+    lake.airflow.add("r3", "success", {}, dag=names.BY_DATE_DAG, day="2025-04-03T00:00:00Z")
     rows = {row["what"]: row["state"] for row in json.loads(ledgerlake("--env", "dev", "status", "-f", "json").stdout)}
-    assert (rows["in quarantine"], rows[places.DEAD_LETTER_QUEUE]) == (set_aside, "2 messages")
+    assert (rows["in quarantine"], rows[names.DEAD_LETTER_QUEUE]) == (set_aside, "2 messages")
     assert rows["by date 2025-04-01"] == "at work: orders_etl"
     assert rows["by date 2025-04-02"] == "failed"
     assert "by date 2025-04-03" not in rows
@@ -153,9 +154,9 @@ def test_redrive_moves_every_message_back_with_its_attributes(ledgerlake, lake):
     result = ledgerlake("dead-letters", "redrive")
     assert result.exit_code == 0, result.stderr
     assert "12 messages are back" in result.stdout
-    assert bodies(lake, places.DEAD_LETTER_QUEUE) == []
+    assert bodies(lake, names.DEAD_LETTER_QUEUE) == []
     (message,) = lake.client("sqs").receive_message(
-        QueueUrl=url(lake, places.QUEUE), MaxNumberOfMessages=1, MessageAttributeNames=["All"]
+        QueueUrl=url(lake, names.QUEUE), MaxNumberOfMessages=1, MessageAttributeNames=["All"]
     )["Messages"]
     assert message["MessageAttributes"]["from"]["StringValue"] == "s3"
     assert "no dead letters" in ledgerlake("dead-letters", "redrive").stdout
@@ -171,9 +172,9 @@ def test_a_redrive_that_is_interrupted_loses_nothing(lake, monkeypatch):
     monkeypatch.setattr(letters.sqs, "delete_message", killed)
     with pytest.raises(KeyboardInterrupt):
         letters.redrive()
-    assert bodies(lake, places.QUEUE) == ["a"]
+    assert bodies(lake, names.QUEUE) == ["a"]
     attributes = lake.client("sqs").get_queue_attributes(
-        QueueUrl=url(lake, places.DEAD_LETTER_QUEUE), AttributeNames=["All"]
+        QueueUrl=url(lake, names.DEAD_LETTER_QUEUE), AttributeNames=["All"]
     )["Attributes"]
     assert attributes["ApproximateNumberOfMessagesNotVisible"] == "1"
 
@@ -203,8 +204,8 @@ def test_where_sqs_can_move_messages_by_itself_it_is_asked_to_and_waited_for(lak
     sqs = MoveTasks(lake.client("sqs"), running, done)
     letters = DeadLetters.of(lake)
     assert DeadLetters(sqs, letters.url, letters.queue_url).redrive() == 2
-    assert sqs.started[0]["SourceArn"].endswith(f":{places.DEAD_LETTER_QUEUE}")
-    assert len(bodies(lake, places.DEAD_LETTER_QUEUE)) == 2
+    assert sqs.started[0]["SourceArn"].endswith(f":{names.DEAD_LETTER_QUEUE}")
+    assert len(bodies(lake, names.DEAD_LETTER_QUEUE)) == 2
 
 
 def test_a_move_that_sqs_gives_up_says_how_far_it_came(lake):
@@ -225,11 +226,11 @@ def test_an_error_of_sqs_that_is_no_lack_of_the_service_is_not_papered_over(lake
     monkeypatch.setattr(letters.sqs, "start_message_move_task", denied)
     with pytest.raises(ClientError, match="AccessDenied"):
         letters.redrive()
-    assert bodies(lake, places.DEAD_LETTER_QUEUE) == ["a"]
+    assert bodies(lake, names.DEAD_LETTER_QUEUE) == ["a"]
 
 
 def test_a_lake_without_the_queue_is_an_error_in_words(ledgerlake, lake):
-    lake.client("sqs").delete_queue(QueueUrl=url(lake, places.DEAD_LETTER_QUEUE))
+    lake.client("sqs").delete_queue(QueueUrl=url(lake, names.DEAD_LETTER_QUEUE))
     result = ledgerlake("dead-letters", "show")
     assert result.exit_code == failures.NOT_UP
     assert "there is no queue" in result.stderr
@@ -281,8 +282,8 @@ def test_an_expired_lease_is_stale_and_still_names_who_left_it(ledgerlake, lake)
 )
 def test_the_lease_of_a_by_date_run_is_stale_when_that_run_has_ended(ledgerlake, lake, state, stale):
     day = "2025-04-01T00:00:00Z"
-    lake.airflow.add("backfill__1", state, {"plan_batch": "success"}, dag=places.BY_DATE_DAG, day=day)
-    lease.acquire(lake.s3, lake.bucket, f"airflow:{places.BY_DATE_DAG}/backfill__1", 600)
+    lake.airflow.add("backfill__1", state, {"plan_batch": "success"}, dag=names.BY_DATE_DAG, day=day)
+    lease.acquire(lake.s3, lake.bucket, f"airflow:{names.BY_DATE_DAG}/backfill__1", 600)
     what = (
         "stale: the run of 2025-04-01 has ended; expires in" if stale else "the run of 2025-04-01 is at work; expires"
     )
@@ -290,7 +291,7 @@ def test_the_lease_of_a_by_date_run_is_stale_when_that_run_has_ended(ledgerlake,
 
 
 def test_the_lease_of_the_live_dag_is_stale_when_none_of_its_runs_is_at_work(ledgerlake, lake):
-    lease.acquire(lake.s3, lake.bucket, f"airflow:{places.LIVE_DAG}", 600)
+    lease.acquire(lake.s3, lake.bucket, f"airflow:{names.LIVE_DAG}", 600)
     lake.airflow.add("r1", "running", {"wait_for_deliveries": "deferred"})
     assert shown(ledgerlake)["state"].startswith("stale")
     lake.airflow.set("r1", "running", {"wait_for_deliveries": "success", "plan_batch": "running"})
@@ -298,5 +299,5 @@ def test_the_lease_of_the_live_dag_is_stale_when_none_of_its_runs_is_at_work(led
 
 
 def test_of_a_run_that_airflow_does_not_know_nothing_is_claimed(ledgerlake, lake):
-    lease.acquire(lake.s3, lake.bucket, f"airflow:{places.BY_DATE_DAG}/long_ago", 600)
+    lease.acquire(lake.s3, lake.bucket, f"airflow:{names.BY_DATE_DAG}/long_ago", 600)
     assert shown(ledgerlake)["state"].startswith("expires in")

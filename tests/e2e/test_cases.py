@@ -12,8 +12,8 @@ import pytest
 from shop import ORDERS, item, items, order, orders, product, products
 from whole_lake import ROOT, Lake, lake_of, until
 
-from ledgerlake import places
-from ledgerlake.places import RAW
+from ledgerlake import keys
+from ledgerlake.keys import RAW
 
 CASES = ROOT.parent / "shared" / "cases"
 
@@ -135,7 +135,7 @@ def settle(lake: Lake) -> None:
     """Return when nothing is left to be done; what no job reads stays in raw/."""
     until(lambda: lake.messages_in_queue() == 0, "an empty queue")
     lake.do("wait", "--timeout", "600")
-    assert lake.keys(places.OPEN_BATCHES) == []
+    assert lake.keys(keys.OPEN_BATCHES) == []
 
 
 def test_a_marker_alone_opens_no_batch(fresh):

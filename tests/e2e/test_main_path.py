@@ -11,7 +11,7 @@ from shop import ORDERS
 from whole_lake import APRIL, until
 
 from infra.local.aws_clients import storage_options
-from ledgerlake import places
+from ledgerlake import keys
 from ledgerlake.contracts import DATASETS
 
 
@@ -61,16 +61,16 @@ def test_the_ledger_balances_for_every_file_of_april(april):
 def test_every_file_of_april_is_archived_byte_for_byte_and_nothing_waits(april):
     s3 = april.client("s3")
     archived = {}
-    for key in april.keys(places.ARCHIVED):
+    for key in april.keys(keys.ARCHIVED):
         dataset, name = key.split("/")[1], key.rpartition("/")[2]
         archived[dataset, name] = s3.get_object(Bucket=april.bucket, Key=key)["Body"].read()
     assert archived == {
         ("products" if file.parent == APRIL else file.parent.name, file.name): file.read_bytes()
         for file in APRIL.rglob("*.csv")
     }
-    versions = s3.list_object_versions(Bucket=april.bucket, Prefix=places.RAW)
+    versions = s3.list_object_versions(Bucket=april.bucket, Prefix=keys.RAW)
     assert versions.get("Versions", []) == []
-    assert april.keys(places.OPEN_BATCHES) == []
+    assert april.keys(keys.OPEN_BATCHES) == []
     assert april.messages_in_queue() == 0
 
 
@@ -177,12 +177,12 @@ def test_a_failing_job_keeps_the_files_tells_once_a_run_and_the_mended_one_compl
     assert "FAILED in product_etl of products" in letters[0]["Subject"]
     assert "the disk of the catalogue is full" in letters[0]["Message"]
     assert "ledgerlake run --wait" in letters[0]["Message"]
-    assert "raw/products/broken.csv" in lake.keys(places.RAW)
+    assert "raw/products/broken.csv" in lake.keys(keys.RAW)
     assert lake.messages_in_queue() == 1
     s3.put_object(Bucket=artifacts, Key=script, Body=mended)
     _wait_until_mended(lake)
     assert count(lake, "SELECT count(*) AS n FROM products WHERE product_id = 2000") == 1
-    assert lake.keys(places.RAW) == []
+    assert lake.keys(keys.RAW) == []
     until(lambda: lake.messages_in_queue() == 0, "the queue to be empty")
 
 

@@ -19,13 +19,13 @@ from story import check, deliver, expected, found
 from whole_lake import Lake, at_work, environment_of, lake_of, until
 
 from cli.airflow_transport import Refused
-from ledgerlake import places
+from ledgerlake import keys, names
 from ledgerlake.contracts import DATASETS
 
 pytestmark = [pytest.mark.slow, pytest.mark.long, pytest.mark.timeout(1500)]
 
 OUTAGE = 30
-BY_DATE = places.BY_DATE_DAG
+BY_DATE = names.BY_DATE_DAG
 
 
 @pytest.fixture(scope="module", name="operated")
@@ -142,7 +142,7 @@ def test_a_run_deleted_in_the_middle_loses_nothing(operated, rounds):
 
 def test_a_paused_dag_is_named_with_the_command_that_unpauses_it(operated, rounds):
     round_ = next(rounds)
-    operated.airflow("PATCH", f"/dags/{places.LIVE_DAG}", {"is_paused": True})
+    operated.airflow("PATCH", f"/dags/{names.LIVE_DAG}", {"is_paused": True})
     deliver(operated, round_)
     said = operated.say("wait", "--timeout", "120")
     assert said.returncode == 1
@@ -156,7 +156,7 @@ def test_the_api_server_is_away_for_a_while_and_no_try_is_lost(operated, rounds)
     live_through(operated, next(rounds), "api-server", OUTAGE)
 
 
-@pytest.mark.parametrize("dag_id", [places.LIVE_DAG, BY_DATE])
+@pytest.mark.parametrize("dag_id", [names.LIVE_DAG, BY_DATE])
 def test_a_date_in_the_future_is_refused_when_it_is_triggered(operated, dag_id):
     with pytest.raises(Refused) as refused:
         trigger(operated, dag_id, logical_date=(datetime.now(UTC) + timedelta(days=9)).isoformat())
@@ -166,7 +166,7 @@ def test_a_date_in_the_future_is_refused_when_it_is_triggered(operated, dag_id):
 
 def test_two_runs_triggered_at_once_begin_soon_and_end(operated):
     began = datetime.now(UTC)
-    both = [trigger(operated, places.LIVE_DAG) for _ in range(2)]
+    both = [trigger(operated, names.LIVE_DAG) for _ in range(2)]
     for run in both:
         ended(operated, run)
     first = min(datetime.fromisoformat(operated.airflow("GET", path_of(run))["start_date"]) for run in both)
@@ -192,8 +192,8 @@ def test_a_run_with_a_date_is_for_that_date_and_a_task_of_it_cleared_alone_holds
 def test_at_the_end_every_delivered_row_is_accounted_for(operated, rounds):
     last = next(rounds) - 1
     assert found(operated) == expected(last)
-    assert operated.keys(places.RAW) == operated.keys(places.OPEN_BATCHES) == operated.keys("control/publishing/") == []
-    assert len(operated.keys(places.ARCHIVED)) == 3 * last
+    assert operated.keys(keys.RAW) == operated.keys(keys.OPEN_BATCHES) == operated.keys("control/publishing/") == []
+    assert len(operated.keys(keys.ARCHIVED)) == 3 * last
     broken = operated.query(
         "SELECT source_file FROM ledger WHERE rows_read + released <> "
         "inserted + updated + unchanged + superseded + rejected + parked"

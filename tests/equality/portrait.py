@@ -14,9 +14,9 @@ import pyarrow.parquet as pq
 from whole_lake import Lake
 
 from infra.local.aws_clients import storage_options
-from ledgerlake import places
-from ledgerlake.checks import checks
+from ledgerlake import keys, names
 from ledgerlake.contracts import DATASETS
+from ledgerlake.tables.checks import checks
 
 _RUN_OF_ITS_OWN = {"batch_id", "_batch_id", "landed_at", "_landed_at", "finished_at"}
 _COST = re.compile(r"^Cost: (at least )?\$.*$", re.MULTILINE)
@@ -31,11 +31,11 @@ def portrait(lake: Lake) -> dict[str, Part]:
     """By part of the lake, its facts and how often each is there."""
     batches = {name: f"batch {number}" for number, name in enumerate(_batches(lake), 1)}
     parts: dict[str, Part] = {
-        "ledger": Counter(_rows(lake, places.LEDGER, batches)),
+        "ledger": Counter(_rows(lake, keys.LEDGER, batches)),
         "archive": Counter(_archived(lake)),
-        "raw": Counter((key,) for key in lake.keys(places.RAW)),
-        "open batches": Counter((key,) for key in lake.keys(places.OPEN_BATCHES)),
-        "messages": Counter({(places.QUEUE,): lake.messages_in_queue()}),
+        "raw": Counter((key,) for key in lake.keys(keys.RAW)),
+        "open batches": Counter((key,) for key in lake.keys(keys.OPEN_BATCHES)),
+        "messages": Counter({(names.QUEUE,): lake.messages_in_queue()}),
         "catalogue": Counter(_catalogue(lake)),
         "checks": Counter(_checks(lake)),
         "letters": Counter(_letters(lake, batches)),
@@ -43,8 +43,8 @@ def portrait(lake: Lake) -> dict[str, Part]:
     }
     for name in DATASETS:
         parts[f"table {name}"], parts[f"partitions of {name}"] = _table(lake, name, batches)
-        parts[f"rejected_{name}"] = Counter(_rows(lake, places.rejected_prefix(name), batches))
-        parts[f"parked_{name}"] = Counter(_rows(lake, places.parked_prefix(name), batches))
+        parts[f"rejected_{name}"] = Counter(_rows(lake, keys.rejected_prefix(name), batches))
+        parts[f"parked_{name}"] = Counter(_rows(lake, keys.parked_prefix(name), batches))
     return parts
 
 
@@ -59,12 +59,12 @@ def differences(one: dict[str, Part], other: dict[str, Part], names: tuple[str, 
 
 
 def _batches(lake: Lake) -> list[str]:
-    manifests = [key for key in lake.keys(places.BATCHES) if key.count("/") == 1]
-    return sorted(key.removeprefix(places.BATCHES).removesuffix(".json") for key in manifests)
+    manifests = [key for key in lake.keys(keys.BATCHES) if key.count("/") == 1]
+    return sorted(key.removeprefix(keys.BATCHES).removesuffix(".json") for key in manifests)
 
 
 def _table(lake: Lake, dataset: str, batches: dict[str, str]) -> tuple[Part, Part]:
-    where = f"s3://{lake.bucket}/{places.table_prefix(dataset)}"
+    where = f"s3://{lake.bucket}/{keys.table_prefix(dataset)}"
     table = deltalake.DeltaTable(where, storage_options=storage_options(lake.home))
     partition = DATASETS[dataset].partition_by[0]
     rows = table.to_pyarrow_table().to_pylist()
@@ -94,16 +94,16 @@ def _archived(lake: Lake) -> list[tuple[str, str, str]]:
     """Folder, name and content; what stands between them is the moment of landing and the version."""
     s3 = lake.client("s3")
     found = []
-    for key in lake.keys(places.ARCHIVED):
+    for key in lake.keys(keys.ARCHIVED):
         body = s3.get_object(Bucket=lake.bucket, Key=key)["Body"].read()
-        original = places.archived_from(key)
+        original = keys.archived_from(key)
         assert original is not None, key
         found.append((original[0], str(len(body)), hashlib.sha256(body).hexdigest()[:12]))
     return found
 
 
 def _catalogue(lake: Lake) -> list[tuple[str, ...]]:
-    pages = lake.client("glue").get_paginator("get_tables").paginate(DatabaseName=places.DATABASE)
+    pages = lake.client("glue").get_paginator("get_tables").paginate(DatabaseName=names.DATABASE)
     return [
         (table["Name"], table["StorageDescriptor"]["Location"], f"{column['Name']} {column['Type']}")
         for page in pages
@@ -116,7 +116,7 @@ def _checks(lake: Lake) -> list[tuple[str, str]]:
     """How each check ended, once for every time it was asked."""
     athena = lake.client("athena")
     known = {check.sql: check.name for check in checks()}
-    pages = athena.get_paginator("list_query_executions").paginate(WorkGroup=places.WORKGROUP)
+    pages = athena.get_paginator("list_query_executions").paginate(WorkGroup=names.WORKGROUP)
     found = []
     for page in pages:
         for query_id in page["QueryExecutionIds"]:
@@ -130,7 +130,7 @@ def _checks(lake: Lake) -> list[tuple[str, str]]:
 def _runs(lake: Lake, batches: dict[str, str]) -> list[tuple[str, ...]]:
     """What of each run's record does not depend on who ran it."""
     s3 = lake.client("s3")
-    bodies = (s3.get_object(Bucket=lake.bucket, Key=key)["Body"].read() for key in lake.keys(places.RUNS))
+    bodies = (s3.get_object(Bucket=lake.bucket, Key=key)["Body"].read() for key in lake.keys(keys.RUNS))
     records = [json.loads(body) for body in bodies]
     return [
         (batches.get(record["batch_id"], "?"), *(f"{name}={record[name]}" for name in _COMPARED_OF_RUNS))

@@ -9,7 +9,7 @@ from __future__ import annotations
 from shop import item, items, order, orders, product, products
 from whole_lake import at_rest
 
-from ledgerlake import places
+from ledgerlake import keys
 from ledgerlake.contracts import DATASETS
 
 
@@ -71,5 +71,5 @@ def check(lake, rounds: int) -> None:
     }
     for dataset in DATASETS:
         assert lake.query(f"SELECT count(*) AS n FROM rejected_{dataset}") == [{"n": rounds}]
-    assert len(lake.keys(places.ARCHIVED)) == 3 * rounds
+    assert len(lake.keys(keys.ARCHIVED)) == 3 * rounds
     assert lake.keys("control/publishing/") == []

@@ -10,9 +10,10 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from ledgerlake import places, quarantine, stages
+from ledgerlake import keys
 from ledgerlake.contracts import QualityLimit
 from ledgerlake.errors import QualityError
+from ledgerlake.planning import quarantine, stages
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 from shop import item, items, order, orders, product, products
@@ -152,7 +153,7 @@ def test_a_part_of_the_ledger_from_before_these_columns_stays_readable(lake):
     lake.run()
     (key,) = (
         entry["Key"]
-        for entry in lake.s3.list_objects_v2(Bucket=lake.bucket, Prefix=f"{places.LEDGER}dataset=orders/")["Contents"]
+        for entry in lake.s3.list_objects_v2(Bucket=lake.bucket, Prefix=f"{keys.LEDGER}dataset=orders/")["Contents"]
     )
     body = lake.s3.get_object(Bucket=lake.bucket, Key=key)["Body"].read()
     old = io.BytesIO()
@@ -160,6 +161,6 @@ def test_a_part_of_the_ledger_from_before_these_columns_stays_readable(lake):
     lake.s3.put_object(Bucket=lake.bucket, Key=key, Body=old.getvalue())
     lake.deliver("orders", "n.csv", orders(order(2)))
     lake.run()
-    parts = lake.spark.read.option("mergeSchema", "true").parquet(f"s3://{lake.bucket}/{places.LEDGER}")
+    parts = lake.spark.read.option("mergeSchema", "true").parquet(f"s3://{lake.bucket}/{keys.LEDGER}")
     found = {(row.source_file, row.files_rejected) for row in parts.where("dataset = 'orders'").collect()}
     assert found == {("raw/orders/o.csv", None), ("raw/orders/n.csv", 0)}

@@ -14,7 +14,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from shop import ITEMS, item, items, order, orders, product, products
 from spark_lake import set_all
 
-from ledgerlake import places
+from ledgerlake import keys
 from ledgerlake.contracts.model import Rule
 from ledgerlake.errors import NotPublished
 from ledgerlake_spark import job, preparation, publishing
@@ -233,7 +233,7 @@ def test_a_retry_after_the_merge_publishes_what_the_first_try_could_not(lake, mo
     assert lake.table("order_items").version() == version
     assert [row["id"] for row in lake.parked("order_items")] == [300]
     assert lake.keys("control/publishing/") == []
-    entries = lake.parquet(f"{places.LEDGER}dataset=order_items/")
+    entries = lake.parquet(f"{keys.LEDGER}dataset=order_items/")
     assert sum(entry["inserted"] for entry in entries) == len(lake.rows("order_items", "id"))
 
 

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from ledgerlake import quarantine
 from ledgerlake.contracts import QualityLimit
 from ledgerlake.errors import ContractError, QualityError, QuarantineError
+from ledgerlake.planning import quarantine
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 from shop import order, orders, product, products

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 from spark_lake import COMPILED, set_all
 
-from ledgerlake.deliveries import Delivery
+from ledgerlake.intake.deliveries import Delivery
 from ledgerlake_spark import pruning
 from ledgerlake_spark.session import FEW, INTERPRETED, SHARE, expect
 

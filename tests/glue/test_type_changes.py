@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from ledgerlake import places
+from ledgerlake import keys
 from ledgerlake.errors import ContractError
 from ledgerlake_spark import conversion, job, preparation
 
@@ -156,7 +156,7 @@ def test_parked_rows_are_converted_before_a_reader_meets_two_types(lake):
         103: ("500", 2, ["orders"]),
         104: ("u-500", 1, ["orders"]),
     }
-    paths = f"s3://{lake.bucket}/{places.parked_prefix('order_items')}"
+    paths = f"s3://{lake.bucket}/{keys.parked_prefix('order_items')}"
     assert dict(lake.spark.read.parquet(paths).dtypes)["user_id"] == "string"
 
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from infra.packaging import ROOT
 from infra.synth import TEMPLATES
-from ledgerlake import places
+from ledgerlake import names
 
 _COPIED = ("dags", "plugins", "lambdas", "glue_scripts", "step_functions", "infra/templates")
 _ENVIRONMENT = {"Environment": {"Type": "String"}}
@@ -25,7 +25,7 @@ def copy(folder: Path) -> Path:
     for name in _COPIED:
         shutil.copytree(ROOT / name, root / name, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(ROOT / "requirements.txt", root / "requirements.txt")
-    airflow = json.loads(TEMPLATES[places.AIRFLOW_STACK].read_text())
+    airflow = json.loads(TEMPLATES[names.AIRFLOW_STACK].read_text())
     _write(root, "delivery", _ENVIRONMENT, _artifacts())
     _write(root, "airflow", airflow["Parameters"], _noted(*airflow["Parameters"]))
     _write(root, "guardrails", {**_ENVIRONMENT, "TopicArn": {"Type": "String"}}, _noted("Environment", "TopicArn"))

@@ -6,7 +6,7 @@ import pytest
 
 from infra import access_page
 from infra.synth import ACCESS, TEMPLATES
-from ledgerlake import places
+from ledgerlake import names
 
 
 def test_the_page_is_what_the_templates_say():
@@ -15,13 +15,13 @@ def test_the_page_is_what_the_templates_say():
 
 
 def test_another_permission_is_another_page(tmp_path):
-    template = json.loads(TEMPLATES[places.STACK].read_text())
+    template = json.loads(TEMPLATES[names.STACK].read_text())
     role = next(each["Properties"] for each in template["Resources"].values() if each["Type"] == "AWS::IAM::Role")
     statement = {"Effect": "Allow", "Action": "s3:DeleteBucket", "Resource": {"Fn::GetAtt": ["LakeBucket", "Arn"]}}
     role["Policies"][0]["PolicyDocument"]["Statement"].append(statement)
     changed = tmp_path / "changed.json"
     changed.write_text(json.dumps(template))
-    page = access_page.page(ACCESS.read_text(), {**TEMPLATES, places.STACK: changed})
+    page = access_page.page(ACCESS.read_text(), {**TEMPLATES, names.STACK: changed})
     assert "| `s3:DeleteBucket` | `<LakeBucket.Arn>` |  |" in page
 
 

@@ -15,7 +15,7 @@ from infra.cloud.errors import DeploymentError
 from infra.cloud.zones import choose
 from infra.environments import ENVIRONMENTS, Airflow
 from infra.synth import TEMPLATES
-from ledgerlake import outages, places, settings
+from ledgerlake import names, outages, settings
 from tests.infra.conftest import computed, statements_of
 
 POLICY = "arn:aws:iam::123456789012:policy/orchestrator"
@@ -32,7 +32,7 @@ def name(request) -> str:
 @pytest.fixture
 def airflow(name) -> dict:
     """The template as a deployment to that environment would see it."""
-    committed = json.loads(TEMPLATES[places.AIRFLOW_STACK].read_text())
+    committed = json.loads(TEMPLATES[names.AIRFLOW_STACK].read_text())
     return computed(
         committed, Environment=name, OrchestratorPolicyArn=POLICY, Zones="eu-west-1a,eu-west-1b", **VERSIONS
     )
@@ -144,7 +144,7 @@ def test_there_is_a_door_to_every_service_that_mwaa_and_the_dags_call(airflow):
 
 
 def _orchestrators_statements() -> list[dict]:
-    return statements_of(json.loads(TEMPLATES[places.STACK].read_text()), "OrchestratorPolicy")
+    return statements_of(json.loads(TEMPLATES[names.STACK].read_text()), "OrchestratorPolicy")
 
 
 def test_airflow_is_reached_by_itself_alone(airflow, mwaa):

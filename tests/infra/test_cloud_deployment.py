@@ -11,15 +11,15 @@ from cli.main import app
 from infra import distribution
 from infra.cloud import deployment, removal
 from infra.distribution import DAGS, PLUGINS, REQUIREMENTS
-from ledgerlake import places, settings
+from ledgerlake import names, settings
 from tests import local_aws
 from tests.infra import cloud_tree
 
 DEV = settings.from_environment({"LEDGERLAKE_ENVIRONMENT": "dev", "LEDGERLAKE_REGION": local_aws.REGION})
-PLACES = places.Places.of(DEV)
+PLACES = names.Places.of(DEV)
 ZONES = ["us-east-1b", "us-east-1c"]
 WRONG = {"Type": "AWS::KMS::Alias", "Properties": {"AliasName": "no-alias", "TargetKeyId": "no-key"}}
-STACKS = [places.DELIVERY_STACK, places.STACK, places.AIRFLOW_STACK, places.GUARDRAILS_STACK]
+STACKS = [names.DELIVERY_STACK, names.STACK, names.AIRFLOW_STACK, names.GUARDRAILS_STACK]
 
 pytestmark = pytest.mark.slow
 
@@ -80,7 +80,7 @@ def test_an_empty_account_is_deployed_in_one_go_and_then_there_is_nothing_to_do(
     assert note(account.aws, "airflow", "RequirementsVersion") == version(account.aws, REQUIREMENTS)
     assert note(account.aws, "airflow", "Zones") == ",".join(ZONES)
     assert note(account.aws, "airflow", "OrchestratorPolicyArn").startswith("arn:aws:iam::")
-    assert note(account.aws, "guardrails", "TopicArn").endswith(f":{places.TOPIC}")
+    assert note(account.aws, "guardrails", "TopicArn").endswith(f":{names.TOPIC}")
     assert f"{DAGS}ecommerce_lakehouse.py" in keys(account.aws, DAGS)
     assert "CREATE_COMPLETE" in first.output, "the events of the stacks are told"
     job = account.aws("glue").get_job(JobName="orders_etl")["Job"]["Command"]["ScriptLocation"]
@@ -106,15 +106,15 @@ def test_whoever_does_not_say_yes_has_nothing_deployed(account):
 def test_another_dag_reaches_the_folder_and_airflow_is_left_alone(account):
     deploy("--yes")
     before = version(account.aws, PLUGINS)
-    (account.tree / "dags" / "ledgerlake" / "prices.py").unlink()
+    (account.tree / "dags" / "ledgerlake" / "costs" / "prices.py").unlink()
     with (account.tree / "dags" / "ecommerce_lakehouse.py").open("a") as dag:
         dag.write("# changed\n")
     planned = deploy("--plan")
-    assert f"remove {DAGS}ledgerlake/prices.py" in planned.output
+    assert f"remove {DAGS}ledgerlake/costs/prices.py" in planned.output
     assert "Airflow is not updated" in planned.output
-    assert f"{DAGS}ledgerlake/prices.py" in keys(account.aws, DAGS), "a plan removes nothing"
+    assert f"{DAGS}ledgerlake/costs/prices.py" in keys(account.aws, DAGS), "a plan removes nothing"
     assert deploy("--yes").exit_code == 0
-    assert f"{DAGS}ledgerlake/prices.py" not in keys(account.aws, DAGS)
+    assert f"{DAGS}ledgerlake/costs/prices.py" not in keys(account.aws, DAGS)
     body = account.aws("s3").get_object(Bucket=PLACES.artifact_bucket, Key=f"{DAGS}ecommerce_lakehouse.py")["Body"]
     assert body.read().endswith(b"# changed\n")
     assert version(account.aws, PLUGINS) == before == note(account.aws, "airflow", "PluginsVersion")
@@ -133,12 +133,12 @@ def test_other_plugins_are_pinned_by_their_new_version(account):
 def test_the_orchestrator_that_was_chosen_stays_when_it_is_deployed_again(account):
     deploy("--yes")
     assert say("--env", "dev", "orchestrator", "use", "step_functions").exit_code in (0, 1)
-    chosen = {each["ParameterKey"]: each["ParameterValue"] for each in _stack(account.aws, places.STACK)["Parameters"]}
+    chosen = {each["ParameterKey"]: each["ParameterValue"] for each in _stack(account.aws, names.STACK)["Parameters"]}
     assert chosen["Orchestrator"] == "step_functions"
     with (account.tree / "glue_scripts" / "orders_etl.py").open("a") as script:
         script.write("# changed\n")
     assert deploy("--yes").exit_code == 0
-    chosen = {each["ParameterKey"]: each["ParameterValue"] for each in _stack(account.aws, places.STACK)["Parameters"]}
+    chosen = {each["ParameterKey"]: each["ParameterValue"] for each in _stack(account.aws, names.STACK)["Parameters"]}
     assert chosen["Orchestrator"] == "step_functions"
     assert note(account.aws, "airflow", "Orchestrator") == "step_functions"
 
@@ -148,13 +148,13 @@ def test_a_failed_step_names_itself_its_cause_and_the_command_that_goes_on_where
     cloud_tree.rewrite(account.tree, "airflow", {"Wrong": WRONG})
     failed = deploy("--yes")
     assert failed.exit_code == 1
-    assert f"stack {places.AIRFLOW_STACK}: " in failed.output
+    assert f"stack {names.AIRFLOW_STACK}: " in failed.output
     assert "then: ledgerlake deploy --env dev" in failed.output
-    assert places.GUARDRAILS_STACK not in states(account.aws)
+    assert names.GUARDRAILS_STACK not in states(account.aws)
     cloud_tree.rewrite(account.tree, "airflow", good["Resources"])
     done = deploy("--yes")
     assert done.exit_code == 0, done.output
-    assert f"{places.STACK} is up to date" in done.output
+    assert f"{names.STACK} is up to date" in done.output
     assert set(states(account.aws)) >= set(STACKS)
 
 
@@ -164,8 +164,8 @@ def test_destroy_keeps_the_data_and_what_it_needs_and_a_deployment_goes_on_with_
     done = say("destroy", "--env", "dev", "--yes")
     assert done.exit_code == 0, done.output
     assert {name for name, state in states(account.aws).items() if state != "DELETE_COMPLETE"} == {
-        places.DELIVERY_STACK,
-        places.STACK,
+        names.DELIVERY_STACK,
+        names.STACK,
     }
     assert deploy("--yes").exit_code == 0
     assert account.aws("s3").get_object(Bucket=PLACES.bucket, Key="archived/a")["Body"].read() == b"kept"

@@ -7,9 +7,9 @@ import pytest
 
 from infra.security.wildcards import as_list, statements
 from infra.synth import TEMPLATES
-from ledgerlake import places, settings
+from ledgerlake import keys, names, settings
 
-PROD = places.Places.of(
+PROD = names.Places.of(
     settings.from_environment(
         {"LEDGERLAKE_ENVIRONMENT": "prod", "LEDGERLAKE_ACCOUNT": "123456789012", "LEDGERLAKE_REGION": "eu-west-1"}
     )
@@ -20,7 +20,7 @@ BOUNDARY = "arn:aws:iam::123456789012:policy/ledgerlake-boundary-prod-eu-west-1"
 
 @pytest.fixture
 def delivery(deployed):
-    return deployed(places.DELIVERY_STACK, GitHubRepository="shop/lake", GitHubEnvironment="prod")
+    return deployed(names.DELIVERY_STACK, GitHubRepository="shop/lake", GitHubEnvironment="prod")
 
 
 def _all(template, kind):
@@ -92,7 +92,7 @@ def test_github_deploys_from_one_repository_environment_and_branch(delivery):
 
 
 def test_without_a_repository_nobody_deploys_from_github(deployed):
-    template = deployed(places.DELIVERY_STACK)
+    template = deployed(names.DELIVERY_STACK)
     assert not _all(template, "AWS::IAM::OIDCProvider")
     assert not [name for name in _all(template, "AWS::IAM::Role") if name.startswith("GitHub")]
 
@@ -101,7 +101,7 @@ def test_the_accounts_one_identity_provider_is_made_only_where_there_is_none(del
     ((name, provider),) = _all(delivery, "AWS::IAM::OIDCProvider").items()
     assert (provider["Url"], provider["ClientIdList"]) == (f"https://{ISSUER}", ["sts.amazonaws.com"])
     assert delivery["Resources"][name]["DeletionPolicy"] == "Retain"
-    there = deployed(places.DELIVERY_STACK, GitHubRepository="shop/lake", GitHubProvider="exists")
+    there = deployed(names.DELIVERY_STACK, GitHubRepository="shop/lake", GitHubProvider="exists")
     assert not _all(there, "AWS::IAM::OIDCProvider")
     role, _ = _role(there, "GitHubDeployRole")
     (trust,) = role["AssumeRolePolicyDocument"]["Statement"]
@@ -113,7 +113,7 @@ def test_github_changes_no_stack_without_cloudformations_role_and_never_the_one_
     writes = ("cloudformation:CreateStack", "cloudformation:UpdateStack", "cloudformation:ExecuteChangeSet")
     for statement in allowed:
         if any(action in as_list(statement["Action"]) for action in writes):
-            assert not any(places.DELIVERY_STACK in arn for arn in as_list(statement["Resource"]))
+            assert not any(names.DELIVERY_STACK in arn for arn in as_list(statement["Resource"]))
     (change,) = [s for s in allowed if "cloudformation:UpdateStack" in as_list(s["Action"])]
     assert change["Condition"]["StringEquals"]["cloudformation:RoleArn"].startswith("ExecutionRole")
 
@@ -144,7 +144,7 @@ def test_the_smoke_test_delivers_and_removes_its_own_files_only(delivery):
         ("s3:DeleteObjectVersion", "raw/orders/2025-04-01.csv"),
         ("s3:GetObject", "lakehouse-dwh/orders/a"),
         ("s3:GetObject", "rejected/orders/a"),
-        ("s3:PutObject", places.LEASE),
+        ("s3:PutObject", keys.LEASE),
     ):
         assert not may(action, key), (action, key)
 
@@ -172,7 +172,7 @@ def test_cloudformation_reads_no_object_of_the_lake(delivery):
     assert not [s for s in allowed if any(fnmatchcase(lake, arn) for arn in as_list(s["Resource"]) if arn != "*")]
 
 
-@pytest.mark.parametrize("stack", [name for name in TEMPLATES if name != places.DELIVERY_STACK])
+@pytest.mark.parametrize("stack", [name for name in TEMPLATES if name != names.DELIVERY_STACK])
 def test_every_role_has_the_boundary(deployed, stack):
     roles = _all(deployed(stack), "AWS::IAM::Role")
     assert roles
@@ -180,11 +180,11 @@ def test_every_role_has_the_boundary(deployed, stack):
 
 
 def test_on_a_local_aws_which_has_no_boundary_the_roles_have_none(deployed):
-    roles = _all(deployed(places.STACK, **{"Environment": "local", "AWS::NoValue": ""}), "AWS::IAM::Role")
+    roles = _all(deployed(names.STACK, **{"Environment": "local", "AWS::NoValue": ""}), "AWS::IAM::Role")
     assert {role["PermissionsBoundary"] for role in roles.values()} == {""}
 
 
-@pytest.mark.parametrize("stack", [name for name in TEMPLATES if name != places.DELIVERY_STACK])
+@pytest.mark.parametrize("stack", [name for name in TEMPLATES if name != names.DELIVERY_STACK])
 def test_no_role_is_given_what_the_boundary_takes_away(deployed, delivery, stack):
     ((_, boundary),) = _all(delivery, "AWS::IAM::ManagedPolicy").items()
     within = [action for s in boundary["PolicyDocument"]["Statement"] for action in as_list(s["Action"])]

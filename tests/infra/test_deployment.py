@@ -7,10 +7,11 @@ import pytest
 
 from infra.packaging import build
 from infra.synth import TEMPLATE, TEMPLATES
-from ledgerlake import catalogue, places, settings
+from ledgerlake import names, settings
+from ledgerlake.tables import catalogue
 from tests import local_aws
 
-PLACES = places.Places.of(settings.from_environment({"LEDGERLAKE_ENVIRONMENT": "local"}))
+PLACES = names.Places.of(settings.from_environment({"LEDGERLAKE_ENVIRONMENT": "local"}))
 
 pytestmark = pytest.mark.slow
 
@@ -37,7 +38,7 @@ def releases(aws, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def deployed(aws, releases):
-    aws("cloudformation").create_stack(StackName=places.STACK, **_request(aws, releases[0]))
+    aws("cloudformation").create_stack(StackName=names.STACK, **_request(aws, releases[0]))
     return _settled(aws)
 
 
@@ -56,13 +57,13 @@ def test_the_lake_is_versioned(aws):
 
 @pytest.mark.usefixtures("deployed")
 def test_the_declared_tables_are_in_the_catalogue(aws):
-    found = aws("glue").get_tables(DatabaseName=places.DATABASE)["TableList"]
+    found = aws("glue").get_tables(DatabaseName=names.DATABASE)["TableList"]
     assert {table["Name"] for table in found} == {table.name for table in catalogue.declared_tables()}
 
 
 @pytest.mark.usefixtures("deployed")
 def test_a_delivery_sends_one_message_and_an_object_elsewhere_none(aws):
-    queue = aws("sqs").get_queue_url(QueueName=places.QUEUE)["QueueUrl"]
+    queue = aws("sqs").get_queue_url(QueueName=names.QUEUE)["QueueUrl"]
     _receive_all(aws, queue)
     aws("s3").put_object(Bucket=PLACES.bucket, Key="staging/a.csv", Body=b"x")
     aws("s3").put_object(Bucket=PLACES.bucket, Key="raw/orders/a.csv.gz", Body=b"x")
@@ -72,7 +73,7 @@ def test_a_delivery_sends_one_message_and_an_object_elsewhere_none(aws):
 
 @pytest.mark.usefixtures("deployed")
 def test_another_release_is_an_update(aws, releases):
-    aws("cloudformation").update_stack(StackName=places.STACK, **_request(aws, releases[1]))
+    aws("cloudformation").update_stack(StackName=names.STACK, **_request(aws, releases[1]))
     assert _settled(aws)["StackStatus"] == "UPDATE_COMPLETE"
     script = aws("glue").get_job(JobName="orders_etl")["Job"]["Command"]["ScriptLocation"]
     assert script == f"s3://{PLACES.artifact_bucket}/{releases[1]}/glue/orders_etl.py"
@@ -109,7 +110,7 @@ def rented(aws):
 
 
 def test_the_delivery_stack_deploys_but_for_githubs_role(aws, rented):
-    assert rented(places.DELIVERY_STACK, Environment="dev") == "CREATE_COMPLETE"
+    assert rented(names.DELIVERY_STACK, Environment="dev") == "CREATE_COMPLETE"
     bucket = "ledgerlake-artifacts-dev-000000000000-us-east-1"
     assert aws("s3").get_bucket_versioning(Bucket=bucket)["Status"] == "Enabled"
     policies = aws("iam").list_policies(Scope="Local")["Policies"]
@@ -119,10 +120,10 @@ def test_the_delivery_stack_deploys_but_for_githubs_role(aws, rented):
 def test_the_guardrails_deploy_but_for_budget_lake_formation_and_alarms_that_compute(aws, rented):
     arns = {"LakeKeyArn": "arn:aws:kms:us-east-1:000000000000:key/lake"}
     arns |= {name: "arn:aws:iam::000000000000:role/r" for name in ("CrawlerRoleArn", "CloudFormationRoleArn")}
-    assert rented(places.GUARDRAILS_STACK, Environment="prod", **arns) == "CREATE_COMPLETE"
+    assert rented(names.GUARDRAILS_STACK, Environment="prod", **arns) == "CREATE_COMPLETE"
     alarms = aws("cloudwatch").describe_alarms(AlarmNamePrefix="ledgerlake-")["MetricAlarms"]
     assert {alarm["AlarmName"]: alarm["Threshold"] for alarm in alarms} == {"ledgerlake-oldest-delivery": 3600}
-    roles = [role for role in aws("iam").list_roles()["Roles"] if role["RoleName"].startswith(places.GUARDRAILS_STACK)]
+    roles = [role for role in aws("iam").list_roles()["Roles"] if role["RoleName"].startswith(names.GUARDRAILS_STACK)]
     assert len(roles) == len(("reader", "analyst", "operator", "Lake Formation's own"))
 
 
@@ -135,7 +136,7 @@ def _request(aws, release: str) -> dict:
     }
 
 
-def _settled(aws, seconds: float = 60, stack: str = places.STACK) -> dict:
+def _settled(aws, seconds: float = 60, stack: str = names.STACK) -> dict:
     until = time.monotonic() + seconds
     while True:
         (found,) = aws("cloudformation").describe_stacks(StackName=stack)["Stacks"]

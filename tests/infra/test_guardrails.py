@@ -8,8 +8,9 @@ import pytest
 from infra.environments import ENVIRONMENTS
 from infra.guardrails_columns import sensitive
 from infra.security.wildcards import as_list
-from ledgerlake import metrics, places
+from ledgerlake import keys, names
 from ledgerlake.contracts import DATASETS
+from ledgerlake.reporting import metrics
 
 LAKE = "arn:aws:s3:::ledgerlake-prod-123456789012-eu-west-1"
 GIVEN = {
@@ -27,7 +28,7 @@ def environment(request):
 @pytest.fixture
 def guardrails(deployed):
     """guardrails(**parameters) → the stack's template, computed."""
-    return lambda **more: deployed(places.GUARDRAILS_STACK, **{**GIVEN, **more})
+    return lambda **more: deployed(names.GUARDRAILS_STACK, **{**GIVEN, **more})
 
 
 def _all(template, kind):
@@ -45,7 +46,7 @@ def test_the_alarms_follow_the_limits_of_the_environment(guardrails, environment
     alarms, limits = _alarms(guardrails(Environment=environment)), ENVIRONMENTS[environment].guardrails
     oldest = alarms["ledgerlake-oldest-delivery"]
     assert (oldest["MetricName"], oldest["Namespace"]) == ("ApproximateAgeOfOldestMessage", "AWS/SQS")
-    assert oldest["Dimensions"] == [{"Name": "QueueName", "Value": places.QUEUE}]
+    assert oldest["Dimensions"] == [{"Name": "QueueName", "Value": names.QUEUE}]
     assert (float(oldest["Threshold"]), oldest["Statistic"]) == (60 * limits.oldest_delivery_minutes, "Maximum")
     shares = {float(alarms[f"ledgerlake-rejects-{dataset}"]["Threshold"]) for dataset in DATASETS}
     assert shares == {limits.reject_share}
@@ -167,23 +168,23 @@ def test_a_role_is_taken_by_those_alone_who_are_marked_for_it(guardrails):
 
 
 def test_a_reader_asks_athena_and_changes_nothing(may):
-    workgroup = f"arn:aws:athena:eu-west-1:123456789012:workgroup/{places.WORKGROUP}"
+    workgroup = f"arn:aws:athena:eu-west-1:123456789012:workgroup/{names.WORKGROUP}"
     assert may("Reader", "athena:StartQueryExecution", workgroup)
     for prefix in ("lakehouse-dwh/orders/a", "rejected/orders/a", "parked/order_items/a", "ledger/a"):
         assert may("Reader", "s3:GetObject", f"{LAKE}/{prefix}")
-    for key in ("raw/orders/a.csv", "archived/orders/x/a.csv", places.LEASE):
+    for key in ("raw/orders/a.csv", "archived/orders/x/a.csv", keys.LEASE):
         assert not may("Reader", "s3:GetObject", f"{LAKE}/{key}")
-    for key in ("lakehouse-dwh/orders/a", "raw/orders/a.csv", "ledger/a", places.LEASE):
+    for key in ("lakehouse-dwh/orders/a", "raw/orders/a.csv", "ledger/a", keys.LEASE):
         assert not may("Reader", "s3:PutObject", f"{LAKE}/{key}")
 
 
 def test_an_analyst_reaches_no_object_that_holds_a_sensitive_value(may):
     for key in ("lakehouse-dwh/orders/a", "rejected/orders/a", "parked/orders/a", "raw/orders/a", "archived/orders/a"):
         assert not may("Analyst", "s3:GetObject", f"{LAKE}/{key}")
-    assert not may("Analyst", "s3:GetObject", f"{LAKE}/{places.ATHENA_RESULTS}result-of-a-reader.csv")
+    assert not may("Analyst", "s3:GetObject", f"{LAKE}/{keys.ATHENA_RESULTS}result-of-a-reader.csv")
     workgroup = "arn:aws:athena:eu-west-1:123456789012:workgroup/"
-    assert not may("Analyst", "athena:GetQueryResults", workgroup + places.WORKGROUP)
-    assert may("Analyst", "athena:GetQueryResults", workgroup + places.ANALYSTS_WORKGROUP)
+    assert not may("Analyst", "athena:GetQueryResults", workgroup + names.WORKGROUP)
+    assert may("Analyst", "athena:GetQueryResults", workgroup + names.ANALYSTS_WORKGROUP)
     assert may("Analyst", "lakeformation:GetDataAccess", "*")
 
 
@@ -224,23 +225,23 @@ def test_whoever_has_not_opted_in_reads_the_tables_by_iam_as_before(guardrails):
 
 
 def test_an_operator_runs_and_mends_but_touches_neither_tables_nor_deliveries(may):
-    queue = f"arn:aws:sqs:eu-west-1:123456789012:{places.DEAD_LETTER_QUEUE}"
+    queue = f"arn:aws:sqs:eu-west-1:123456789012:{names.DEAD_LETTER_QUEUE}"
     airflow = "arn:aws:airflow:eu-west-1:123456789012:role/ledgerlake-prod/Op"
     for action, resource in (
         ("sqs:StartMessageMoveTask", queue),
         ("airflow:InvokeRestApi", airflow),
-        ("states:StartExecution", f"arn:aws:states:eu-west-1:123456789012:stateMachine:{places.STATE_MACHINE}"),
+        ("states:StartExecution", f"arn:aws:states:eu-west-1:123456789012:stateMachine:{names.STATE_MACHINE}"),
         ("logs:FilterLogEvents", "arn:aws:logs:eu-west-1:123456789012:log-group:/aws-glue/jobs/error"),
-        ("s3:PutObject", f"{LAKE}/{places.accepted('b')}"),
-        ("s3:PutObject", f"{LAKE}/{places.open_batch('b')}"),
-        ("s3:DeleteObject", f"{LAKE}/{places.quarantined('b')}"),
-        ("s3:PutObject", f"{LAKE}/{places.LEASE}"),
+        ("s3:PutObject", f"{LAKE}/{keys.accepted('b')}"),
+        ("s3:PutObject", f"{LAKE}/{keys.open_batch('b')}"),
+        ("s3:DeleteObject", f"{LAKE}/{keys.quarantined('b')}"),
+        ("s3:PutObject", f"{LAKE}/{keys.LEASE}"),
     ):
         assert may("Operator", action, resource), (action, resource)
-    for key in ("lakehouse-dwh/orders/a", "raw/orders/a.csv", "archived/orders/a", "ledger/a", places.manifest("b")):
+    for key in ("lakehouse-dwh/orders/a", "raw/orders/a.csv", "archived/orders/a", "ledger/a", keys.manifest("b")):
         assert not may("Operator", "s3:PutObject", f"{LAKE}/{key}"), key
         assert not may("Operator", "s3:DeleteObject", f"{LAKE}/{key}"), key
     for role in ("Reader", "Analyst"):
         assert not may(role, "sqs:StartMessageMoveTask", queue)
         assert not may(role, "airflow:InvokeRestApi", airflow)
-        assert not may(role, "s3:PutObject", f"{LAKE}/{places.LEASE}")
+        assert not may(role, "s3:PutObject", f"{LAKE}/{keys.LEASE}")

@@ -23,7 +23,8 @@ def tree(tmp_path) -> Path:
     root = tmp_path / "tree"
     shutil.copytree(ROOT / "dags" / "ledgerlake", root / "dags" / "ledgerlake")
     handlers = [f"lambdas/{function.folder}/handler.py" for function in FUNCTIONS]
-    for name in ("glue_scripts/ledgerlake_spark/__init__.py", *handlers, str(DEFINITION)):
+    libraries = ("glue_scripts/ledgerlake_spark/__init__.py", "lambdas/ledgerlake_serverless/__init__.py")
+    for name in (*libraries, *handlers, str(DEFINITION)):
         (root / name).parent.mkdir(parents=True)
         (root / name).write_text('"""Small."""\n')
     for dataset in DATASETS.values():
@@ -70,6 +71,7 @@ def test_any_change_of_what_runs_is_another_release(tree, tmp_path, changed):
         "glue_scripts/orders_etl.py",
         "glue_scripts/ledgerlake_spark/__init__.py",
         "lambdas/archive_etl_files/handler.py",
+        "lambdas/ledgerlake_serverless/__init__.py",
         "lambdas/plan_etl_batch/handler.py",
         "step_functions/ecommerce_etl_pipeline.asl.json",
     ],
@@ -108,7 +110,8 @@ def test_the_wheel_records_the_hash_of_every_file_in_it(tree, tmp_path):
 def test_a_lambda_zip_has_its_handler_at_the_root_beside_the_kernel(tree, tmp_path):
     release = build(tmp_path, tree)
     with zipfile.ZipFile(release.files[f"{release.name}/lambdas/archive_etl_files.zip"]) as package:
-        assert {"handler.py", "ledgerlake/batch.py", "ledgerlake/contracts/orders.py"} <= set(package.namelist())
+        kernel = {"ledgerlake/planning/batch.py", "ledgerlake/contracts/orders.py"}
+        assert {"handler.py", "ledgerlake_serverless/__init__.py", *kernel} <= set(package.namelist())
 
 
 def test_the_wheel_of_this_tree_is_all_that_the_jobs_import_beside_what_glue_has(tmp_path):

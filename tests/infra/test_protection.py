@@ -6,20 +6,20 @@ from fnmatch import fnmatchcase
 import pytest
 
 from infra.data_plane_jobs import ANY_BATCH
-from ledgerlake import places
-from ledgerlake.batch import Batch
+from ledgerlake import keys, names
 from ledgerlake.contracts import DATASETS
-from ledgerlake.deliveries import from_iso
+from ledgerlake.intake.deliveries import from_iso
+from ledgerlake.planning.batch import Batch
 
 BATCH = "20250401T080000Z-1a2b3c4d"
 LAKE = "ledgerlake-prod-123456789012-eu-west-1"
-ALARM = f"arn:aws:cloudwatch:eu-west-1:123456789012:alarm:{places.DEAD_LETTER_ALARM}"
+ALARM = f"arn:aws:cloudwatch:eu-west-1:123456789012:alarm:{names.DEAD_LETTER_ALARM}"
 ALLOWED_WILDCARDS = (
     f"arn:aws:s3:::{LAKE}/?*/*",  # below a prefix of the lake, whose object names come with deliveries
     "arn:aws:s3:::ledgerlake-artifacts-prod-123456789012-eu-west-1/0123456789abcdef/glue/*",  # one release
     "arn:aws:logs:eu-west-1:123456789012:log-group:/aws*",  # streams that the services name
-    f"arn:aws:glue:eu-west-1:123456789012:table/{places.DATABASE}/*",  # the tables of one database
-    f"arn:aws:states:eu-west-1:123456789012:execution:{places.STATE_MACHINE}:*",  # of one state machine
+    f"arn:aws:glue:eu-west-1:123456789012:table/{names.DATABASE}/*",  # the tables of one database
+    f"arn:aws:states:eu-west-1:123456789012:execution:{names.STATE_MACHINE}:*",  # of one state machine
 )
 
 
@@ -28,13 +28,13 @@ def test_a_job_writes_what_is_its_own_and_nothing_else(may, dataset):
     part = f"Jobs{dataset.job.replace('_', '')}role"
     for owner in DATASETS:
         for key in (
-            f"{places.table_prefix(owner)}date=2025-04-01/part-0.parquet",
-            f"{places.staging(BATCH, owner)}part-0.parquet",
-            places.stage_summary(BATCH, owner),
-            places.rejected_part(owner, "a"),
-            places.parked_part(owner, "a"),
-            places.ledger_part(owner, BATCH, "1a2b3c4d"),
-            places.publishing(owner),
+            f"{keys.table_prefix(owner)}date=2025-04-01/part-0.parquet",
+            f"{keys.staging(BATCH, owner)}part-0.parquet",
+            keys.stage_summary(BATCH, owner),
+            keys.rejected_part(owner, "a"),
+            keys.parked_part(owner, "a"),
+            keys.ledger_part(owner, BATCH, "1a2b3c4d"),
+            keys.publishing(owner),
         ):
             assert may(part, "s3:PutObject", key) == (owner == dataset.name), key
             assert may(part, "s3:DeleteObject", key) == (owner == dataset.name), key
@@ -44,59 +44,59 @@ def test_a_job_writes_what_is_its_own_and_nothing_else(may, dataset):
 def test_a_job_reads_its_deliveries_its_parents_and_its_manifest_and_nothing_else(may, dataset):
     part = f"Jobs{dataset.job.replace('_', '')}role"
     parents = {reference.dataset for reference in dataset.references}
-    assert may(part, "s3:GetObject", places.manifest(BATCH))
+    assert may(part, "s3:GetObject", keys.manifest(BATCH))
     for owner in DATASETS:
         for key in (f"raw/{owner}/2025-04-01.csv", f"archived/{owner}/20250401T080000.000000Z-a/2025-04-01.csv"):
             assert may(part, "s3:GetObjectVersion", key) == (owner == dataset.name), key
             assert not may(part, "s3:PutObject", key)
             assert not may(part, "s3:DeleteObjectVersion", key)
-        table = f"{places.table_prefix(owner)}_delta_log/00000000000000000000.json"
+        table = f"{keys.table_prefix(owner)}_delta_log/00000000000000000000.json"
         assert may(part, "s3:GetObject", table) == (owner == dataset.name or owner in parents)
-        staged = f"{places.staging(BATCH, owner)}part-0.parquet"
+        staged = f"{keys.staging(BATCH, owner)}part-0.parquet"
         assert may(part, "s3:GetObject", staged) == (owner == dataset.name)
-        summary = places.stage_summary(BATCH, owner)
+        summary = keys.stage_summary(BATCH, owner)
         assert may(part, "s3:GetObject", summary) == (owner == dataset.name or owner in parents)
-    assert not may(part, "s3:GetObject", places.LEASE)
+    assert not may(part, "s3:GetObject", keys.LEASE)
 
 
 @pytest.mark.parametrize("dataset", DATASETS.values(), ids=lambda dataset: dataset.name)
 def test_a_job_lists_what_it_looks_for_by_name_and_so_is_told_when_there_is_none(may_list, dataset):
     part, name = f"Jobs{dataset.job.replace('_', '')}role", dataset.name
-    archived = places.archived(f"raw/{name}/2025-04-01.csv", "2025-04-02T08:00:00.000000Z", "v")
+    archived = keys.archived(f"raw/{name}/2025-04-01.csv", "2025-04-02T08:00:00.000000Z", "v")
     for prefix in (
-        f"{places.table_prefix(name)}_delta_log/",
-        f"{places.LEDGER}dataset={name}/",
-        places.ledger_part(name, BATCH, "1a2b3c4d"),
-        places.rejected_part(name, "a"),
-        places.parked_prefix(name),
-        places.accepted(BATCH),
+        f"{keys.table_prefix(name)}_delta_log/",
+        f"{keys.LEDGER}dataset={name}/",
+        keys.ledger_part(name, BATCH, "1a2b3c4d"),
+        keys.rejected_part(name, "a"),
+        keys.parked_prefix(name),
+        keys.accepted(BATCH),
         archived[: archived.rindex("-", 0, archived.rindex("/")) + 1],
     ):
         assert may_list(part, "s3:ListBucket", prefix), prefix
-    assert may_list(part, "s3:ListBucketVersions", places.RAW)
+    assert may_list(part, "s3:ListBucketVersions", keys.RAW)
     for prefix in ("control/", "archived/", "ledger/"):
         assert not may_list(part, "s3:ListBucket", prefix), prefix
 
 
 def test_the_orchestrator_lists_what_it_plans_from(may_list):
-    assert may_list("OrchestratorPolicy", "s3:ListBucketVersions", places.RAW)
-    for prefix in (f"{places.ARCHIVED}orders/", places.OPEN_BATCHES, places.QUARANTINED, "lakehouse-dwh/orders/_delta"):
+    assert may_list("OrchestratorPolicy", "s3:ListBucketVersions", keys.RAW)
+    for prefix in (f"{keys.ARCHIVED}orders/", keys.OPEN_BATCHES, keys.QUARANTINED, "lakehouse-dwh/orders/_delta"):
         assert may_list("OrchestratorPolicy", "s3:ListBucket", prefix), prefix
 
 
 @pytest.mark.parametrize("dataset", DATASETS.values(), ids=lambda dataset: dataset.name)
 def test_a_job_may_set_its_batch_aside_but_neither_open_nor_accept_one(may, dataset):
     part = f"Jobs{dataset.job.replace('_', '')}role"
-    assert may(part, "s3:PutObject", places.quarantined(BATCH))
-    assert may(part, "s3:DeleteObject", places.open_batch(BATCH))
-    for key in (places.quarantined(BATCH), places.open_batch(BATCH), places.accepted(BATCH)):
+    assert may(part, "s3:PutObject", keys.quarantined(BATCH))
+    assert may(part, "s3:DeleteObject", keys.open_batch(BATCH))
+    for key in (keys.quarantined(BATCH), keys.open_batch(BATCH), keys.accepted(BATCH)):
         assert may(part, "s3:GetObject", key)
     for action, key in (
-        ("s3:PutObject", places.open_batch(BATCH)),
-        ("s3:PutObject", places.accepted(BATCH)),
-        ("s3:PutObject", places.manifest(BATCH)),
-        ("s3:DeleteObject", places.quarantined(BATCH)),
-        ("s3:DeleteObject", places.manifest(BATCH)),
+        ("s3:PutObject", keys.open_batch(BATCH)),
+        ("s3:PutObject", keys.accepted(BATCH)),
+        ("s3:PutObject", keys.manifest(BATCH)),
+        ("s3:DeleteObject", keys.quarantined(BATCH)),
+        ("s3:DeleteObject", keys.manifest(BATCH)),
     ):
         assert not may(part, action, key), (action, key)
 
@@ -118,16 +118,16 @@ def test_only_the_archive_deletes_deliveries_and_it_overwrites_no_table(may, sta
 
 def test_the_crawler_reads_the_tables_of_the_contracts_and_writes_nothing(may):
     for dataset in DATASETS:
-        assert may("CatalogueCrawlerRole", "s3:GetObject", f"{places.table_prefix(dataset)}part-0.parquet")
+        assert may("CatalogueCrawlerRole", "s3:GetObject", f"{keys.table_prefix(dataset)}part-0.parquet")
     for key in ("lakehouse-dwh/another/part-0.parquet", "raw/orders/a.csv", "rejected/orders/a.parquet"):
         assert not may("CatalogueCrawlerRole", "s3:GetObject", key)
     assert not may("CatalogueCrawlerRole", "s3:PutObject", "lakehouse-dwh/orders/part-0.parquet")
 
 
 def test_the_orchestrator_starts_work_and_reads_results_but_touches_neither_tables_nor_deliveries(may):
-    assert may("OrchestratorPolicy", "s3:PutObject", places.manifest(BATCH))
-    assert may("OrchestratorPolicy", "s3:DeleteObject", places.open_batch(BATCH))
-    assert may("OrchestratorPolicy", "s3:PutObject", places.LEASE)
+    assert may("OrchestratorPolicy", "s3:PutObject", keys.manifest(BATCH))
+    assert may("OrchestratorPolicy", "s3:DeleteObject", keys.open_batch(BATCH))
+    assert may("OrchestratorPolicy", "s3:PutObject", keys.LEASE)
     assert may("OrchestratorPolicy", "s3:GetObject", "lakehouse-dwh/orders/part-0.parquet")
     for key in ("lakehouse-dwh/orders/part-0.parquet", "raw/orders/a.csv", "archived/orders/x/a.csv", "ledger/x"):
         assert not may("OrchestratorPolicy", "s3:PutObject", key)
@@ -189,10 +189,10 @@ def test_every_part_has_a_role_of_its_own(of_type):
 
 def test_who_plans_opens_batches_and_touches_neither_tables_nor_deliveries(may, may_list):
     for part in ("CheckRole", "PlanRole"):
-        assert may(part, "s3:PutObject", places.manifest(BATCH))
-        assert may(part, "s3:PutObject", places.open_batch(BATCH))
-        assert may(part, "s3:PutObject", places.LEASE)
-        assert may_list(part, "s3:ListBucketVersions", places.RAW)
+        assert may(part, "s3:PutObject", keys.manifest(BATCH))
+        assert may(part, "s3:PutObject", keys.open_batch(BATCH))
+        assert may(part, "s3:PutObject", keys.LEASE)
+        assert may_list(part, "s3:ListBucketVersions", keys.RAW)
         assert may_list(part, "s3:ListBucket", "lakehouse-dwh/orders/_delta_log/")
         for key in ("lakehouse-dwh/orders/part-0.parquet", "raw/orders/a.csv", "archived/orders/x/a.csv", "ledger/x"):
             assert not may(part, "s3:PutObject", key)
@@ -204,17 +204,17 @@ def test_who_plans_opens_batches_and_touches_neither_tables_nor_deliveries(may, 
 
 
 def test_the_report_closes_the_batch_and_reads_no_row(may):
-    assert may("ReportRole", "s3:DeleteObject", places.open_batch(BATCH))
-    assert may("ReportRole", "s3:PutObject", places.LEASE)
-    assert may("ReportRole", "s3:GetObject", places.stage_summary(BATCH, "orders"))
+    assert may("ReportRole", "s3:DeleteObject", keys.open_batch(BATCH))
+    assert may("ReportRole", "s3:PutObject", keys.LEASE)
+    assert may("ReportRole", "s3:GetObject", keys.stage_summary(BATCH, "orders"))
     for key in ("lakehouse-dwh/orders/part-0.parquet", "raw/orders/a.csv", "rejected/orders/a.parquet"):
         assert not may("ReportRole", "s3:GetObject", key)
 
 
 def test_the_state_machine_reads_what_athena_reads_for_it_and_writes_results_only(may):
     assert may("MachineRole", "s3:GetObject", "lakehouse-dwh/orders/part-0.parquet")
-    assert may("MachineRole", "s3:PutObject", f"{places.ATHENA_RESULTS}a.csv")
-    for key in ("lakehouse-dwh/orders/a", "raw/orders/a.csv", "archived/a", places.LEASE, places.manifest(BATCH)):
+    assert may("MachineRole", "s3:PutObject", f"{keys.ATHENA_RESULTS}a.csv")
+    for key in ("lakehouse-dwh/orders/a", "raw/orders/a.csv", "archived/a", keys.LEASE, keys.manifest(BATCH)):
         assert not may("MachineRole", "s3:PutObject", key)
 
 

@@ -9,7 +9,7 @@ from infra.exceptions import ANYWHERE, EXCEPTIONS, Exceptions
 from infra.security import accepted, scanners, wildcards
 from infra.security.__main__ import CHECKS
 from infra.synth import TEMPLATES
-from ledgerlake import places
+from ledgerlake import names
 
 TOOLS = scanners.TOOLS / "checkov"
 needs_tools = pytest.mark.skipif(not TOOLS.exists(), reason="make setup makes .venv-security, which is not there")
@@ -75,8 +75,8 @@ def test_a_new_wildcard_is_found_and_named(widened, action, resource, wildcard):
 def test_a_wildcard_that_is_gone_takes_its_exception_with_it():
     templates = {name: _read(name) for name in TEMPLATES}
     assert wildcards.left_over(templates, EXCEPTIONS) == []
-    unneeded = {**EXCEPTIONS, places.STACK: Exceptions(wildcards={"^Action::dynamodb:": "There was a table."})}
-    assert wildcards.left_over(templates, unneeded) == [f"{places.STACK}: ^Action::dynamodb:"]
+    unneeded = {**EXCEPTIONS, names.STACK: Exceptions(wildcards={"^Action::dynamodb:": "There was a table."})}
+    assert wildcards.left_over(templates, unneeded) == [f"{names.STACK}: ^Action::dynamodb:"]
 
 
 def test_every_exception_has_a_reason():
@@ -99,7 +99,7 @@ def test_an_accepted_finding_that_is_found_no_more_is_an_error():
 @pytest.mark.slow
 @needs_tools
 def test_a_public_bucket_an_open_queue_and_a_wildcard_are_found_and_named(tmp_path):
-    template = _read(places.STACK)
+    template = _read(names.STACK)
     bucket = _first(template, "AWS::S3::Bucket")
     del bucket["PublicAccessBlockConfiguration"]
     bucket["AccessControl"] = "PublicRead"
@@ -140,7 +140,7 @@ def test_a_scanner_that_has_looked_at_nothing_is_an_error(tmp_path):
 def test_a_scanner_that_is_not_there_says_how_it_is_made(tmp_path, monkeypatch):
     monkeypatch.setattr(scanners, "TOOLS", tmp_path)
     with pytest.raises(scanners.ScanFailed, match="make setup"):
-        scanners.checkov([TEMPLATES[places.STACK]])
+        scanners.checkov([TEMPLATES[names.STACK]])
 
 
 def _read(stack):

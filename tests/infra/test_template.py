@@ -8,13 +8,17 @@ import pytest
 from infra.functions import ARCHIVE, CATALOGUE, CHECK, FUNCTIONS, PLAN, REPORT
 from infra.packaging import definition_key, script_key, wheel_key
 from infra.synth import DEFINITION
-from ledgerlake import catalogue, messages, places, request_counts, settings
+from ledgerlake import keys, settings
+from ledgerlake import names as aws_names
 from ledgerlake.contracts import DATASETS
+from ledgerlake.costs import request_counts
+from ledgerlake.intake import messages
+from ledgerlake.tables import catalogue
 
 PROD = settings.from_environment(
     {"LEDGERLAKE_ENVIRONMENT": "prod", "LEDGERLAKE_ACCOUNT": "123456789012", "LEDGERLAKE_REGION": "eu-west-1"}
 )
-PLACES = places.Places.of(PROD)
+PLACES = aws_names.Places.of(PROD)
 
 
 def test_every_contract_has_its_glue_job_and_only_contracts_have_one(of_type):
@@ -82,7 +86,7 @@ def test_athena_finds_the_ledger_of_a_dataset_where_its_job_writes_it(of_type):
     assert parameters["projection.enabled"] == "true"
     assert parameters["projection.dataset.values"].split(",") == list(DATASETS)
     folder = parameters["storage.location.template"].replace("${dataset}", "orders")
-    assert PLACES.uri(places.ledger_part("orders", "b", "a1")) == f"{folder}b-a1.parquet"
+    assert PLACES.uri(keys.ledger_part("orders", "b", "a1")) == f"{folder}b-a1.parquet"
 
 
 def test_the_crawler_registers_the_delta_tables_as_delta(of_type):
@@ -90,21 +94,21 @@ def test_the_crawler_registers_the_delta_tables_as_delta(of_type):
     (target,) = crawler["Targets"]["DeltaTargets"]
     assert target["DeltaTables"] == [PLACES.uri(table.prefix) for table in catalogue.delta_tables()]
     assert (target["CreateNativeDeltaTable"], target["WriteManifest"]) == (True, False)
-    assert crawler["Name"] == places.CRAWLER
+    assert crawler["Name"] == aws_names.CRAWLER
 
 
 def test_every_object_under_raw_wakes_the_pipeline_whatever_it_is_called(of_type):
     (lake,) = [bucket for bucket in of_type("AWS::S3::Bucket").values() if bucket["BucketName"] == PLACES.bucket]
     (to_queue,) = lake["NotificationConfiguration"]["QueueConfigurations"]
     assert to_queue["Event"] == "s3:ObjectCreated:*"
-    assert to_queue["Filter"]["S3Key"]["Rules"] == [{"Name": "prefix", "Value": places.RAW}]
+    assert to_queue["Filter"]["S3Key"]["Rules"] == [{"Name": "prefix", "Value": keys.RAW}]
 
 
 def test_poison_goes_to_the_dead_letters_after_five_tries(of_type):
     queues = {queue["QueueName"]: queue for queue in of_type("AWS::SQS::Queue").values()}
-    assert set(queues) == {places.QUEUE, places.DEAD_LETTER_QUEUE}
-    assert queues[places.QUEUE]["RedrivePolicy"]["maxReceiveCount"] == 5
-    assert int(queues[places.QUEUE]["VisibilityTimeout"]) == PROD.visibility_seconds
+    assert set(queues) == {aws_names.QUEUE, aws_names.DEAD_LETTER_QUEUE}
+    assert queues[aws_names.QUEUE]["RedrivePolicy"]["maxReceiveCount"] == 5
+    assert int(queues[aws_names.QUEUE]["VisibilityTimeout"]) == PROD.visibility_seconds
     assert {queue["MessageRetentionPeriod"] for queue in queues.values()} == {14 * 24 * 3600}
 
 
@@ -112,10 +116,10 @@ def test_one_dead_letter_is_told_to_the_topic_within_minutes_and_so_is_the_end_o
     (alarm,) = of_type("AWS::CloudWatch::Alarm").values()
     ((topic, _),) = of_type("AWS::SNS::Topic").items()
     names = {name: queue["QueueName"] for name, queue in of_type("AWS::SQS::Queue").items()}
-    assert alarm["AlarmName"] == places.DEAD_LETTER_ALARM
+    assert alarm["AlarmName"] == aws_names.DEAD_LETTER_ALARM
     assert (alarm["Namespace"], alarm["MetricName"]) == ("AWS/SQS", "ApproximateNumberOfMessagesVisible")
     ((dimension, queue),) = [(each["Name"], each["Value"]) for each in alarm["Dimensions"]]
-    assert (dimension, names[queue.removesuffix(".QueueName")]) == ("QueueName", places.DEAD_LETTER_QUEUE)
+    assert (dimension, names[queue.removesuffix(".QueueName")]) == ("QueueName", aws_names.DEAD_LETTER_QUEUE)
     assert (alarm["Threshold"], alarm["ComparisonOperator"]) == (1, "GreaterThanOrEqualToThreshold")
     assert (alarm["Period"], alarm["EvaluationPeriods"], alarm["Statistic"]) == (60, 1, "Maximum")
     assert alarm["TreatMissingData"] == "notBreaching"
@@ -139,7 +143,7 @@ def test_queries_are_bounded_and_their_results_encrypted_whatever_the_client_ask
     configuration = workgroup["WorkGroupConfiguration"]
     assert configuration["EnforceWorkGroupConfiguration"] is True
     assert configuration["BytesScannedCutoffPerQuery"] == 50 * 1024**3
-    assert configuration["ResultConfiguration"]["OutputLocation"] == PLACES.uri(places.ATHENA_RESULTS)
+    assert configuration["ResultConfiguration"]["OutputLocation"] == PLACES.uri(keys.ATHENA_RESULTS)
     assert configuration["ResultConfiguration"]["EncryptionConfiguration"]["EncryptionOption"] == "SSE_KMS"
 
 
@@ -159,18 +163,18 @@ def test_there_are_no_other_functions_and_only_those_that_ask_for_executions_kno
     functions = {each["FunctionName"]: each for each in of_type("AWS::Lambda::Function").values()}
     assert set(functions) == {declared.name for declared in FUNCTIONS}
     more = {name: set(each["Environment"]["Variables"]) for name, each in functions.items()}
-    machine = f"arn:aws:states:eu-west-1:123456789012:stateMachine:{places.STATE_MACHINE}"
-    asking = {places.CHECK_FUNCTION, places.PLAN_FUNCTION}
+    machine = f"arn:aws:states:eu-west-1:123456789012:stateMachine:{aws_names.STATE_MACHINE}"
+    asking = {aws_names.CHECK_FUNCTION, aws_names.PLAN_FUNCTION}
     assert {name for name, variables in more.items() if "STATE_MACHINE_ARN" in variables} == asking
     for name in asking:
         assert functions[name]["Environment"]["Variables"]["STATE_MACHINE_ARN"] == machine
-    assert [name for name, variables in more.items() if "TOPIC_ARN" in variables] == [places.CHECK_FUNCTION]
-    assert "Topic" in functions[places.CHECK_FUNCTION]["Environment"]["Variables"]["TOPIC_ARN"]
+    assert [name for name, variables in more.items() if "TOPIC_ARN" in variables] == [aws_names.CHECK_FUNCTION]
+    assert "Topic" in functions[aws_names.CHECK_FUNCTION]["Environment"]["Variables"]["TOPIC_ARN"]
 
 
 def test_the_state_machine_is_deployed_from_the_release_and_logs_errors_without_data(of_type):
     (machine,) = of_type("AWS::StepFunctions::StateMachine").values()
-    assert machine["StateMachineName"] == places.STATE_MACHINE
+    assert machine["StateMachineName"] == aws_names.STATE_MACHINE
     location = machine["DefinitionS3Location"]
     assert location == {"Bucket": PLACES.artifact_bucket, "Key": f"0123456789abcdef/{definition_key()}"}
     log = machine["LoggingConfiguration"]
@@ -227,12 +231,12 @@ def _lifecycle(of_type) -> list[dict]:
 
 def test_only_scratch_is_expired_while_it_is_current(of_type):
     expired = {rule["Prefix"] for rule in _lifecycle(of_type) if "ExpirationInDays" in rule}
-    assert expired == {"staging/", places.ATHENA_RESULTS}
+    assert expired == {"staging/", keys.ATHENA_RESULTS}
 
 
 def test_what_was_archived_becomes_cheaper_and_is_read_at_once_by_a_backfill_all_the_same(of_type):
     moves = {rule["Prefix"]: rule["Transitions"] for rule in _lifecycle(of_type) if "Transitions" in rule}
-    assert moves == {places.ARCHIVED: [{"StorageClass": "GLACIER_IR", "TransitionInDays": 90}]}
+    assert moves == {keys.ARCHIVED: [{"StorageClass": "GLACIER_IR", "TransitionInDays": 90}]}
 
 
 def test_uploads_that_were_never_finished_are_cleared_away_everywhere(of_type):

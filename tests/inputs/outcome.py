@@ -8,7 +8,7 @@ from typing import Any
 
 from inputs.cases import Case
 
-from ledgerlake import places
+from ledgerlake import keys
 from ledgerlake.contracts import DATASETS, Dataset, QualityLimit, Rule
 
 ANYTHING = QualityLimit(reject_share=1.0, file_share=1.0)  # a folder full of bad files is no reason to stop here
@@ -62,17 +62,17 @@ def judged(lake: Any, dataset: str, unknown: dict[str, list[str]]) -> dict[str, 
     found: dict[str, dict[str, Any]] = {}
 
     def of(source_file: str) -> dict[str, Any]:
-        name = source_file.removeprefix(places.raw_prefix(dataset))
+        name = source_file.removeprefix(keys.raw_prefix(dataset))
         return found.setdefault(name, {"file": [], "rows": {}, "unknown": unknown.get(source_file, [])})
 
     for entry in lake.ledger():
-        if entry["source_file"].startswith(places.raw_prefix(dataset)):
+        if entry["source_file"].startswith(keys.raw_prefix(dataset)):
             of(entry["source_file"])
     for row in _table(lake, dataset):
         of(row.pop("_source_file"))["rows"][row.pop("_source_row")] = {"accepted": row}
     for row in lake.parked(dataset):
         of(row["_source_file"])["rows"][row["_source_row"]] = {"parked": row["missing"]}
-    for row in lake.parquet(places.rejected_prefix(dataset)):
+    for row in lake.parquet(keys.rejected_prefix(dataset)):
         file, number = of(row["source_file"]), row["source_row"]
         if number is None:
             file["file"] += row["reasons"]

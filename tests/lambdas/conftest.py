@@ -12,7 +12,7 @@ import pytest
 from moto import mock_aws
 from moto.moto_api import state_manager
 
-from ledgerlake import places
+from ledgerlake import keys, names
 from ledgerlake.contracts import DATASETS
 
 LAMBDAS = Path(__file__).parents[2] / "lambdas"
@@ -64,11 +64,11 @@ class Cloud:
         self.s3, self.bucket = s3, BUCKET
         self.sqs, self.sns, self.states = (boto3.client(name) for name in ("sqs", "sns", "stepfunctions"))
         self.machine = self.states.create_state_machine(
-            name=places.STATE_MACHINE,
+            name=names.STATE_MACHINE,
             definition=json.dumps({"StartAt": "End", "States": {"End": {"Type": "Succeed"}}}),
             roleArn=f"arn:aws:iam::{ACCOUNT}:role/states",
         )["stateMachineArn"]
-        self.topic = self.sns.create_topic(Name=places.TOPIC)["TopicArn"]
+        self.topic = self.sns.create_topic(Name=names.TOPIC)["TopicArn"]
         self._letters = self.sqs.create_queue(QueueName="letters")["QueueUrl"]
         arn = f"arn:aws:sqs:us-east-1:{ACCOUNT}:letters"
         self.sns.subscribe(TopicArn=self.topic, Protocol="sqs", Endpoint=arn)
@@ -80,7 +80,7 @@ class Cloud:
     def load(self, *datasets):
         """Let the tables be there; all, if none is named."""
         for name in datasets or DATASETS:
-            self.put(f"{places.table_prefix(name)}_delta_log/0.json")
+            self.put(f"{keys.table_prefix(name)}_delta_log/0.json")
 
     def archive(self, *keys):
         """Have the files taken out of `raw/`, for a test that needs no archive."""
@@ -127,7 +127,7 @@ def cloud(s3, monkeypatch):
     monkeypatch.setattr(boto3, "client", lambda name, **_: _client(name))
     made = Cloud(s3)
     for module in ("batch", "by_date"):
-        monkeypatch.setattr(f"ledgerlake.{module}.ripe", lambda *_: True)
+        monkeypatch.setattr(f"ledgerlake.planning.{module}.ripe", lambda *_: True)
     monkeypatch.setenv("LEDGERLAKE_ENVIRONMENT", "local")
     monkeypatch.setenv("LEDGERLAKE_ORCHESTRATOR", "step_functions")
     monkeypatch.setenv("LEDGERLAKE_SETTLE_SECONDS", "0")

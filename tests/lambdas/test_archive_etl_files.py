@@ -9,10 +9,10 @@ import pytest
 from botocore.exceptions import ClientError
 
 from infra.local.aws.step_functions_limits import LIMIT
-from ledgerlake import batch as batches
-from ledgerlake.archive import Archived
-from ledgerlake.deliveries import waiting
+from ledgerlake.archive.move import Archived
 from ledgerlake.errors import ArchiveError, BatchNotFound, NotPublished
+from ledgerlake.intake.deliveries import waiting
+from ledgerlake.planning import batch as batches
 from ledgerlake.settings import Settings
 from tests.published import publish
 

@@ -3,9 +3,9 @@
 import boto3
 import pytest
 
-from ledgerlake import places
-from ledgerlake.catalogue import delta_tables
+from ledgerlake import names
 from ledgerlake.errors import LedgerlakeError
+from ledgerlake.tables.catalogue import delta_tables
 
 NAME = "check_catalogue"
 
@@ -21,7 +21,7 @@ class Glue:
         return self
 
     def paginate(self, *, DatabaseName):  # noqa: N803, as Glue calls it
-        assert DatabaseName == places.DATABASE
+        assert DatabaseName == names.DATABASE
         return [{"TableList": []}, *({"TableList": [table]} for table in self.tables)]
 
 

@@ -12,10 +12,12 @@ from botocore.exceptions import ClientError
 
 from cli.dead_letters import about
 from cli.delivery_commands import wake
-from ledgerlake import batch, executions, lease, looks, quarantine
-from ledgerlake.deliveries import from_iso, waiting
 from ledgerlake.errors import LedgerlakeError, SettingsError
-from ledgerlake.executions import LIVE, StateMachine
+from ledgerlake.intake.deliveries import from_iso, waiting
+from ledgerlake.planning import batch, lease, quarantine
+from ledgerlake.runs import executions
+from ledgerlake.runs.executions import LIVE, StateMachine
+from ledgerlake_serverless import looks
 
 NAME = "check_data_availability"
 BUCKET = "lake"
@@ -252,7 +254,7 @@ def test_what_landed_in_this_second_and_was_not_planned_comes_back(cloud, invoke
     cloud.load()
     cloud.put("raw/orders/a.csv")
     monkeypatch.setattr(batch, "ripe", lambda *_: False)
-    monkeypatch.setattr("ledgerlake.availability.batch.settled", lambda *_: True)
+    monkeypatch.setattr("ledgerlake.planning.availability.batch.settled", lambda *_: True)
     assert returned(invoke(NAME, messages(event_of("raw/orders/a.csv")), seconds=60)) == ["m0"]
     assert cloud.executions() == {}
 
@@ -513,7 +515,7 @@ def test_a_batch_that_a_run_by_date_left_open_is_gone_on_with(cloud, invoke):
 def test_it_waits_until_raw_is_quiet_and_no_longer_than_its_own_time(cloud, invoke, monkeypatch):
     waited = []
     monkeypatch.setattr(
-        "ledgerlake.availability.wait_until_settled", lambda *args, **_: waited.append(args[3]), raising=True
+        "ledgerlake.planning.availability.wait_until_settled", lambda *args, **_: waited.append(args[3]), raising=True
     )
     monkeypatch.setenv("LEDGERLAKE_MAX_WAIT_SECONDS", "600")
     for seconds in (900, 300, 20):

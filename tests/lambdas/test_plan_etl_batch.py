@@ -4,10 +4,10 @@ from datetime import UTC, datetime
 
 import pytest
 
-from ledgerlake import batch, lease, quarantine
-from ledgerlake.archive import archive
-from ledgerlake.deliveries import from_iso, waiting
+from ledgerlake.archive.move import archive
 from ledgerlake.errors import LeaseTaken, LedgerlakeError, SelectionError, SettingsError
+from ledgerlake.intake.deliveries import from_iso, waiting
+from ledgerlake.planning import batch, lease, quarantine
 
 NAME = "plan_etl_batch"
 BUCKET = "lake"

@@ -9,11 +9,12 @@ import pytest
 from botocore.exceptions import ClientError
 from control_objects import summary
 
-from ledgerlake import batch, lease, metrics, quarantine
-from ledgerlake.checks import checks
 from ledgerlake.contracts import DATASETS
-from ledgerlake.deliveries import Waiting
 from ledgerlake.errors import LedgerlakeError, SettingsError
+from ledgerlake.intake.deliveries import Waiting
+from ledgerlake.planning import batch, lease, quarantine
+from ledgerlake.reporting import metrics
+from ledgerlake.tables.checks import checks
 from tests.published import ATTEMPT, batch_of, open_batch, publish
 
 NAME = "report_etl_run"
@@ -426,7 +427,7 @@ def test_a_run_without_a_failed_state_closes_nothing_that_is_not_published(began
 
 def test_a_delivery_that_still_lies_in_raw_keeps_the_batch_open(began, invoke, monkeypatch):
     lying = tuple(PLANNED.of("orders"))
-    monkeypatch.setattr("ledgerlake.evidence.waiting", lambda *_: Waiting(lying))
+    monkeypatch.setattr("ledgerlake.planning.evidence.waiting", lambda *_: Waiting(lying))
     answer = invoke(NAME, event(figures=FIGURES))
     assert f"1 of 2 deliveries of batch {BATCH} still lie in raw/: raw/orders/o.csv" in answer["message"]
     assert answer["failures"][0]["error"] == "NotArchived"

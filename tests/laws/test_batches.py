@@ -13,11 +13,12 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from ledgerlake import batch, by_date, places, quarantine
-from ledgerlake.archive import archive
-from ledgerlake.by_date import Selection
-from ledgerlake.deliveries import Delivery, iso, waiting
+from ledgerlake import keys
+from ledgerlake.archive.move import archive
 from ledgerlake.errors import ArchiveError
+from ledgerlake.intake.deliveries import Delivery, iso, waiting
+from ledgerlake.planning import batch, by_date, quarantine
+from ledgerlake.planning.by_date import Selection
 from ledgerlake.settings import Settings
 
 pytestmark = pytest.mark.timeout(3600)
@@ -45,7 +46,7 @@ DELIVERIES = st.builds(
 @PURE
 @given(DELIVERIES)
 def test_an_archive_key_tells_its_delivery(delivery):
-    assert places.archived_from(delivery.archive_key) == (delivery.key, delivery.landed_at, delivery.id)
+    assert keys.archived_from(delivery.archive_key) == (delivery.key, delivery.landed_at, delivery.id)
     listed = {"Key": delivery.archive_key, "Size": 1, "ETag": '"etag"'}
     assert by_date.from_archive(delivery.dataset, listed, delivery.version_id) == delivery
 
@@ -239,7 +240,7 @@ def test_every_delivery_is_processed_and_archived_once_whatever_runs_died_or_ove
         shop.do(what, which)
     shop.drain()
     assert waiting(shop.s3, shop.bucket).deliveries == ()
-    entries = shop.s3.list_objects_v2(Bucket=shop.bucket, Prefix=places.ARCHIVED).get("Contents", [])
+    entries = shop.s3.list_objects_v2(Bucket=shop.bucket, Prefix=keys.ARCHIVED).get("Contents", [])
     heads = [shop.s3.head_object(Bucket=shop.bucket, Key=entry["Key"])["Metadata"] for entry in entries]
     assert sorted((head["raw-key"], head["version-id"]) for head in heads) == sorted(shop.delivered)
     in_batches = [each for one in shop.planned.values() if one.batch_id in shop.done for each in one.deliveries]

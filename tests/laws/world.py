@@ -17,15 +17,15 @@ from laws.schedules import NEW, OLD, ROUNDS, Schedule, rules_of
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from ledgerlake import batch as batches
-from ledgerlake import places
-from ledgerlake.archive import archive
-from ledgerlake.batch import Batch
+from ledgerlake import keys
+from ledgerlake.archive.move import archive
 from ledgerlake.contracts import DATASETS as CONTRACTS
 from ledgerlake.contracts import Dataset, QualityLimit, Rule
-from ledgerlake.deliveries import Delivery
-from ledgerlake.evidence import require_finished, require_published
-from ledgerlake.storage import put_if_absent
+from ledgerlake.intake.deliveries import Delivery
+from ledgerlake.planning import batch as batches
+from ledgerlake.planning.batch import Batch
+from ledgerlake.planning.evidence import require_finished, require_published
+from ledgerlake.storage.objects import put_if_absent
 
 COUNTS = ("rows_read", "restored", "released", *FATES, "withdrawn")
 
@@ -106,8 +106,8 @@ class World:
         deliveries = tuple(sorted(self._deliver(each) for each in turn))
         planned = Batch.new(tuple(CONTRACTS), deliveries, datetime(2025, 6, number + 1, tzinfo=UTC))
         s3, bucket, batch_id = self.lake.s3, self.lake.bucket, planned.batch_id
-        put_if_absent(s3, bucket, places.manifest(batch_id), json.dumps(planned.as_json()))
-        put_if_absent(s3, bucket, places.open_batch(batch_id), json.dumps({"owner": "laws"}))
+        put_if_absent(s3, bucket, keys.manifest(batch_id), json.dumps(planned.as_json()))
+        put_if_absent(s3, bucket, keys.open_batch(batch_id), json.dumps({"owner": "laws"}))
         self.lake.contracts.update(contracts(number))
         for dataset in planned.datasets:
             self.lake.job(dataset, batch_id)
@@ -155,18 +155,18 @@ class World:
                 place, content = _place(row, dataset), tuple(_plain(row[name]) for name in columns)
                 where = found[_schedule(row["_source_file"])][f"table {dataset}"]
                 where[place] = (*where.get(place, ()), (content, row["_batch_id"]))
-            for row in self._parquet(places.parked_prefix(dataset)):
+            for row in self._parquet(keys.parked_prefix(dataset)):
                 content = tuple(_plain(row[name]) for name in columns)
                 found[_schedule(row["_source_file"])][f"parked_{dataset}"][_place(row, dataset)] = (
                     content,
                     row["_batch_id"],
                     tuple(sorted(row["missing"])),
                 )
-            for row in self._parquet(places.rejected_prefix(dataset)):
+            for row in self._parquet(keys.rejected_prefix(dataset)):
                 place = row["source_file"], _iso(row["landed_at"]), row["source_row"]
                 where = found[_schedule(row["source_file"])][f"rejected_{dataset}"]
                 where[place] = (row["original"], tuple(map(_reason, row["reasons"])), row["batch_id"])
-        for row in self._parquet(places.LEDGER):
+        for row in self._parquet(keys.LEDGER):
             if row["batch_id"] == batch_id:
                 counts = {name: row[name] for name in COUNTS if row[name]}
                 found[_schedule(row["source_file"])]["ledger"][row["source_file"], _iso(row["landed_at"])] = counts

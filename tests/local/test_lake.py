@@ -14,7 +14,7 @@ from cli.dead_letters import DeadLetters
 from infra.local import deploy, lake, processes
 from infra.local.aws_clients import client_arguments
 from infra.local.home import ROOT, Home
-from ledgerlake import places, settings
+from ledgerlake import names, settings
 
 pytestmark = pytest.mark.slow
 
@@ -41,7 +41,7 @@ def client(home: Home, service: str):
 
 
 def bucket(home: Home) -> str:
-    return places.Places.of(settings.from_environment(home.environment()), home.endpoint_url).bucket
+    return names.Places.of(settings.from_environment(home.environment()), home.endpoint_url).bucket
 
 
 def comes(home: Home, queue: str, text: str) -> bool:
@@ -58,7 +58,7 @@ def comes(home: Home, queue: str, text: str) -> bool:
 def test_a_delivery_wakes_the_queue_and_what_the_topic_sends_is_kept(up):
     home = up("lake")
     client(home, "s3").put_object(Bucket=bucket(home), Key="raw/orders/a.csv", Body=b"x")
-    assert comes(home, places.QUEUE, "raw/orders/a.csv")
+    assert comes(home, names.QUEUE, "raw/orders/a.csv")
     topic = client(home, "sns").list_topics()["Topics"][0]["TopicArn"]
     client(home, "sns").publish(TopicArn=topic, Message="the batch is done")
     assert comes(home, deploy.OUTBOX, "the batch is done")
@@ -67,25 +67,25 @@ def test_a_delivery_wakes_the_queue_and_what_the_topic_sends_is_kept(up):
 def test_a_dead_letter_raises_the_alarm_is_shown_and_goes_back_to_the_queue(up, monkeypatch):
     home = up("lake")
     monkeypatch.setenv("LEDGERLAKE_HOME", str(home.folder))
-    url = client(home, "sqs").get_queue_url(QueueName=places.DEAD_LETTER_QUEUE)["QueueUrl"]
+    url = client(home, "sqs").get_queue_url(QueueName=names.DEAD_LETTER_QUEUE)["QueueUrl"]
     client(home, "sqs").send_message(QueueUrl=url, MessageBody="a poison message")
     # the local AWS measures no queue by itself
-    dimensions = [{"Name": "QueueName", "Value": places.DEAD_LETTER_QUEUE}]
+    dimensions = [{"Name": "QueueName", "Value": names.DEAD_LETTER_QUEUE}]
     metric = {"MetricName": "ApproximateNumberOfMessagesVisible", "Dimensions": dimensions, "Value": 1}
     client(home, "cloudwatch").put_metric_data(Namespace="AWS/SQS", MetricData=[metric])
-    assert comes(home, deploy.OUTBOX, f'ALARM: \\"{places.DEAD_LETTER_ALARM}')
+    assert comes(home, deploy.OUTBOX, f'ALARM: \\"{names.DEAD_LETTER_ALARM}')
     letters = DeadLetters.of(connect(Choice()))
     assert [letter.body for letter in letters.peek(5)] == ["a poison message"]
     assert letters.redrive() == 1
     assert letters.count() == 0
-    assert comes(home, places.QUEUE, "a poison message")
+    assert comes(home, names.QUEUE, "a poison message")
 
 
 @pytest.mark.parametrize(("orchestrator", "works"), [("airflow", False), ("step_functions", True)])
 def test_the_queue_and_the_clock_wake_the_orchestrator_that_was_chosen(up, orchestrator, works):
     home = up("lake", orchestrator=orchestrator)
     assert up("lake").orchestrator == orchestrator, "it is remembered"
-    (mapping,) = client(home, "lambda").list_event_source_mappings(FunctionName=places.CHECK_FUNCTION)[
+    (mapping,) = client(home, "lambda").list_event_source_mappings(FunctionName=names.CHECK_FUNCTION)[
         "EventSourceMappings"
     ]
     assert mapping["State"] == ("Enabled" if works else "Disabled")
@@ -96,10 +96,10 @@ def test_the_queue_and_the_clock_wake_the_orchestrator_that_was_chosen(up, orche
 def test_the_state_machine_is_deployed_with_every_name_in_its_place(up):
     home = up("lake")
     (machine,) = client(home, "stepfunctions").list_state_machines()["stateMachines"]
-    assert machine["name"] == places.STATE_MACHINE
+    assert machine["name"] == names.STATE_MACHINE
     found = client(home, "stepfunctions").describe_state_machine(stateMachineArn=machine["stateMachineArn"])
     assert "${" not in found["definition"]
-    assert f":function:{places.PLAN_FUNCTION}" in found["definition"]
+    assert f":function:{names.PLAN_FUNCTION}" in found["definition"]
 
 
 def test_every_job_that_a_contract_declares_allows_one_run(up):
@@ -126,7 +126,7 @@ def test_a_killed_lake_comes_up_again_with_its_data_and_its_notifications(up):
     assert found["Body"].read() == b"data"
     assert client(home, "s3").get_bucket_versioning(Bucket=bucket(home))["Status"] == "Enabled"
     client(home, "s3").put_object(Bucket=bucket(home), Key="raw/orders/b.csv", Body=b"x")
-    assert comes(home, places.QUEUE, "raw/orders/b.csv")
+    assert comes(home, names.QUEUE, "raw/orders/b.csv")
 
 
 def test_two_lakes_side_by_side_do_not_touch_one_another(up):

@@ -11,7 +11,7 @@ from infra.airflow_limits import VERSION
 from infra.distribution import DAGS, PLUGINS, REQUIREMENTS
 from infra.packaging import ROOT
 from infra.synth import TEMPLATES
-from ledgerlake import places
+from ledgerlake import names
 
 SECONDS_PER_FILE = 5
 _PARSE = """
@@ -78,7 +78,7 @@ def test_every_dag_imports_from_mwaas_folders_without_an_error_or_a_warning_and_
     assert done.returncode == 0, done.stderr
     said = json.loads(done.stdout.rpartition("ANSWER")[2])
     assert (said["errors"], said["captured"], said["warnings"]) == ({}, {}, [])
-    assert said["dags"] == [places.LIVE_DAG, places.BY_DATE_DAG]
+    assert said["dags"] == [names.LIVE_DAG, names.BY_DATE_DAG]
     assert said["bare"] == []
     assert said["kernel"].startswith(str(mwaa.folder / "dags"))
     assert said["plugins"].startswith(str(mwaa.folder / "plugins"))
@@ -121,7 +121,7 @@ def mwaa(bare, uv, built, constraints, tmp_path_factory):
 
 def _environment(folder) -> dict[str, str]:
     """As MWAA makes it of the template's configuration options: AIRFLOW__SECTION__KEY."""
-    template = json.loads(TEMPLATES[places.AIRFLOW_STACK].read_text())
+    template = json.loads(TEMPLATES[names.AIRFLOW_STACK].read_text())
     (environment,) = [each for each in template["Resources"].values() if each["Type"] == "AWS::MWAA::Environment"]
     values = {"Environment": "prod", "AWS::AccountId": "123456789012", "Orchestrator": "airflow"}
     options = {}

@@ -69,7 +69,7 @@ def test_the_manifest_names_every_file_by_its_digest(built):
 
 def test_it_holds_every_template_and_the_files_of_airflow(built):
     assert {Path(key).name for key in built.below("templates/")} == {path.name for path in TEMPLATES.values()}
-    assert {PLUGINS, REQUIREMENTS, f"{DAGS}.airflowignore", f"{DAGS}ledgerlake/places.py"} <= set(built.files)
+    assert {PLUGINS, REQUIREMENTS, f"{DAGS}.airflowignore", f"{DAGS}ledgerlake/keys.py"} <= set(built.files)
 
 
 def test_plugins_unpack_into_the_plugins_folder_itself(built):

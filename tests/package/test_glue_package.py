@@ -7,12 +7,13 @@ import pytest
 
 from infra.local import jars, spark_properties
 from infra.packaging import ROOT, script_key, wheel_key
-from ledgerlake import batch, places, settings
+from ledgerlake import keys, names, settings
 from ledgerlake.contracts import DATASETS
+from ledgerlake.planning import batch
 from tests import local_aws
 
 LOCAL = settings.from_environment({"LEDGERLAKE_ENVIRONMENT": "local", "LEDGERLAKE_SETTLE_SECONDS": "0"})
-BUCKET = places.Places.of(LOCAL).bucket
+BUCKET = names.Places.of(LOCAL).bucket
 FILES = {
     "products": """product_id,department_id,department,product_name
 1,1,Books,Atlas
@@ -36,7 +37,7 @@ def aws(tmp_path_factory):
         s3.create_bucket(Bucket=BUCKET)
         s3.put_bucket_versioning(Bucket=BUCKET, VersioningConfiguration={"Status": "Enabled"})
         for dataset, text in FILES.items():
-            s3.put_object(Bucket=BUCKET, Key=f"{places.raw_prefix(dataset)}a.csv", Body=text.encode())
+            s3.put_object(Bucket=BUCKET, Key=f"{keys.raw_prefix(dataset)}a.csv", Body=text.encode())
         yield client
 
 
@@ -79,9 +80,9 @@ def test_the_three_jobs_load_a_batch_by_the_wheel_alone(glue, aws):
         done = glue.start(dataset.job, planned.batch_id)
         assert done.returncode == 0, done.stderr[-3000:]
         assert "inserted" in done.stdout + done.stderr
-        prefix = f"{places.LEDGER}dataset={dataset.name}/{planned.batch_id}"
+        prefix = f"{keys.LEDGER}dataset={dataset.name}/{planned.batch_id}"
         assert s3.list_objects_v2(Bucket=BUCKET, Prefix=prefix)["KeyCount"] == 1
-        commits = s3.list_objects_v2(Bucket=BUCKET, Prefix=f"{places.table_prefix(dataset.name)}_delta_log/")
+        commits = s3.list_objects_v2(Bucket=BUCKET, Prefix=f"{keys.table_prefix(dataset.name)}_delta_log/")
         assert commits["KeyCount"] > 0
 
 

@@ -8,11 +8,12 @@ import pytest
 
 from infra.functions import ARCHIVE, CATALOGUE, CHECK, FUNCTIONS, PLAN, REPORT
 from infra.packaging import lambda_key
-from ledgerlake import batch, places, settings
+from ledgerlake import keys, names, settings
+from ledgerlake.planning import batch
 from tests import local_aws
 from tests.published import publish
 
-PLACES = places.Places.of(settings.from_environment({"LEDGERLAKE_ENVIRONMENT": "local"}))
+PLACES = names.Places.of(settings.from_environment({"LEDGERLAKE_ENVIRONMENT": "local"}))
 _CALL = """
 import json, sys
 from types import SimpleNamespace
@@ -105,4 +106,4 @@ def test_its_files_are_archived(answers, aws):
 
 def test_the_report_names_the_batch_and_closes_it(answers, aws):
     assert answers.plan["batch_id"] in answers.report["subject"]
-    assert "Contents" not in aws("s3").list_objects_v2(Bucket=PLACES.bucket, Prefix=places.OPEN_BATCHES)
+    assert "Contents" not in aws("s3").list_objects_v2(Bucket=PLACES.bucket, Prefix=keys.OPEN_BATCHES)

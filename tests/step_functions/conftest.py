@@ -19,8 +19,8 @@ from ministack.services import stepfunctions
 from infra.local.aws import hooks, step_functions
 from infra.state_machine import definition as made
 from infra.synth import DEFINITION
-from ledgerlake.checks import checks
 from ledgerlake.contracts import DATASETS
+from ledgerlake.tables.checks import checks
 
 BATCH = "20250401T080000Z-1a2b3c4d"
 PLAN = {

@@ -6,9 +6,9 @@ import time
 
 import pytest
 
-from ledgerlake import messages
-from ledgerlake.checks import checks
 from ledgerlake.contracts import DATASETS
+from ledgerlake.intake import messages
+from ledgerlake.tables.checks import checks
 from tests.step_functions.conftest import ARCHIVE, BATCH, FAILED_REPORT, PLAN, REPORT, Throw, job, payload, query
 
 pytestmark = pytest.mark.slow

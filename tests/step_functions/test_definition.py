@@ -12,8 +12,8 @@ from cfnlint.api import lint_all
 from infra.state_machine import definition as made
 from infra.state_machine.loading import levels
 from infra.synth import DEFINITION
-from ledgerlake.checks import checks
 from ledgerlake.contracts import DATASETS
+from ledgerlake.tables.checks import checks
 
 ASL = json.loads(DEFINITION.read_text())
 VALUES = {name: f"arn:aws:lambda:eu-west-1:123456789012:function:{name}" for name in made.SUBSTITUTIONS}

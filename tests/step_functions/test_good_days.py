@@ -2,10 +2,12 @@
 
 import pytest
 
-from ledgerlake import messages, places, request_counts
-from ledgerlake.checks import checks
+from ledgerlake import names
 from ledgerlake.contracts import DATASETS
-from ledgerlake.letters import figures_sql
+from ledgerlake.costs import request_counts
+from ledgerlake.intake import messages
+from ledgerlake.reporting.letters import figures_sql
+from ledgerlake.tables.checks import checks
 from tests.step_functions.conftest import (
     ARCHIVE,
     BATCH,
@@ -48,15 +50,15 @@ def test_a_batch_is_loaded_archived_checked_reported_and_then_raw_is_looked_at_a
 def test_every_service_is_asked_for_this_batch(run):
     done = run({"batch_id": BATCH, "reason": "a try"})
     asked = {"batch_id": BATCH, "reason": "a try", "execution": done.execution["name"]}
-    assert done.asked("PlanBatch") == {"FunctionName": _arn(places.PLAN_FUNCTION), "Payload": asked}
+    assert done.asked("PlanBatch") == {"FunctionName": _arn(names.PLAN_FUNCTION), "Payload": asked}
     for job in JOBS:
         assert done.asked(job) == {"JobName": job, "Arguments": {"--batch_id": BATCH}}
     assert done.payload("ArchiveETLFiles") == {"batch_id": BATCH}
     assert f"WHERE batch_id = '{BATCH}'" in done.asked("ReadFigures")["QueryString"]
     for call in done.calls:
         if call.state in ("RunCheck", "ReadFigures"):
-            assert call.arguments["WorkGroup"] == places.WORKGROUP
-            assert call.arguments["QueryExecutionContext"] == {"Database": places.DATABASE}
+            assert call.arguments["WorkGroup"] == names.WORKGROUP
+            assert call.arguments["QueryExecutionContext"] == {"Database": names.DATABASE}
 
 
 def test_every_check_is_asked_and_its_query_is_handed_to_the_report_without_its_rows(run):
@@ -156,7 +158,7 @@ def test_with_nothing_to_do_nobody_is_told_but_raw_is_looked_at_since_the_lease_
 def test_nobody_waits_for_the_look_and_its_failure_is_none(run):
     done = run(LookAgain=Throw("Lambda.ResourceNotFoundException", "gone"))
     assert done.asked("LookAgain")["InvocationType"] == "Event"
-    assert done.asked("LookAgain")["FunctionName"] == _arn(places.CHECK_FUNCTION)
+    assert done.asked("LookAgain")["FunctionName"] == _arn(names.CHECK_FUNCTION)
     assert messages.is_wake(done.payload("LookAgain"))
     assert done.status == "SUCCEEDED"
 
@@ -166,7 +168,7 @@ def test_the_crawler_runs_when_the_catalogue_differs_and_is_waited_for(run):
     ready = {"Crawler": {"State": "READY", "LastCrawl": {"Status": "SUCCEEDED"}}}
     differs = payload({"differences": ["orders is not in ecommerce_dwh"]})
     done = run(CheckCatalogue=differs, GetCrawler=[running, running, ready])
-    assert done.asked("StartCrawler") == {"Name": places.CRAWLER}
+    assert done.asked("StartCrawler") == {"Name": names.CRAWLER}
     assert done.states.count("GetCrawler") == 3
     assert done.states.index("RunCheck") > max(i for i, state in enumerate(done.states) if state == "GetCrawler")
     assert done.status == "SUCCEEDED"

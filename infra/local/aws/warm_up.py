@@ -12,7 +12,7 @@ from typing import Any
 
 from infra.local.aws import glue_process, hooks, spark_gateway
 from infra.local.home import Home
-from ledgerlake import places
+from ledgerlake import keys
 
 _PROCESS = Path(__file__).with_name("warm_up_process.py")
 _PATIENCE = 60
@@ -23,7 +23,7 @@ def install(home: Home) -> None:
 
     def fire_and_warm_up(bucket_name: str, key: str, event_name: str, *arguments: Any, **named: Any) -> None:
         fire(bucket_name, key, event_name, *arguments, **named)
-        if key.startswith(places.RAW) and "ObjectCreated" in event_name and (new := spark_gateway.take_new()):
+        if key.startswith(keys.RAW) and "ObjectCreated" in event_name and (new := spark_gateway.take_new()):
             threading.Thread(target=warm_up, args=(home, new), daemon=True).start()
 
     hooks.replace(hooks.FIRE_EVENT, fire_and_warm_up)

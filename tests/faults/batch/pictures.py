@@ -11,10 +11,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from spark_lake import Lake
 
-from ledgerlake import batch, places
-from ledgerlake.catalogue import delta_columns
+from ledgerlake import keys as lake_keys
 from ledgerlake.contracts import DATASETS
-from ledgerlake.deliveries import Delivery
+from ledgerlake.intake.deliveries import Delivery
+from ledgerlake.planning import batch
+from ledgerlake.tables.catalogue import delta_columns
 
 
 def picture(lake: Lake) -> dict[str, Any]:
@@ -27,10 +28,15 @@ def picture(lake: Lake) -> dict[str, Any]:
         **{
             f"{kind} {name}": sorted(names.sorted(_parquet(lake, key)) for key in _keys(lake, prefix))
             for name in DATASETS
-            for kind, prefix in (("rejected", places.rejected_prefix(name)), ("parked", places.parked_prefix(name)))
+            for kind, prefix in (
+                ("rejected", lake_keys.rejected_prefix(name)),
+                ("parked", lake_keys.parked_prefix(name)),
+            )
         },
         "ledger": sorted(
-            line for key in _keys(lake, places.LEDGER) for line in names.sorted(_parquet(lake, key), key.split("/")[1])
+            line
+            for key in _keys(lake, lake_keys.LEDGER)
+            for line in names.sorted(_parquet(lake, key), key.split("/")[1])
         ),
         "commits": {name: names.sorted(_commits(lake, name)) for name in made},
         "archived": sorted((names.of_archived(key), _digest(lake, key)) for key in keys if key.startswith("archived/")),
@@ -38,7 +44,7 @@ def picture(lake: Lake) -> dict[str, Any]:
         "markers": sorted(
             names.plain(key)
             for key in keys
-            if key.startswith((places.OPEN_BATCHES, "control/publishing/", places.QUARANTINED))
+            if key.startswith((lake_keys.OPEN_BATCHES, "control/publishing/", lake_keys.QUARANTINED))
         ),
     }
 
@@ -87,8 +93,10 @@ class _Names:
 def _batches(lake: Lake) -> list[str]:
     """All batches, at the end those whose planner died before it opened them."""
     keys = _keys(lake, "")
-    names = [key.removeprefix(places.BATCHES).removesuffix(".json") for key in keys if key.startswith(places.BATCHES)]
-    done = "".join(key for key in keys if key.startswith((places.OPEN_BATCHES, places.LEDGER)))
+    names = [
+        key.removeprefix(lake_keys.BATCHES).removesuffix(".json") for key in keys if key.startswith(lake_keys.BATCHES)
+    ]
+    done = "".join(key for key in keys if key.startswith((lake_keys.OPEN_BATCHES, lake_keys.LEDGER)))
     return sorted((name for name in names if "/" not in name), key=lambda name: (name not in done, name))
 
 
@@ -115,7 +123,7 @@ def _keys(lake: Lake, prefix: str) -> list[str]:
 
 
 def _versions(lake: Lake) -> list[str]:
-    pages = lake.s3.get_paginator("list_object_versions").paginate(Bucket=lake.bucket, Prefix=places.RAW)
+    pages = lake.s3.get_paginator("list_object_versions").paginate(Bucket=lake.bucket, Prefix=lake_keys.RAW)
     return [entry["Key"] for page in pages for entry in page.get("Versions", []) + page.get("DeleteMarkers", [])]
 
 

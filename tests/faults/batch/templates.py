@@ -14,8 +14,9 @@ from datetime import date
 from shop import item, items, order, orders, product, products
 from spark_lake import Lake, later
 
-from ledgerlake import batch, by_date, places
-from ledgerlake.by_date import Selection
+from ledgerlake.keys import RAW
+from ledgerlake.planning import batch, by_date
+from ledgerlake.planning.by_date import Selection
 
 ALL_DAYS = Selection(date(2025, 4, 1), date(2025, 4, 28))
 
@@ -58,7 +59,7 @@ def copy_of(original: Lake) -> Lake:
     _copy_raw(original, copy)
     pages = original.s3.get_paginator("list_objects_v2").paginate(Bucket=original.bucket)
     keys = [entry["Key"] for page in pages for entry in page.get("Contents", [])]
-    rest = [key for key in keys if not key.startswith(places.RAW)]
+    rest = [key for key in keys if not key.startswith(RAW)]
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(lambda key: _copy(original, copy, key), rest))
     return copy
@@ -70,7 +71,7 @@ def _copy(original: Lake, copy: Lake, key: str) -> None:
 
 def _copy_raw(original: Lake, copy: Lake) -> None:
     """Every version of everything in `raw/`, in the order in which it landed."""
-    pages = original.s3.get_paginator("list_object_versions").paginate(Bucket=original.bucket, Prefix=places.RAW)
+    pages = original.s3.get_paginator("list_object_versions").paginate(Bucket=original.bucket, Prefix=RAW)
     by_key: dict[str, list[str]] = defaultdict(list)
     for page in pages:
         for entry in page.get("Versions", []):

@@ -14,11 +14,11 @@ from shop import ORDERS, item, items, order, orders, product, products
 from spark_lake import Lake
 from victims import start, wait
 
-from ledgerlake import batch
-from ledgerlake.bodies import StorageFailed
 from ledgerlake.contracts import DATASETS
+from ledgerlake.planning import batch
 from ledgerlake.settings import Settings
-from ledgerlake.storage import client_config
+from ledgerlake.storage.bodies import StorageFailed
+from ledgerlake.storage.objects import client_config
 from ledgerlake_spark import objects, parts
 from ledgerlake_spark.csv_files import Rows
 

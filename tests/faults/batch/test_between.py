@@ -6,8 +6,8 @@ from between import FAULTS, Between, Fate, on_a_bad_day
 from botocore.config import Config
 from botocore.exceptions import ClientError, HTTPClientError
 
-from ledgerlake.bodies import Body, StorageFailed
-from ledgerlake.storage import client_config, get_json, put_if_absent, put_if_unchanged
+from ledgerlake.storage.bodies import Body, StorageFailed
+from ledgerlake.storage.objects import client_config, get_json, put_if_absent, put_if_unchanged
 
 ONCE = Config(retries={"total_max_attempts": 1})
 

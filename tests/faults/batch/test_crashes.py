@@ -15,10 +15,10 @@ from spark_lake import Lake, later
 from templates import copy_of, prepared
 from victims import Boundary, NeverReached, kill_at
 
-from ledgerlake import batch
-from ledgerlake.archive import archive
-from ledgerlake.batch import Batch
-from ledgerlake.deliveries import waiting
+from ledgerlake.archive.move import archive
+from ledgerlake.intake.deliveries import waiting
+from ledgerlake.planning import batch
+from ledgerlake.planning.batch import Batch
 from ledgerlake.settings import Settings
 from ledgerlake_spark import job
 

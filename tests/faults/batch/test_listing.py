@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from spark_lake import Lake
 
-from ledgerlake import batch
+from ledgerlake.planning import batch
 from ledgerlake.settings import Settings
 
 

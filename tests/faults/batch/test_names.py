@@ -8,8 +8,9 @@ import pytest
 from shop import product, products
 from spark_lake import Lake
 
-from ledgerlake import by_date, places
-from ledgerlake.by_date import Selection
+from ledgerlake.keys import LONGEST_RAW_KEY, raw_prefix, rejected_prefix
+from ledgerlake.planning import by_date
+from ledgerlake.planning.by_date import Selection
 from ledgerlake.settings import Settings
 
 NAMES = (
@@ -27,7 +28,7 @@ NAMES = (
     "tab\tin it.csv",
     "UPPER.CSV",
     "long-" + "ü" * 440 + ".csv",
-    "long-" + "x" * (places.LONGEST_RAW_KEY - len("raw/products/long-.csv")) + ".csv",
+    "long-" + "x" * (LONGEST_RAW_KEY - len("raw/products/long-.csv")) + ".csv",
 )
 DAY = "2025-04-01 "  # so that all of them are found by their date
 
@@ -38,16 +39,16 @@ def test_every_name_goes_from_the_plan_through_the_jobs_into_the_archive_and_bac
     names = [name if name.startswith("long-x") else DAY + name for name in NAMES]
     for number, name in enumerate(names, 1):
         lake.deliver("products", name, products(product(number), f"{name[:5]!r},1,Home,Lamp"))
-    keys = [places.raw_prefix("products") + name for name in names]
+    keys = [raw_prefix("products") + name for name in names]
     planned = lake.plan()
     assert sorted(each.key for each in planned.deliveries) == sorted(keys)
 
     counts = lake.run(planned)["products"]
     assert (counts["inserted"], counts["rejected"]) == (len(NAMES), len(NAMES))
     assert lake.rows("products", "product_id", "_source_file") == list(enumerate(keys, 1))
-    rejected = lake.parquet(places.rejected_prefix("products"))
+    rejected = lake.parquet(rejected_prefix("products"))
     assert {row["source_file"]: row["original"] for row in rejected} == {
-        places.raw_prefix("products") + name: f"{name[:5]!r},1,Home,Lamp" for name in names
+        raw_prefix("products") + name: f"{name[:5]!r},1,Home,Lamp" for name in names
     }
     assert sorted(row["source_file"] for row in lake.ledger()) == sorted(keys)
 

@@ -20,7 +20,7 @@ _STEPS = {
     "plan": """
 import boto3, sys
 from datetime import UTC, datetime, timedelta
-from ledgerlake import batch
+from ledgerlake.planning import batch
 from ledgerlake.settings import Settings
 later = datetime.now(UTC) + timedelta(seconds=5)
 batch.plan(boto3.client("s3"), sys.argv[1], Settings(gate="any"), later)
@@ -36,7 +36,7 @@ handler.handler({"batch_id": sys.argv[2]}, context)
 """,
     "acknowledge": """
 import boto3, sys
-from ledgerlake import batch
+from ledgerlake.planning import batch
 batch.close(boto3.client("s3"), sys.argv[1], sys.argv[2])
 """,
 }

@@ -12,22 +12,22 @@ from killing import kill_function, new_key
 from story import check, deliver
 from whole_lake import Lake, kill_job
 
-from ledgerlake import places
+from ledgerlake import keys, names
 
 pytestmark = [pytest.mark.slow, pytest.mark.long, pytest.mark.timeout(1800)]
 
 JOB = {
     "while the rows are staged": ("staging/", "/order_items/"),
     "after the stage": ("staging/", "/order_items.json"),
-    "after the mark that publishing has begun": (places.publishing("order_items"), ""),
-    "while rejects are published": (places.rejected_prefix("order_items"), ""),
-    "after the commit of the MERGE": (places.table_prefix("order_items"), "_delta_log/"),
-    "while rows are parked": (places.parked_prefix("order_items"), ""),
-    "after the ledger": (places.LEDGER, "dataset=order_items/"),
+    "after the mark that publishing has begun": (keys.publishing("order_items"), ""),
+    "while rejects are published": (keys.rejected_prefix("order_items"), ""),
+    "after the commit of the MERGE": (keys.table_prefix("order_items"), "_delta_log/"),
+    "while rows are parked": (keys.parked_prefix("order_items"), ""),
+    "after the ledger": (keys.LEDGER, "dataset=order_items/"),
 }
 FUNCTIONS = {
-    "after the plan": (places.CHECK_FUNCTION, places.OPEN_BATCHES),
-    "half-way through the archive": (places.ARCHIVE_FUNCTION, places.ARCHIVED),
+    "after the plan": (names.CHECK_FUNCTION, keys.OPEN_BATCHES),
+    "half-way through the archive": (names.ARCHIVE_FUNCTION, keys.ARCHIVED),
 }
 
 

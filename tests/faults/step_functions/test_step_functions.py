@@ -11,7 +11,7 @@ from killing import kill_function, new_key
 from story import check, deliver
 from whole_lake import APRIL, at_rest, at_work, kill_aws, until
 
-from ledgerlake import places
+from ledgerlake import keys, names
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(2400)]
 
@@ -55,7 +55,7 @@ def test_files_that_come_one_by_one_during_executions_are_all_archived_in_a_boun
     """
     if not APRIL.exists():
         pytest.skip("the deliveries of April 2025 are not beside the repository")
-    if lake.keys(places.ARCHIVED):  # by another test
+    if lake.keys(keys.ARCHIVED):  # by another test
         lake.do("up", "--fresh", "--orchestrator", "step_functions")
         lake.letters.clear()
     files = sorted(APRIL.rglob("*.csv"))
@@ -66,12 +66,12 @@ def test_files_that_come_one_by_one_during_executions_are_all_archived_in_a_boun
         killing = beside.submit(_kill_in_the_first_archive, lake)
         for file in files:
             dataset = "products" if file.parent == APRIL else file.parent.name
-            s3.put_object(Bucket=lake.bucket, Key=f"{places.raw_prefix(dataset)}{file.name}", Body=file.read_bytes())
+            s3.put_object(Bucket=lake.bucket, Key=f"{keys.raw_prefix(dataset)}{file.name}", Body=file.read_bytes())
             time.sleep(chance.uniform(0, 2))
         killing.result()
     at_rest(lake)
     until(lambda: not executions(lake, "RUNNING"), "the end of the last execution")
-    assert len(lake.keys(places.ARCHIVED)) == len(files) == 31
+    assert len(lake.keys(keys.ARCHIVED)) == len(files) == 31
     done = executions(lake)
     assert {each["status"] for each in done} == {"SUCCEEDED"}
     loaded = [letter for letter in lake.notifications() if "loaded" in letter["Subject"]]
@@ -85,5 +85,5 @@ def test_files_that_come_one_by_one_during_executions_are_all_archived_in_a_boun
 
 
 def _kill_in_the_first_archive(lake) -> None:
-    new_key(lake, places.ARCHIVED, set())
-    kill_function(lake, places.ARCHIVE_FUNCTION)
+    new_key(lake, keys.ARCHIVED, set())
+    kill_function(lake, names.ARCHIVE_FUNCTION)

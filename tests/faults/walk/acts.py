@@ -13,8 +13,8 @@ from botocore.exceptions import ClientError
 from judge import Put
 from whole_lake import Lake, job_processes, kill_aws
 
-from ledgerlake import places
 from ledgerlake.contracts import DATASETS
+from ledgerlake.keys import BATCHES, LEASE, RAW
 
 
 @dataclass
@@ -31,7 +31,7 @@ class Walk:
 
     def put(self, file: producers.File) -> None:
         """Deliver a file of a dataset."""
-        key = places.RAW + file.name
+        key = RAW + file.name
         answer = self.lake.client("s3").put_object(Bucket=self.lake.bucket, Key=key, Body=file.body.encode())
         self.puts.append((key, answer["VersionId"], file.body))
 
@@ -51,7 +51,7 @@ def deliver(walk: Walk, chance: Random) -> str:
 def stray(walk: Walk, chance: Random) -> str:
     """A file outside every dataset's folder, or one that is no delivery."""
     name = chance.choice((*producers.STRAYS, *producers.MARKERS))
-    walk.lake.client("s3").put_object(Bucket=walk.lake.bucket, Key=places.RAW + name, Body=b"nothing of ours\n")
+    walk.lake.client("s3").put_object(Bucket=walk.lake.bucket, Key=RAW + name, Body=b"nothing of ours\n")
     return f"put {name}"
 
 
@@ -92,7 +92,7 @@ def dead_holder(walk: Walk, chance: Random) -> str:
     stamp = [f"{each:%Y-%m-%dT%H:%M:%S.%f}Z" for each in (now, now + timedelta(seconds=chance.randint(5, 600)))]
     holder = chance.choice(("step_functions:walk-unknown", "airflow:ecommerce_lakehouse_by_date/manual__unknown"))
     body = {"holder": holder, "since": stamp[0], "expires_at": stamp[1]}
-    walk.lake.client("s3").put_object(Bucket=walk.lake.bucket, Key=places.LEASE, Body=json.dumps(body).encode())
+    walk.lake.client("s3").put_object(Bucket=walk.lake.bucket, Key=LEASE, Body=json.dumps(body).encode())
     return f"the lease is {holder}'s until {stamp[1]}"
 
 
@@ -127,6 +127,6 @@ COMMON: dict[Act, int] = {
 
 
 def _control_key(lake: Lake, chance: Random) -> str | None:
-    keys = [*lake.keys("control/"), *lake.keys(places.BATCHES)]
+    keys = [*lake.keys("control/"), *lake.keys(BATCHES)]
     keys += [key for key in lake.keys("staging/") if key.endswith(".json")]
     return chance.choice(sorted(keys)) if keys else None

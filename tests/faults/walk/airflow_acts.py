@@ -13,9 +13,9 @@ from cli.airflow_transport import LocalAirflow, Refused
 from cli.failures import NotUp
 from infra.local import processes
 from infra.local.airflow import COMPONENTS
-from ledgerlake import places
+from ledgerlake import names
 
-_DAGS = (places.LIVE_DAG, places.LIVE_DAG, places.BY_DATE_DAG)
+_DAGS = (names.LIVE_DAG, names.LIVE_DAG, names.BY_DATE_DAG)
 _MARKS = ("success", "failed", "skipped")
 
 

@@ -19,7 +19,7 @@ from laws.schedules import OLD
 from whole_lake import Lake
 
 from infra.local.aws_clients import storage_options
-from ledgerlake import places
+from ledgerlake import keys
 
 Put = tuple[str, str, str]
 """A delivery as its producer knows it: raw key, version id, body."""
@@ -40,8 +40,8 @@ def _archived(lake: Lake, puts: list[Put]) -> tuple[list[Delivered], list[str]]:
     s3 = lake.client("s3")
     wanted = {_id(key, version): (key, body) for key, version, body in puts}
     found, lines = [], []
-    for key in lake.keys(places.ARCHIVED):
-        raw_key, landed_at, delivery_id = places.archived_from(key) or ("", "", "")
+    for key in lake.keys(keys.ARCHIVED):
+        raw_key, landed_at, delivery_id = keys.archived_from(key) or ("", "", "")
         body = s3.get_object(Bucket=lake.bucket, Key=key)["Body"].read().decode()
         if wanted.pop(delivery_id, None) != (raw_key, body):
             lines.append(f"archive: {key} is no delivery, or is there twice, or is not what was delivered")
@@ -58,7 +58,7 @@ def _id(key: str, version: str) -> str:
 def _of_tables(lake: Lake, expected: Truth) -> list[str]:
     lines = []
     for dataset in DATASETS:
-        where = f"s3://{lake.bucket}/{places.table_prefix(dataset)}"
+        where = f"s3://{lake.bucket}/{keys.table_prefix(dataset)}"
         table = deltalake.DeltaTable(where, storage_options=storage_options(lake.home)).to_pyarrow_table()
         held = Counter(
             (row[KEYS[dataset]], _version(row), tuple(_plain(row[name]) for name in names(dataset)))
@@ -75,12 +75,12 @@ def _of_rows_apart(lake: Lake, expected: Truth) -> list[str]:
     """Parked and rejected rows."""
     lines = []
     for dataset in DATASETS:
-        parked = Counter((row[KEYS[dataset]], _version(row)) for row in _parquet(lake, places.parked_prefix(dataset)))
+        parked = Counter((row[KEYS[dataset]], _version(row)) for row in _parquet(lake, keys.parked_prefix(dataset)))
         wanted = Counter((key, tuple(version)) for key, version in expected.parked[dataset])
         lines += _compared(f"parked {dataset}", parked, wanted)
         rejected = Counter(
             (row["source_file"], _plain(row["landed_at"]), row["source_row"], row["original"])
-            for row in _parquet(lake, places.rejected_prefix(dataset))
+            for row in _parquet(lake, keys.rejected_prefix(dataset))
         )
         wanted = Counter(
             (file, landed_at, reject.row, reject.original)
@@ -96,7 +96,7 @@ def _of_ledger(lake: Lake, archived: list[Delivered], expected: Truth) -> list[s
     """Every delivery is accounted for, each sum holds, and the sums are what tables hold."""
     entries = [
         {**row, "dataset": key.split("dataset=")[1].split("/")[0]}
-        for key in lake.keys(places.LEDGER)
+        for key in lake.keys(keys.LEDGER)
         for row in pq.read_table(pa.BufferReader(_body(lake, key))).to_pylist()
     ]
     lines = [
@@ -122,7 +122,7 @@ def _of_ledger(lake: Lake, archived: list[Delivered], expected: Truth) -> list[s
 
 def _left_over(lake: Lake) -> list[str]:
     """What a lake at rest does not have."""
-    prefixes = (places.OPEN_BATCHES, places.QUARANTINED, "control/publishing/")
+    prefixes = (keys.OPEN_BATCHES, keys.QUARANTINED, "control/publishing/")
     return [f"left over: {key}" for prefix in prefixes for key in lake.keys(prefix)]
 
 

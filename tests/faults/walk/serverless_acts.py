@@ -8,9 +8,9 @@ import acts
 from acts import Act, Walk
 from killing import kill_function
 
-from ledgerlake import places
+from ledgerlake import names
 
-_FUNCTIONS = (places.CHECK_FUNCTION, places.PLAN_FUNCTION, places.ARCHIVE_FUNCTION, places.REPORT_FUNCTION)
+_FUNCTIONS = (names.CHECK_FUNCTION, names.PLAN_FUNCTION, names.ARCHIVE_FUNCTION, names.REPORT_FUNCTION)
 
 
 def _machine(walk: Walk) -> str:

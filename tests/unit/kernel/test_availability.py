@@ -7,9 +7,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from ledgerlake import availability, batch, quarantine
 from ledgerlake.contracts import DATASETS
-from ledgerlake.deliveries import Waiting, iso, waiting
+from ledgerlake.intake.deliveries import Waiting, iso, waiting
+from ledgerlake.planning import availability, batch, quarantine
 from ledgerlake.settings import Settings
 
 BUCKET = "lake"

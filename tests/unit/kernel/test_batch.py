@@ -6,10 +6,11 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from ledgerlake import batch, places
+from ledgerlake import keys
 from ledgerlake.contracts import DATASETS
 from ledgerlake.contracts.products import PRODUCTS
-from ledgerlake.deliveries import Delivery, Waiting, iso, waiting
+from ledgerlake.intake.deliveries import Delivery, Waiting, iso, waiting
+from ledgerlake.planning import batch
 from ledgerlake.settings import Settings
 
 BUCKET = "lake"
@@ -161,7 +162,7 @@ def test_a_closed_gate_names_what_it_waits_for_and_writes_nothing(s3, deliver):
     deliver("raw/orders/a.csv")
     made = plan(s3)
     assert made.reason == "the gate is closed: no delivery of products, order_items has come"
-    assert not s3.list_objects_v2(Bucket=BUCKET, Prefix=places.BATCHES).get("KeyCount")
+    assert not s3.list_objects_v2(Bucket=BUCKET, Prefix=keys.BATCHES).get("KeyCount")
 
 
 def test_a_batch_is_named_by_the_time_of_its_plan_and_by_what_is_in_it(s3, deliver):
@@ -179,10 +180,10 @@ def test_a_batch_is_named_by_the_time_of_its_plan_and_by_what_is_in_it(s3, deliv
 def test_a_manifest_is_written_once(s3, deliver):
     deliver("raw/orders/a.csv")
     made = batch.plan(s3, BUCKET, Settings(gate="any"), FUTURE).batch
-    s3.put_object(Bucket=BUCKET, Key=places.open_batch(made.batch_id), Body=b"{}")
+    s3.put_object(Bucket=BUCKET, Key=keys.open_batch(made.batch_id), Body=b"{}")
     batch.close(s3, BUCKET, made.batch_id)
     batch.plan(s3, BUCKET, Settings(gate="any"), FUTURE)
-    versions = s3.list_object_versions(Bucket=BUCKET, Prefix=places.manifest(made.batch_id))["Versions"]
+    versions = s3.list_object_versions(Bucket=BUCKET, Prefix=keys.manifest(made.batch_id))["Versions"]
     assert len(versions) == 1
     assert batch.load(s3, BUCKET, made.batch_id) == made
 
@@ -190,7 +191,7 @@ def test_a_manifest_is_written_once(s3, deliver):
 def test_of_several_open_batches_the_oldest_goes_on(s3, deliver):
     deliver("raw/orders/a.csv")
     made = batch.plan(s3, BUCKET, Settings(gate="any"), FUTURE).batch
-    s3.put_object(Bucket=BUCKET, Key=places.open_batch("20990501T000000Z-00000000"), Body=b"{}")
+    s3.put_object(Bucket=BUCKET, Key=keys.open_batch("20990501T000000Z-00000000"), Body=b"{}")
     assert batch.open_batches(s3, BUCKET) == [made.batch_id, "20990501T000000Z-00000000"]
     assert plan(s3).batch == made
     batch.close(s3, BUCKET, made.batch_id)

@@ -6,8 +6,8 @@ import io
 
 import pytest
 
-from ledgerlake import bodies
-from ledgerlake.bodies import Body, StorageFailed
+from ledgerlake.storage import bodies
+from ledgerlake.storage.bodies import Body, StorageFailed
 
 CONTENT = bytes(range(256)) * 8
 

@@ -6,13 +6,14 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
-from ledgerlake import batch, by_date, places, quarantine
-from ledgerlake.archive import archive
-from ledgerlake.by_date import Selection
-from ledgerlake.deliveries import Delivery, waiting
+from ledgerlake import keys
+from ledgerlake.archive.move import archive
 from ledgerlake.errors import BatchNotFound, SelectionError
+from ledgerlake.intake.deliveries import Delivery, waiting
+from ledgerlake.planning import batch, by_date, quarantine
+from ledgerlake.planning.by_date import Selection
 from ledgerlake.settings import Settings
-from ledgerlake.storage import get_json
+from ledgerlake.storage.objects import get_json
 
 BUCKET = "lake"
 FIRST, SECOND = date(2025, 4, 1), date(2025, 4, 2)
@@ -77,8 +78,8 @@ def test_an_archived_delivery_is_found_again_as_it_was_when_it_waited(s3, delive
 
 def test_the_archive_key_can_be_read_back(s3, deliver):
     key, landed = "raw/orders/2025/04/01.csv", "2025-04-02T08:00:00.000001Z"
-    assert places.archived_from(places.archived(key, landed, "v")) == (key, landed, places.delivery_id(key, "v"))
-    assert places.archived_from("archived/orders/somebody-elses.csv") is None
+    assert keys.archived_from(keys.archived(key, landed, "v")) == (key, landed, keys.delivery_id(key, "v"))
+    assert keys.archived_from("archived/orders/somebody-elses.csv") is None
 
 
 def test_a_backfill_takes_what_waits_and_what_is_archived_and_undated_files_along(s3, deliver):
@@ -118,7 +119,7 @@ def test_a_manifest_says_who_planned_it_also_when_the_batch_is_closed(s3, delive
     deliver("raw/orders/2025-04-01.csv")
     made = plan(s3, Selection(FIRST, FIRST), "one").batch
     batch.close(s3, BUCKET, made.batch_id)
-    assert get_json(s3, BUCKET, places.manifest(made.batch_id))["owner"] == "one"
+    assert get_json(s3, BUCKET, keys.manifest(made.batch_id))["owner"] == "one"
     assert batch.load(s3, BUCKET, made.batch_id) == made
 
 

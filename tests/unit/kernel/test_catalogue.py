@@ -2,8 +2,9 @@ from __future__ import annotations
 
 from itertools import permutations
 
-from ledgerlake import catalogue, places
+from ledgerlake import keys
 from ledgerlake.contracts import DATASETS
+from ledgerlake.tables import catalogue
 
 EVERY = (*catalogue.delta_tables(), *catalogue.declared_tables())
 
@@ -70,7 +71,7 @@ def test_no_table_lies_within_another():
 def test_a_table_lies_where_the_jobs_write_it():
     where = {table.name: table.prefix for table in EVERY}
     for name in DATASETS:
-        assert where[name] == places.table_prefix(name)
-        assert places.rejected_part(name, "id").startswith(where[f"rejected_{name}"])
-        assert places.parked_part(name, "id").startswith(where[f"parked_{name}"])
-        assert places.ledger_part(name, "b", "a1").startswith(f"{where['ledger']}dataset={name}/")
+        assert where[name] == keys.table_prefix(name)
+        assert keys.rejected_part(name, "id").startswith(where[f"rejected_{name}"])
+        assert keys.parked_part(name, "id").startswith(where[f"parked_{name}"])
+        assert keys.ledger_part(name, "b", "a1").startswith(f"{where['ledger']}dataset={name}/")

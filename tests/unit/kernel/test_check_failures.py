@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from ledgerlake import places
-from ledgerlake.check_failures import observe, of_run, open_failures
-from ledgerlake.checks import LIMIT, check
+from ledgerlake import keys
+from ledgerlake.reporting.check_failures import observe, of_run, open_failures
+from ledgerlake.tables.checks import LIMIT, check
 
 BUCKET = "lake"
 KEYS, EMPTY = check("primary_keys_unique"), check("tables_not_empty")
@@ -117,14 +117,14 @@ DAMAGE = [b"", b"{", b"[]", b"{}", b'{"check": 1}', b"null"]
 @pytest.mark.parametrize("body", DAMAGE)
 def test_a_damaged_object_says_what_it_said_before(asked, s3, body):
     (first,) = asked("r1", KEYS, broken("orders", "17")).first
-    s3.put_object(Bucket=BUCKET, Key=places.check_failure(KEYS.name, "orders"), Body=body)
+    s3.put_object(Bucket=BUCKET, Key=keys.check_failure(KEYS.name, "orders"), Body=body)
     assert open_failures(s3, BUCKET) == (first,)
     assert [each.run_id for each in asked("r2", KEYS, broken("orders", "17")).still] == ["r1"]
 
 
 @pytest.mark.parametrize("body", DAMAGE)
 def test_an_object_that_was_never_whole_is_written_anew_by_the_next_run_that_sees_the_failure(asked, s3, body):
-    s3.put_object(Bucket=BUCKET, Key=places.check_failure(KEYS.name, "orders"), Body=body)
+    s3.put_object(Bucket=BUCKET, Key=keys.check_failure(KEYS.name, "orders"), Body=body)
     assert open_failures(s3, BUCKET) == ()
     assert [each.run_id for each in asked("r2", KEYS, broken("orders", "17")).first] == ["r2"]
     assert len(open_failures(s3, BUCKET)) == 1

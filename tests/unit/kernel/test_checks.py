@@ -8,9 +8,9 @@ import duckdb
 import pytest
 import sqlglot
 
-from ledgerlake.catalogue import declared_tables, delta_tables
-from ledgerlake.checks import LIMIT, check, checks
 from ledgerlake.contracts import DATASETS
+from ledgerlake.tables.catalogue import declared_tables, delta_tables
+from ledgerlake.tables.checks import LIMIT, check, checks
 
 KEYS = {"products": "1", "orders": "10", "order_items": "100"}
 REQUIRED = [(dataset.name, column) for dataset in DATASETS.values() for column in dataset.required]

@@ -8,13 +8,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ledgerlake import batch, by_date, control, lease, places, quarantine, stages
-from ledgerlake.by_date import Selection
-from ledgerlake.deliveries import iso
+from ledgerlake import keys
 from ledgerlake.errors import BatchNotFound, DamagedControlObject
-from ledgerlake.manifest import fault_of
+from ledgerlake.intake.deliveries import iso
+from ledgerlake.planning import batch, by_date, control, lease, quarantine, stages
+from ledgerlake.planning.by_date import Selection
+from ledgerlake.planning.manifest import fault_of
+from ledgerlake.planning.shapes import parse
 from ledgerlake.settings import Settings
-from ledgerlake.shapes import parse
 
 BUCKET = "lake"
 NOW = "2025-04-01T12:00:00.000000Z"
@@ -22,17 +23,17 @@ BATCH = "20250401T120000Z-0123abcd"
 ENTRY = {"batch_id": BATCH, "dataset": "orders", "source_file": "raw/orders/a.csv", "landed_at": NOW, "rows_read": 2}
 DELIVERY = {"landed_at": NOW, "key": "raw/orders/a.csv", "version_id": "v", "dataset": "orders", "size": 1, "etag": "e"}
 WHOLE = {
-    control.LEASE: (places.LEASE, {"holder": "airflow:live", "since": NOW, "expires_at": NOW}),
-    control.OPEN_MARK: (places.open_batch(BATCH), {"owner": "airflow:live"}),
-    control.QUARANTINE_MARK: (places.quarantined(BATCH), {"why": "dirt", "since": NOW, "opened": {"owner": "x"}}),
-    control.ACCEPTED_MARK: (places.accepted(BATCH), {"at": NOW}),
-    control.PUBLISHING_MARK: (places.publishing("orders"), {"batch_id": BATCH, "attempt": "0a1b2c3d"}),
+    control.LEASE: (keys.LEASE, {"holder": "airflow:live", "since": NOW, "expires_at": NOW}),
+    control.OPEN_MARK: (keys.open_batch(BATCH), {"owner": "airflow:live"}),
+    control.QUARANTINE_MARK: (keys.quarantined(BATCH), {"why": "dirt", "since": NOW, "opened": {"owner": "x"}}),
+    control.ACCEPTED_MARK: (keys.accepted(BATCH), {"at": NOW}),
+    control.PUBLISHING_MARK: (keys.publishing("orders"), {"batch_id": BATCH, "attempt": "0a1b2c3d"}),
     control.MANIFEST: (
-        places.manifest(BATCH),
+        keys.manifest(BATCH),
         {"batch_id": BATCH, "planned_at": NOW, "datasets": ["orders"], "deliveries": [DELIVERY]},
     ),
     control.STAGE_SUMMARY: (
-        places.stage_summary(BATCH, "orders"),
+        keys.stage_summary(BATCH, "orders"),
         {
             "attempt": "0a1b2c3d",
             "made_by": "code",
@@ -157,7 +158,7 @@ def test_whatever_is_damaged_the_reader_either_believes_the_shape_or_names_the_f
     ],
 )
 def test_the_fault_says_which_field_has_which_value(s3, change, fault):
-    put(s3, places.LEASE, json.dumps(WHOLE[control.LEASE][1] | change).encode())
+    put(s3, keys.LEASE, json.dumps(WHOLE[control.LEASE][1] | change).encode())
     with pytest.raises(DamagedControlObject) as raised:
         lease.show(s3, BUCKET)
     assert fault in str(raised.value)
@@ -181,17 +182,17 @@ def test_a_damaged_object_is_read_as_its_newest_version_that_is_whole(s3, kind, 
 
 def test_a_lease_that_is_damaged_while_it_is_held_stays_its_holders(s3):
     lease.acquire(s3, BUCKET, "one", 60)
-    put(s3, places.LEASE, b"")
+    put(s3, keys.LEASE, b"")
     with pytest.raises(lease.LeaseTaken, match="one has been at work"):
         lease.acquire(s3, BUCKET, "two", 60)
     assert lease.acquire(s3, BUCKET, "one", 60).holder == "one"
-    put(s3, places.LEASE, b"{}")
+    put(s3, keys.LEASE, b"{}")
     assert lease.release(s3, BUCKET, "one")
     assert lease.acquire(s3, BUCKET, "two", 60).holder == "two"
 
 
 def test_a_lease_that_nobody_can_read_is_freed_by_overwriting_it(s3):
-    put(s3, places.LEASE, b"")
+    put(s3, keys.LEASE, b"")
     for act in (lease.acquire, lease.release):
         with pytest.raises(DamagedControlObject, match="ledgerlake lease release --yes"):
             act(s3, BUCKET, "one", *([60] if act is lease.acquire else []))
@@ -202,7 +203,7 @@ def test_a_lease_that_nobody_can_read_is_freed_by_overwriting_it(s3):
 
 def test_a_deleted_lease_is_free(s3):
     lease.acquire(s3, BUCKET, "one", 60)
-    s3.delete_object(Bucket=BUCKET, Key=places.LEASE)
+    s3.delete_object(Bucket=BUCKET, Key=keys.LEASE)
     assert lease.acquire(s3, BUCKET, "two", 60).holder == "two"
 
 
@@ -213,19 +214,19 @@ def test_a_deleted_lease_is_free(s3):
 def test_a_damaged_mark_is_still_a_mark_and_its_batch_goes_on(s3, deliver, body):
     deliver("raw/orders/a.csv")
     made = plan(s3).batch
-    forget(s3, places.open_batch(made.batch_id))
-    put(s3, places.open_batch(made.batch_id), body)
+    forget(s3, keys.open_batch(made.batch_id))
+    put(s3, keys.open_batch(made.batch_id), body)
     assert batch.owner_of(s3, BUCKET, made.batch_id) == ""
     assert (plan(s3).batch, plan(s3).resumed) == (made, True)
     quarantine.set_aside(s3, BUCKET, made.batch_id, "dirt")
-    forget(s3, places.quarantined(made.batch_id))
-    put(s3, places.quarantined(made.batch_id), body)
+    forget(s3, keys.quarantined(made.batch_id))
+    put(s3, keys.quarantined(made.batch_id), body)
     (found,) = quarantine.quarantined(s3, BUCKET).values()
     assert found["why"] == "unknown (the mark is damaged)"
     assert found["since"][:10] == iso(datetime.now(UTC))[:10]
     assert plan(s3).reason == "only deliveries of quarantined batches wait"
     quarantine.accept(s3, BUCKET, made.batch_id)
-    put(s3, places.accepted(made.batch_id), body)
+    put(s3, keys.accepted(made.batch_id), body)
     assert quarantine.is_accepted(s3, BUCKET, made.batch_id)
     assert plan(s3).batch == made
 
@@ -239,8 +240,8 @@ def forget(s3, key: str) -> None:
 
 def test_what_lies_beside_the_marks_is_no_batch(s3, deliver):
     for name in ("readme.txt", "x.json", "", "20250401T120000Z-0123abcd.json.bak", "a/20250401T120000Z-0123abcd.json"):
-        put(s3, f"{places.OPEN_BATCHES}{name}", b"")
-        put(s3, f"{places.QUARANTINED}{name}", b"")
+        put(s3, f"{keys.OPEN_BATCHES}{name}", b"")
+        put(s3, f"{keys.QUARANTINED}{name}", b"")
     deliver("raw/orders/a.csv")
     assert batch.open_batches(s3, BUCKET) == []
     assert quarantine.quarantined(s3, BUCKET) == {}
@@ -250,7 +251,7 @@ def test_what_lies_beside_the_marks_is_no_batch(s3, deliver):
 def test_a_deleted_open_mark_lets_the_files_be_planned_again(s3, deliver):
     deliver("raw/orders/a.csv")
     first = plan(s3).batch
-    s3.delete_object(Bucket=BUCKET, Key=places.open_batch(first.batch_id))
+    s3.delete_object(Bucket=BUCKET, Key=keys.open_batch(first.batch_id))
     again = plan(s3).batch
     assert {each.id for each in again.deliveries} == {each.id for each in first.deliveries}
 
@@ -286,7 +287,7 @@ DAMAGES = [
 def test_a_manifest_is_believed_only_if_its_digest_fits_its_id(s3, deliver, damage):
     deliver("raw/orders/a.csv")
     made = plan(s3).batch
-    key = places.manifest(made.batch_id)
+    key = keys.manifest(made.batch_id)
     damaged = json.dumps(damages(made)[damage]).encode()
     put(s3, key, damaged)
     assert batch.load(s3, BUCKET, made.batch_id) == made  # as it was written first
@@ -299,7 +300,7 @@ def test_a_manifest_is_believed_only_if_its_digest_fits_its_id(s3, deliver, dama
 def test_a_deleted_manifest_is_read_as_it_was(s3, deliver, caplog):
     deliver("raw/orders/a.csv")
     made = plan(s3).batch
-    s3.delete_object(Bucket=BUCKET, Key=places.manifest(made.batch_id))
+    s3.delete_object(Bucket=BUCKET, Key=keys.manifest(made.batch_id))
     assert batch.load(s3, BUCKET, made.batch_id) == made
     assert "was deleted. It is read as it was." in caplog.text
     assert (plan(s3).batch, plan(s3).resumed) == (made, True)
@@ -309,9 +310,9 @@ def test_the_manifest_of_an_earlier_release_is_believed_by_the_digest_of_its_del
     deliver("raw/orders/a.csv")
     made = plan(s3).batch
     old = f"20250401T120000Z-{sha256(made.deliveries[0].id.encode()).hexdigest()[:8]}"
-    put(s3, places.manifest(old), json.dumps(made.as_json() | {"batch_id": old}).encode())
+    put(s3, keys.manifest(old), json.dumps(made.as_json() | {"batch_id": old}).encode())
     assert batch.load(s3, BUCKET, old).deliveries == made.deliveries
-    put(s3, places.manifest(old), json.dumps(made.as_json() | {"batch_id": old, "datasets": []}).encode())
+    put(s3, keys.manifest(old), json.dumps(made.as_json() | {"batch_id": old, "datasets": []}).encode())
     assert batch.load(s3, BUCKET, old).datasets == made.datasets
 
 
@@ -319,9 +320,9 @@ def test_the_manifest_of_an_earlier_release_is_believed_by_the_digest_of_its_del
 def test_a_batch_whose_manifest_is_lost_is_set_aside_and_its_files_are_planned_anew(s3, deliver, body):
     deliver("raw/orders/a.csv")
     lost = plan(s3).batch
-    forget(s3, places.manifest(lost.batch_id))
+    forget(s3, keys.manifest(lost.batch_id))
     if body is not None:
-        put(s3, places.manifest(lost.batch_id), body)
+        put(s3, keys.manifest(lost.batch_id), body)
     deliver("raw/orders/b.csv")
     made = plan(s3).batch
     assert [each.key for each in made.deliveries] == ["raw/orders/a.csv", "raw/orders/b.csv"]
@@ -329,7 +330,7 @@ def test_a_batch_whose_manifest_is_lost_is_set_aside_and_its_files_are_planned_a
     ((name, found),) = quarantine.quarantined(s3, BUCKET).items()
     assert name == lost.batch_id
     assert found["why"].startswith("its manifest is lost, what waits of it is planned again: ")
-    assert places.manifest(lost.batch_id) in found["why"]
+    assert keys.manifest(lost.batch_id) in found["why"]
     batch.close(s3, BUCKET, made.batch_id)
     quarantine.accept(s3, BUCKET, lost.batch_id)  # which changes nothing: it is set aside again
     assert plan(s3).batch.deliveries == made.deliveries
@@ -339,7 +340,7 @@ def test_a_run_by_date_whose_manifest_is_lost_plans_its_days_anew(s3, deliver):
     deliver("raw/orders/2025-04-01.csv")
     day = Selection(datetime(2025, 4, 1).date(), datetime(2025, 4, 1).date())
     first = by_date.plan(s3, BUCKET, Settings(gate="any"), day, "one", later()).batch
-    forget(s3, places.manifest(first.batch_id))
+    forget(s3, keys.manifest(first.batch_id))
     again = by_date.plan(s3, BUCKET, Settings(gate="any"), day, "one", later()).batch
     assert again.deliveries == first.deliveries
     assert list(quarantine.quarantined(s3, BUCKET)) == [first.batch_id]

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ledgerlake import cost, prices
-from ledgerlake.cost import Calls, DpuTime, Requests, RunCost, Usage
+from ledgerlake.costs import cost, prices
+from ledgerlake.costs.cost import Calls, DpuTime, Requests, RunCost, Usage
 
 MB, GB = 1024**2, 1024**3
 times = st.builds(DpuTime, st.floats(0, 1e5), st.sampled_from([2.0, 10.0]))

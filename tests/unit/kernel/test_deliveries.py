@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ledgerlake import places
-from ledgerlake.deliveries import Delivery, from_iso, iso, waiting
-from ledgerlake.raw_keys import dataset_of
+from ledgerlake import keys
+from ledgerlake.intake.deliveries import Delivery, from_iso, iso, waiting
+from ledgerlake.intake.raw_keys import dataset_of
 
 BUCKET = "lake"
 NOON = datetime(2025, 4, 1, 12, tzinfo=UTC)
@@ -103,7 +103,7 @@ def test_a_delivery_is_the_same_after_a_manifest(s3, deliver):
     deliver("raw/orders/a b+ü.csv")
     (found,) = waiting(s3, BUCKET).deliveries
     assert Delivery(**found.as_json()) == found
-    assert Delivery(**found.as_json()).id == places.delivery_id(found.key, found.version_id)
+    assert Delivery(**found.as_json()).id == keys.delivery_id(found.key, found.version_id)
 
 
 def test_a_folder_belongs_to_the_dataset_of_just_that_name():
@@ -173,15 +173,15 @@ def test_times_keep_their_microseconds_and_their_order_as_text(moment):
 
 @given(st.text(min_size=1), st.text(min_size=1), st.text(min_size=1), st.text(min_size=1))
 def test_two_versions_never_share_an_id_and_one_version_always_has_the_same(key, version, other, again):
-    assert places.delivery_id(key, version) == places.delivery_id(key, version)
+    assert keys.delivery_id(key, version) == keys.delivery_id(key, version)
     if (key, version) != (other, again) and "\n" not in key + other:
-        assert places.delivery_id(key, version) != places.delivery_id(other, again)
+        assert keys.delivery_id(key, version) != keys.delivery_id(other, again)
 
 
 def test_a_name_that_is_too_long_for_the_archive_is_told_as_a_stray_and_left_where_it_is(s3, deliver):
     """S3 takes keys of 1024 bytes, and the archive's is longer than the raw one."""
     longest = "raw/orders/" + "é" * 480 + "abc"
-    assert len(longest.encode()) == places.LONGEST_RAW_KEY
+    assert len(longest.encode()) == keys.LONGEST_RAW_KEY
     deliver(longest)
     deliver(longest + "d")
     found = waiting(s3, BUCKET)

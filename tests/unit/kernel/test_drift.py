@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from ledgerlake import drift, letters, stages
+from ledgerlake.planning import stages
+from ledgerlake.reporting import drift, letters
 
 
 @pytest.mark.parametrize(

@@ -6,12 +6,13 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from ledgerlake import batch as batches
-from ledgerlake import places, quarantine
-from ledgerlake.archive import archive
+from ledgerlake import keys
+from ledgerlake.archive.move import archive
 from ledgerlake.contracts import DATASETS
 from ledgerlake.errors import NotArchived, NotPublished
-from ledgerlake.evidence import (
+from ledgerlake.planning import batch as batches
+from ledgerlake.planning import quarantine
+from ledgerlake.planning.evidence import (
     ledger_metadata,
     require_finished,
     require_parents,
@@ -75,20 +76,20 @@ def test_a_later_attempt_that_is_staged_has_to_be_published_too(s3, batch):
 
 def test_a_part_that_covers_other_deliveries_is_no_evidence(s3, batch):
     publish(s3, BUCKET, batch)
-    key = places.ledger_part("orders", batch.batch_id, ATTEMPT)
+    key = keys.ledger_part("orders", batch.batch_id, ATTEMPT)
     s3.put_object(Bucket=BUCKET, Key=key, Body=b"PAR1", Metadata=ledger_metadata([batch.of("orders")[0].id]))
     assert unpublished(s3, BUCKET, batch) == {"orders": "no part of the ledger covers its 2 deliveries"}
 
 
 def test_a_part_of_an_earlier_release_counts_without_metadata(s3, batch):
     publish(s3, BUCKET, batch)
-    s3.put_object(Bucket=BUCKET, Key=places.ledger_part("orders", batch.batch_id, ATTEMPT), Body=b"PAR1")
+    s3.put_object(Bucket=BUCKET, Key=keys.ledger_part("orders", batch.batch_id, ATTEMPT), Body=b"PAR1")
     assert unpublished(s3, BUCKET, batch) == {}
 
 
 def test_a_part_of_another_batch_is_no_evidence(s3, batch):
     publish(s3, BUCKET, batch, without=("orders",))
-    s3.put_object(Bucket=BUCKET, Key=places.ledger_part("orders", "20250101T000000Z-00000000", ATTEMPT), Body=b"PAR1")
+    s3.put_object(Bucket=BUCKET, Key=keys.ledger_part("orders", "20250101T000000Z-00000000", ATTEMPT), Body=b"PAR1")
     assert list(unpublished(s3, BUCKET, batch)) == ["orders"]
 
 
@@ -113,8 +114,8 @@ def test_a_dataset_without_deliveries_has_to_have_a_stage_or_a_part(s3, parents_
     assert unpublished(s3, BUCKET, parents_only) == seen
     stage(s3, BUCKET, parents_only.batch_id, "order_items", entries=0)
     assert unpublished(s3, BUCKET, parents_only) == {}
-    s3.delete_object(Bucket=BUCKET, Key=places.stage_summary(parents_only.batch_id, "order_items"))
-    s3.put_object(Bucket=BUCKET, Key=places.ledger_part("order_items", parents_only.batch_id, ATTEMPT), Body=b"PAR1")
+    s3.delete_object(Bucket=BUCKET, Key=keys.stage_summary(parents_only.batch_id, "order_items"))
+    s3.put_object(Bucket=BUCKET, Key=keys.ledger_part("order_items", parents_only.batch_id, ATTEMPT), Body=b"PAR1")
     assert unpublished(s3, BUCKET, parents_only) == {}
 
 

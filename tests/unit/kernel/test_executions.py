@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from ledgerlake import executions
+from ledgerlake.runs import executions
 
 BATCH = "20250401T000000Z-12345678"
 ARN = "arn:{}:lambda:eu-west-1:1234:function:ReportETLRun"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from botocore.exceptions import ClientError, ConnectTimeoutError
 
-from ledgerlake.job_runs import AT_WORK, at_work, still_at_work
+from ledgerlake.runs.job_runs import AT_WORK, at_work, still_at_work
 
 BATCH = "20250401T080000Z-1a2b3c4d"
 

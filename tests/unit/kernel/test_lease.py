@@ -9,9 +9,10 @@ from botocore.exceptions import ClientError
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ledgerlake import lease, places
-from ledgerlake.deliveries import from_iso
+from ledgerlake import keys
 from ledgerlake.errors import LeaseTaken
+from ledgerlake.intake.deliveries import from_iso
+from ledgerlake.planning import lease
 
 BUCKET = "lake"
 NOON = datetime(2025, 4, 1, 12, tzinfo=UTC)
@@ -133,7 +134,7 @@ class OneObject:
         return seen
 
     def put_object(self, Key, Body, IfMatch=None, IfNoneMatch=None, **_):  # noqa: N803
-        assert Key == places.LEASE
+        assert Key == keys.LEASE
         there = None if self.body is None else str(self.writes)
         if (IfNoneMatch and there) or (IfMatch and IfMatch != there):
             raise ClientError({"Error": {"Code": "PreconditionFailed"}}, "PutObject")

@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ledgerlake.catalogue import ledger_table
 from ledgerlake.errors import ConservationError
-from ledgerlake.ledger import COUNTS, FATES, LedgerEntry, refuse_imbalance, totals
+from ledgerlake.tables.catalogue import ledger_table
+from ledgerlake.tables.ledger import COUNTS, FATES, LedgerEntry, refuse_imbalance, totals
 
 counts = st.integers(0, 1000)
 

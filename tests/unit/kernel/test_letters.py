@@ -9,10 +9,13 @@ from dataclasses import replace
 import pytest
 from control_objects import NOW, summary
 
-from ledgerlake import failures, letters, message_size, places
-from ledgerlake.check_failures import CheckFailure, Observed
+from ledgerlake import keys, names
 from ledgerlake.errors import NotPublished
-from ledgerlake.failure_letters import (
+from ledgerlake.planning.stages import blank_rows, summaries, unknown_columns
+from ledgerlake.planning.unread import Unread
+from ledgerlake.reporting import failures, letters, message_size
+from ledgerlake.reporting.check_failures import CheckFailure, Observed
+from ledgerlake.reporting.failure_letters import (
     of_checks,
     of_dead_execution,
     of_failure,
@@ -20,11 +23,9 @@ from ledgerlake.failure_letters import (
     of_unfinished,
     without_report,
 )
-from ledgerlake.failures import Failure
-from ledgerlake.letters import AIRFLOW, STEP_FUNCTIONS, Letter, RunFacts, missing_files, of_strays, of_success
-from ledgerlake.stages import blank_rows, summaries, unknown_columns
-from ledgerlake.state_failures import failure_of
-from ledgerlake.unread import Unread
+from ledgerlake.reporting.failures import Failure
+from ledgerlake.reporting.letters import AIRFLOW, STEP_FUNCTIONS, Letter, RunFacts, missing_files, of_strays, of_success
+from ledgerlake_serverless.state_failures import failure_of
 
 PLAN = {"batch_id": "20250401T000000Z-abc", "datasets": ["orders"], "deliveries": 31, "strays": 1}
 FIGURES = [{"dataset": "orders", "files": "15", "rows_read": "7500", "inserted": "7490", "rejected": "10"}]
@@ -43,7 +44,7 @@ def facts_of_both(run):
     more = {"plan": PLAN, "missing": ("raw/orders/gone.csv",), "missing_count": 1, "note": "ticket 12"} | more
     return (
         RunFacts(dag, run_id, **more),
-        RunFacts(places.STATE_MACHINE, "e-1", **more, words=STEP_FUNCTIONS),
+        RunFacts(names.STATE_MACHINE, "e-1", **more, words=STEP_FUNCTIONS),
     )
 
 
@@ -251,7 +252,7 @@ def test_the_figures_are_asked_for_by_dataset():
 
 def test_unknown_columns_are_those_that_the_jobs_wrote_down(s3):
     for name, unknown in (("orders", {"raw/orders/1.csv": ["color"]}), ("products", {})):
-        s3.put_object(Bucket="lake", Key=places.stage_summary("b-1", name), Body=json.dumps(summary(unknown=unknown)))
+        s3.put_object(Bucket="lake", Key=keys.stage_summary("b-1", name), Body=json.dumps(summary(unknown=unknown)))
     assert unknown_columns(summaries(s3, "lake", "b-1")) == {"orders": {"raw/orders/1.csv": ["color"]}}
 
 
@@ -263,7 +264,7 @@ def hostile_facts():
     more = {"plan": PLAN, "missing": (HOSTILE,), "unknown": {"orders": {HOSTILE: [HOSTILE]}}, "note": HOSTILE}
     key = HOSTILE.replace("\ud800", "")  # of S3: it has no such keys
     more["unread"] = Unread(strays=(key,), ignored=(key,))
-    return RunFacts("dag", HOSTILE, **more), RunFacts(places.STATE_MACHINE, HOSTILE, **more, words=STEP_FUNCTIONS)
+    return RunFacts("dag", HOSTILE, **more), RunFacts(names.STATE_MACHINE, HOSTILE, **more, words=STEP_FUNCTIONS)
 
 
 def test_nothing_that_producers_write_acts_in_a_notification_or_forges_a_line_of_it():
@@ -293,7 +294,7 @@ def test_nothing_that_producers_write_acts_in_a_notification_or_forges_a_line_of
 def test_skipped_blank_rows_are_those_that_the_jobs_counted(s3):
     found = {"raw/orders/1.csv": 40, "raw/orders/2.csv": 2}
     body = json.dumps(summary(blank_rows=found))
-    s3.put_object(Bucket="lake", Key=places.stage_summary("b-1", "orders"), Body=body)
+    s3.put_object(Bucket="lake", Key=keys.stage_summary("b-1", "orders"), Body=body)
     assert blank_rows(summaries(s3, "lake", "b-1")) == {"orders": found}
 
 

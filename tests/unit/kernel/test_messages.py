@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ledgerlake import messages
-from ledgerlake.deliveries import Delivery
-from ledgerlake.messages import Message, ObjectCreated
+from ledgerlake.intake import messages
+from ledgerlake.intake.deliveries import Delivery
+from ledgerlake.intake.messages import Message, ObjectCreated
 
 KEYS = ["raw/orders/a b.csv", "raw/orders/1+1.csv", "raw/orders/100%.csv", "raw/注.csv", "raw/orders/date=2025-04-01/x"]
 

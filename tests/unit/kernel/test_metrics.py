@@ -5,7 +5,7 @@ import pytest
 from botocore.exceptions import ClientError, NoRegionError
 from botocore.stub import Stubber
 
-from ledgerlake import metrics
+from ledgerlake.reporting import metrics
 
 ROWS = [
     {"dataset": "orders", "files": "15", "rows_read": "7500", "rejected": "10"},

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ledgerlake import places
-from ledgerlake.places import Places
+from ledgerlake import keys as lake_keys
+from ledgerlake.names import Places
 from ledgerlake.settings import Settings
 
 LANDED = "2025-04-02T08:00:00.000000Z"
@@ -16,39 +16,39 @@ names = st.text(st.characters(codec="utf-8", exclude_characters="/"), min_size=1
 
 
 def test_an_archive_key_tells_when_the_file_landed_and_keeps_its_name():
-    version = places.delivery_id("raw/orders/2025-04-01.csv", "v1")
+    version = lake_keys.delivery_id("raw/orders/2025-04-01.csv", "v1")
     assert (
-        places.archived("raw/orders/2025-04-01.csv", LANDED, "v1")
+        lake_keys.archived("raw/orders/2025-04-01.csv", LANDED, "v1")
         == f"archived/orders/20250402T080000.000000Z-{version}/2025-04-01.csv"
     )
 
 
 def test_folders_below_the_dataset_stay_in_the_archive_key():
-    key = places.archived("raw/orders/2025/04/01.csv", LANDED, "v1")
+    key = lake_keys.archived("raw/orders/2025/04/01.csv", LANDED, "v1")
     assert key.startswith("archived/orders/2025/04/")
     assert key.endswith("/01.csv")
 
 
 @given(names, names, names)
 def test_two_versions_of_one_file_are_archived_apart_under_its_name(name, first, second):
-    keys = {places.archived(f"raw/orders/{name}", LANDED, version) for version in (first, second)}
+    keys = {lake_keys.archived(f"raw/orders/{name}", LANDED, version) for version in (first, second)}
     assert len(keys) == len({first, second})
     assert all(key.endswith(f"/{name}") for key in keys)
 
 
 def test_a_delivery_id_is_twenty_characters_and_the_same_in_every_release():
-    assert places.delivery_id("raw/orders/a b+ü.csv", "v1") == "83d41c57d41a8c0fedbc"
+    assert lake_keys.delivery_id("raw/orders/a b+ü.csv", "v1") == "83d41c57d41a8c0fedbc"
 
 
 def test_what_belongs_to_a_dataset_lies_in_its_own_folder():
     for place in (
-        places.raw_prefix,
-        places.table_prefix,
-        places.rejected_prefix,
-        places.parked_prefix,
-        lambda dataset: places.staging("b", dataset),
-        lambda dataset: places.ledger_part(dataset, "b", "a1"),
-        lambda dataset: places.stage_summary("b", dataset),
+        lake_keys.raw_prefix,
+        lake_keys.table_prefix,
+        lake_keys.rejected_prefix,
+        lake_keys.parked_prefix,
+        lambda dataset: lake_keys.staging("b", dataset),
+        lambda dataset: lake_keys.ledger_part(dataset, "b", "a1"),
+        lambda dataset: lake_keys.stage_summary("b", dataset),
     ):
         orders, items = place("orders"), place("order_items")
         assert "orders" in orders
@@ -57,21 +57,21 @@ def test_what_belongs_to_a_dataset_lies_in_its_own_folder():
 
 
 def test_a_part_of_rejects_or_parking_lies_directly_in_its_folder():
-    assert places.rejected_part("orders", "id") == f"{places.rejected_prefix('orders')}id.parquet"
-    assert places.parked_part("orders", "id") == f"{places.parked_prefix('orders')}id.parquet"
+    assert lake_keys.rejected_part("orders", "id") == f"{lake_keys.rejected_prefix('orders')}id.parquet"
+    assert lake_keys.parked_part("orders", "id") == f"{lake_keys.parked_prefix('orders')}id.parquet"
 
 
 def test_the_ledger_is_partitioned_by_dataset():
-    assert places.ledger_part("orders", "b", "a1") == "ledger/dataset=orders/b-a1.parquet"
+    assert lake_keys.ledger_part("orders", "b", "a1") == "ledger/dataset=orders/b-a1.parquet"
 
 
 def test_the_summary_of_a_stage_is_not_among_its_files():
-    assert not places.stage_summary("b", "orders").startswith(places.staging("b", "orders"))
+    assert not lake_keys.stage_summary("b", "orders").startswith(lake_keys.staging("b", "orders"))
 
 
 def test_the_mark_of_an_open_batch_is_not_its_manifest():
-    assert places.manifest("b") != places.open_batch("b")
-    assert places.open_batch("b").startswith(places.OPEN_BATCHES)
+    assert lake_keys.manifest("b") != lake_keys.open_batch("b")
+    assert lake_keys.open_batch("b").startswith(lake_keys.OPEN_BATCHES)
 
 
 def test_a_lake_is_named_by_environment_account_and_region():

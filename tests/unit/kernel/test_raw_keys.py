@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ledgerlake import raw_keys
 from ledgerlake.contracts import DATASETS
+from ledgerlake.intake import raw_keys
 
 NO_DELIVERIES = [
     "_SUCCESS", "_temporary/0/task_1/part-0.csv", "_temporary/0/_temporary/attempt_1/part-0.csv", ".part-0.csv.crc",

@@ -4,7 +4,7 @@ from datetime import date
 
 import pytest
 
-from ledgerlake import raw_keys
+from ledgerlake.intake import raw_keys
 
 PART = "part-00000-4f0c-c000.csv"
 

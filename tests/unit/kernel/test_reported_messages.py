@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from ledgerlake import messages
+from ledgerlake.intake import messages
 
 BUCKET = "lake"
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from ledgerlake import batch, lease, request_counts
-from ledgerlake.cost import Requests
+from ledgerlake.costs import request_counts
+from ledgerlake.costs.cost import Requests
+from ledgerlake.planning import batch, lease
 from ledgerlake.settings import Settings
-from ledgerlake.storage import Tally
+from ledgerlake.storage.objects import Tally
 
 ENTRY = {"rejected": 0, "parked": 0}
 

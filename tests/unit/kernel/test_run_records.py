@@ -9,9 +9,11 @@ from types import SimpleNamespace
 
 import pytest
 
-from ledgerlake import places, run_records
-from ledgerlake.cost import Calls, DpuTime, Requests, Usage
-from ledgerlake.usage import RunSeen
+from ledgerlake import keys
+from ledgerlake.costs import run_records
+from ledgerlake.costs.cost import Calls, DpuTime, Requests, Usage
+from ledgerlake.costs.usage import RunSeen
+from ledgerlake.tables import runs
 
 BATCH = "20250401T080000Z-1a2b3c4d"
 SEEN = RunSeen("ecommerce_lakehouse", "manual__1", BATCH, "2025-04-01T08:00:00+00:00", 31)
@@ -64,9 +66,9 @@ def test_a_record_has_usage_dollars_and_the_day_of_the_prices():
 def test_the_columns_of_the_table_are_the_fields_of_a_record_with_their_types():
     kinds = {"string": str, "timestamp": str, "bigint": int, "double": float}
     found = json.loads(run_records.record(SEEN, USED, ENDED).as_line())
-    assert [name for name, _ in run_records.COLUMNS] == list(found)
-    assert all(type(found[name]) is kinds[kind] for name, kind in run_records.COLUMNS)
-    assert dict(run_records.COLUMNS)["started_at"] == "timestamp"
+    assert [name for name, _ in runs.COLUMNS] == list(found)
+    assert all(type(found[name]) is kinds[kind] for name, kind in runs.COLUMNS)
+    assert dict(runs.COLUMNS)["started_at"] == "timestamp"
 
 
 def test_a_record_is_one_line():
@@ -105,7 +107,7 @@ def body(s3):
 def test_it_is_written_below_the_tables_prefix_under_the_batchs_name(s3):
     run_records.write(s3, "lake", run_records.record(SEEN, USED, ENDED))
     assert json.loads(body(s3))["batch_id"] == BATCH
-    assert places.run_record(BATCH).startswith(places.RUNS)
+    assert keys.run_record(BATCH).startswith(keys.RUNS)
 
 
 def test_a_report_that_is_repeated_writes_what_is_there(s3):

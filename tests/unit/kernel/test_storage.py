@@ -6,8 +6,8 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError
 
-from ledgerlake.bodies import StorageFailed
-from ledgerlake.storage import (
+from ledgerlake.storage.bodies import StorageFailed
+from ledgerlake.storage.objects import (
     client_config,
     delete,
     exists,

@@ -1,8 +1,9 @@
 from __future__ import annotations
 
-from ledgerlake import letters, places
-from ledgerlake.deliveries import Waiting, waiting
-from ledgerlake.unread import Unread, take_news
+from ledgerlake import keys
+from ledgerlake.intake.deliveries import Waiting, waiting
+from ledgerlake.planning.unread import Unread, take_news
+from ledgerlake.reporting import letters
 
 BUCKET = "lake"
 TWO = Waiting((), ("raw/Orders/a.csv", "raw/x.csv"), ("raw/orders/_SUCCESS",))
@@ -31,7 +32,7 @@ def test_a_stray_that_was_deleted_and_comes_again_is_news_again(s3):
 
 def test_a_damaged_memory_is_made_anew(s3):
     for damaged in (b"", b"}{", b"[]", b"{}", b'{"by": "r", "latest": 7, "earlier": []}', b"\xff", b'{"by": 1}'):
-        s3.put_object(Bucket=BUCKET, Key=places.NOTIFIED_KEYS, Body=damaged)
+        s3.put_object(Bucket=BUCKET, Key=keys.NOTIFIED_KEYS, Body=damaged)
         assert take_news(s3, BUCKET, TWO, "r1") == Unread.of(TWO), damaged
         assert take_news(s3, BUCKET, TWO, "r2") == Unread(), damaged
 

@@ -7,8 +7,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from ledgerlake.cost import DpuTime
-from ledgerlake.usage import RunSeen, usage
+from ledgerlake.costs.cost import DpuTime
+from ledgerlake.costs.usage import RunSeen, usage
 
 BATCH = "20250401T080000Z-1a2b3c4d"
 BEGAN = datetime(2025, 4, 1, 8, tzinfo=UTC)

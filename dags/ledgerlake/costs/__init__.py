@@ -1,0 +1,1 @@
+"""What a run used and cost. Nothing that loads rows imports it."""

@@ -1,0 +1,1 @@
+"""What has landed: keys below `raw/`, deliveries, and the messages that announce them."""

@@ -1,0 +1,1 @@
+"""What people and alarms are told of a run."""

@@ -1,0 +1,107 @@
+"""How a run has ended, judged by what is in S3: the same for both orchestrators.
+
+The states of tasks say where a run failed. That it succeeded they do not say: a person can write them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from enum import Enum
+from typing import Any
+
+from ledgerlake.errors import LedgerlakeError, NotClosed
+from ledgerlake.planning import batch as batches
+from ledgerlake.planning import quarantine
+from ledgerlake.planning.evidence import require_finished
+from ledgerlake.reporting import check_failures
+from ledgerlake.reporting.check_failures import CheckFailure
+from ledgerlake.reporting.failures import LONGEST, Failure
+from ledgerlake.reporting.letters import RunFacts
+
+CHECKS = "checks."
+"""With which the name of a check begins, as a step of a run."""
+CHECK_FAILED = "CheckFailed"
+
+
+class Ending(Enum):
+    """What became of a run."""
+
+    QUIET = "there was nothing to do"
+    QUARANTINED = "its batch is set aside"
+    FAILED = "a step failed, and the batch stays open"
+    UNFINISHED = "no step failed, but the batch is not published, archived or closed"
+    CHECKS_FAILED = "its batch is done, and a check failed for the first time or was not answered"
+    SUCCEEDED = "its batch is done, and no check failed for the first time"
+
+    @property
+    def done(self) -> bool:
+        """Whether the batch is published and archived."""
+        return self in (Ending.CHECKS_FAILED, Ending.SUCCEEDED)
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a run has ended.
+
+    Args:
+        facts: with what the run has seen of checks.
+        failed: what people are told of; the failures of checks that were seen first by this run are among it.
+        missing: what an unfinished batch lacks.
+    """
+
+    ending: Ending
+    facts: RunFacts
+    failed: tuple[Failure, ...] = ()
+    missing: LedgerlakeError | None = None
+
+
+def judge(s3: Any, bucket: str, facts: RunFacts, failed: Sequence[Failure], log: str, *, closed: bool) -> Ended:
+    """Judge a run at its end.
+
+    Args:
+        failed: the steps that failed, in the order of the run.
+        log: where people look for what a check has found.
+        closed: whether a step of the run was to close the batch before.
+    """
+    seen = check_failures.of_run(s3, bucket, facts.run_id)
+    facts = replace(facts, checks=seen)
+    set_aside = quarantine.quarantined(s3, bucket).get(facts.batch_id) if facts.batch_id else None
+    if set_aside:
+        why = Failure("the quality limit", str(set_aside.get("why", "")), log)
+        return Ended(Ending.QUARANTINED, facts, tuple(failed) or (why,))
+    if any(not each.step.startswith(CHECKS) for each in failed):
+        return Ended(Ending.FAILED, facts, tuple(failed))
+    if not facts.batch_id:
+        return Ended(Ending.QUIET, facts)
+    if missing := _missing(s3, bucket, facts.batch_id, closed=closed):
+        return Ended(Ending.UNFINISHED, facts, tuple(failed), missing)
+    told = _of_checks(failed, seen.first, log)
+    return Ended(Ending.CHECKS_FAILED if told else Ending.SUCCEEDED, facts, told)
+
+
+def failure_of(failure: CheckFailure, log: str) -> Failure:
+    """Return the failure of a check as the step of a run that failed."""
+    reason = f"{failure.step}: {failure.dataset}: {failure.found}"
+    return Failure(failure.step, reason[:LONGEST], log, CHECK_FAILED, failure.dataset)
+
+
+def _missing(s3: Any, bucket: str, batch_id: str, *, closed: bool) -> LedgerlakeError | None:
+    try:
+        require_finished(s3, bucket, batches.load(s3, bucket, batch_id))
+    except LedgerlakeError as error:  # it is not published or not archived, or its manifest is lost
+        return error
+    if closed and batch_id in batches.open_batches(s3, bucket):
+        return NotClosed(
+            f"batch {batch_id} is published and archived, but was not closed",
+            expected="the last step of its run to close it, and to delete its messages",
+            remedy="ledgerlake run --wait resumes the batch, changes nothing in it, and closes it",
+        )
+    return None
+
+
+def _of_checks(failed: Sequence[Failure], first: Sequence[CheckFailure], log: str) -> tuple[Failure, ...]:
+    """Return the checks that were seen to fail, then those that were not answered."""
+    logs = {each.step: each.log for each in failed}
+    seen = tuple(failure_of(each, logs.get(each.step, log)) for each in first)
+    return seen + tuple(each for each in failed if each.step not in {one.step for one in first})

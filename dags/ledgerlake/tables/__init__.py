@@ -1,0 +1,1 @@
+"""The tables of the lake: their columns, their checks, and the ledger."""

@@ -1,0 +1,1 @@
+"""The adapter of Step Functions: what its Lambdas share."""
