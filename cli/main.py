@@ -9,25 +9,13 @@ import typer
 from botocore.exceptions import BotoCoreError, ClientError
 from typer.core import TyperGroup
 
-from cli import (
-    backfill_commands,
-    cost_commands,
-    delivery_commands,
-    demo,
-    deploy_commands,
-    execution_commands,
-    lake_commands,
-    log_commands,
-    quarantine_commands,
-    query_commands,
-    sample_commands,
-)
-from cli.connection import Choice
+from cli.clients.connection import Choice
+from cli.commands import backfill, cost, delivery, demo, deploy, execution, lake, log, quarantine, query, sample
+from cli.commands.dead_letter import dead_letters
+from cli.commands.lease import lease
+from cli.commands.orchestrator import orchestrator
 from cli.console import stderr
-from cli.dead_letter_commands import dead_letters
 from cli.failures import EXIT_CODES, INTERRUPTED, explain, tell
-from cli.lease_commands import lease
-from cli.orchestrator_commands import orchestrator
 from ledgerlake import __version__
 from ledgerlake.errors import LedgerlakeError
 
@@ -90,33 +78,33 @@ def choose_lake(
 
 _LAKE, _FLOW, _TROUBLE, _DATA = "The lake", "Deliveries", "When something is wrong", "What it holds"
 app.command(rich_help_panel=_LAKE)(demo.demo)
-app.command(rich_help_panel=_LAKE)(lake_commands.up)
-app.command(rich_help_panel=_LAKE)(lake_commands.down)
-app.command(rich_help_panel=_LAKE)(lake_commands.status)
+app.command(rich_help_panel=_LAKE)(lake.up)
+app.command(rich_help_panel=_LAKE)(lake.down)
+app.command(rich_help_panel=_LAKE)(lake.status)
 app.command(
     rich_help_panel=_LAKE,
     context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
-)(lake_commands.airflow)
-app.command(rich_help_panel=_LAKE)(deploy_commands.deploy)
-app.command(rich_help_panel=_LAKE)(deploy_commands.destroy)
-app.command(rich_help_panel=_LAKE)(deploy_commands.smoke)
+)(lake.airflow)
+app.command(rich_help_panel=_LAKE)(deploy.deploy)
+app.command(rich_help_panel=_LAKE)(deploy.destroy)
+app.command(rich_help_panel=_LAKE)(deploy.smoke)
 app.add_typer(orchestrator, name="orchestrator", rich_help_panel=_LAKE)
-app.command(rich_help_panel=_FLOW)(sample_commands.sample)
-app.command(rich_help_panel=_FLOW)(delivery_commands.deliver)
-app.command(rich_help_panel=_FLOW)(delivery_commands.run)
-app.command(rich_help_panel=_FLOW)(delivery_commands.wait)
-app.command(rich_help_panel=_FLOW)(backfill_commands.backfill)
-app.command(rich_help_panel=_FLOW)(execution_commands.executions)
-app.command(rich_help_panel=_TROUBLE)(log_commands.logs)
-app.command(rich_help_panel=_TROUBLE)(quarantine_commands.quarantined)
-app.command(rich_help_panel=_TROUBLE)(quarantine_commands.accept)
-app.command(rich_help_panel=_TROUBLE)(quarantine_commands.drop)
+app.command(rich_help_panel=_FLOW)(sample.sample)
+app.command(rich_help_panel=_FLOW)(delivery.deliver)
+app.command(rich_help_panel=_FLOW)(delivery.run)
+app.command(rich_help_panel=_FLOW)(delivery.wait)
+app.command(rich_help_panel=_FLOW)(backfill.backfill)
+app.command(rich_help_panel=_FLOW)(execution.executions)
+app.command(rich_help_panel=_TROUBLE)(log.logs)
+app.command(rich_help_panel=_TROUBLE)(quarantine.quarantined)
+app.command(rich_help_panel=_TROUBLE)(quarantine.accept)
+app.command(rich_help_panel=_TROUBLE)(quarantine.drop)
 app.add_typer(dead_letters, name="dead-letters", rich_help_panel=_TROUBLE)
 app.add_typer(lease, name="lease", rich_help_panel=_TROUBLE)
-app.command(rich_help_panel=_DATA)(query_commands.query)
-app.command(rich_help_panel=_DATA)(query_commands.ledger)
-app.command(rich_help_panel=_DATA)(query_commands.rejects)
-app.command(rich_help_panel=_DATA)(cost_commands.cost)
+app.command(rich_help_panel=_DATA)(query.query)
+app.command(rich_help_panel=_DATA)(query.ledger)
+app.command(rich_help_panel=_DATA)(query.rejects)
+app.command(rich_help_panel=_DATA)(cost.cost)
 
 
 def main() -> None:

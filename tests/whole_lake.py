@@ -24,9 +24,9 @@ import boto3
 import psutil
 import pytest
 
-from cli.airflow_transport import LocalAirflow
-from cli.athena import ask
-from cli.showing import Format, show
+from cli.clients.airflow_transport import LocalAirflow
+from cli.clients.athena import ask
+from cli.views.showing import Format, show
 from infra.local import postgres, processes
 from infra.local.aws_clients import client_arguments
 from infra.local.deploy import OUTBOX

@@ -9,7 +9,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parents[1]))
 from whole_lake import Lake, lake_of
 
-from cli import connection
+from cli.clients import connection
 from cli.sample import Sample, write
 from infra.local.errors import NotInstalled
 from infra.local.trino import server

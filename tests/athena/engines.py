@@ -8,10 +8,10 @@ from dataclasses import dataclass
 import sqlglot
 from sqlglot import exp
 
-from cli.athena import ask
-from cli.connection import Connection
+from cli.clients.athena import ask
+from cli.clients.connection import Connection
 from cli.failures import Failed
-from cli.showing import Rows
+from cli.rows import Rows
 from infra.local.home import ATHENA_ENGINES
 
 QUICK, JUDGE = ATHENA_ENGINES

@@ -7,10 +7,11 @@ import shlex
 from datetime import datetime
 from unittest.mock import patch
 
-from cli import backfilling, cost_commands, query_commands
-from cli.connection import Connection
-from cli.demo import ANALYTICS, read_query
+from cli.clients.connection import Connection
+from cli.commands import cost, query
+from cli.commands.demo import ANALYTICS, read_query
 from cli.main import app
+from cli.views import backfilling
 from ledgerlake.contracts import DATASETS
 from ledgerlake.reporting.letters import figures_sql
 from ledgerlake.tables import catalogue
@@ -20,7 +21,7 @@ from tests.cli.test_docs import DOCS, commands
 
 def of_the_project(lake: Connection) -> dict[str, str]:
     """Where it is written → the statement."""
-    batch = query_commands.read_ledger(lake).rows[0][0]
+    batch = query.read_ledger(lake).rows[0][0]
     return {
         **{f"check {each.name}": each.sql for each in checks()},
         **{f"analytics {path.stem}": read_query(path)[1] for path in sorted(ANALYTICS.glob("*.sql"))},
@@ -42,22 +43,22 @@ def _of_the_command(lake: Connection, batch: str) -> dict[str, str]:
         asked.append(sql)
         return asking(to, sql)
 
-    asking = query_commands.ask
+    asking = query.ask
     with (
-        patch.object(query_commands, "ask", record),
+        patch.object(query, "ask", record),
         patch.object(backfilling, "ask", record),
-        patch.object(cost_commands, "ask", record),
+        patch.object(cost, "ask", record),
     ):
-        query_commands.read_ledger(lake)
-        query_commands.read_ledger(lake, batch)
-        query_commands.top_reasons(lake)
-        query_commands.sample_rejects(lake, None, 3)
+        query.read_ledger(lake)
+        query.read_ledger(lake, batch)
+        query.top_reasons(lake)
+        query.sample_rejects(lake, None, 3)
         for name in DATASETS:
-            query_commands.sample_rejects(lake, name, 5)
+            query.sample_rejects(lake, name, 5)
         backfilling._sums(lake, [batch])
-        cost_commands.read_records(lake)
-        cost_commands.read_records(lake, batch)
-        cost_commands.read_records(lake, since=datetime(2025, 4, 1))
+        cost.read_records(lake)
+        cost.read_records(lake, batch)
+        cost.read_records(lake, since=datetime(2025, 4, 1))
     return {f"command {number}: {sql[:40]}": sql for number, sql in enumerate(asked)}
 
 

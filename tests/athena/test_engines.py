@@ -2,7 +2,7 @@
 
 import pytest
 
-from cli.showing import Rows
+from cli.rows import Rows
 from tests.athena.engines import Refused, difference
 
 ORDERED, UNORDERED, FIRST = "SELECT a FROM t ORDER BY a", "SELECT a FROM t", "SELECT a FROM t LIMIT 1"

@@ -10,7 +10,7 @@ from botocore.awsrequest import AWSResponse
 from moto import mock_aws
 from typer.testing import CliRunner
 
-from cli import connection
+from cli.clients import connection
 from cli.main import app
 from ledgerlake import names
 from ledgerlake.settings import from_environment

@@ -11,8 +11,8 @@ import requests
 from botocore.stub import Stubber
 
 from cli import failures
-from cli.airflow_api import Airflow, Task
-from cli.airflow_transport import LONGEST_PATH, LocalAirflow, ManagedAirflow, Refused
+from cli.clients.airflow import Airflow, Task
+from cli.clients.airflow_transport import LONGEST_PATH, LocalAirflow, ManagedAirflow, Refused
 from cli.failures import NotUp
 from infra.local.home import Home
 from ledgerlake import names

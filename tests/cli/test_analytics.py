@@ -6,7 +6,7 @@ import duckdb
 import pytest
 import sqlglot
 
-from cli.demo import ANALYTICS, read_query
+from cli.commands.demo import ANALYTICS, read_query
 from cli.sample import Sample, write
 from ledgerlake.contracts import DATASETS
 

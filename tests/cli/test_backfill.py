@@ -6,9 +6,11 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 from control_objects import manifest
 
-from cli import backfill_commands, backfilling, failures
-from cli.airflow_api import Run, Task
-from cli.backfilling import lines
+from cli import failures
+from cli.clients.airflow import Run, Task
+from cli.commands import backfill
+from cli.views import backfilling
+from cli.views.backfilling import lines
 from ledgerlake import keys, names
 from ledgerlake.planning import lease
 from ledgerlake.tables.ledger import COUNTS
@@ -200,7 +202,7 @@ def test_a_backfill_that_is_over_is_waited_for_until_airflow_has_seen_it(ledgerl
     def airflow_looks(_):
         lake.airflow.backfills[0]["completed_at"] = "2025-05-01T00:00:00Z"
 
-    monkeypatch.setattr(backfill_commands.time, "sleep", airflow_looks)
+    monkeypatch.setattr(backfill.time, "sleep", airflow_looks)
     again = ledgerlake("backfill", *APRIL, "--no-wait")
     assert again.exit_code == 0, again.stderr
     assert "Waiting until Airflow sees that backfill 1 is over" in again.stderr

@@ -6,7 +6,9 @@ from datetime import UTC, datetime
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError, NoCredentialsError
 
-from cli import connection, delivery_commands, demo, failures
+from cli import failures
+from cli.clients import connection
+from cli.commands import delivery, demo
 from cli.main import Environment, app
 from ledgerlake import names
 from ledgerlake.intake.messages import is_wake
@@ -181,7 +183,7 @@ def test_wait_that_is_interrupted_says_what_goes_on(ledgerlake, lake, monkeypatc
     def interrupted(*_, **__):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(delivery_commands, "wait_for", interrupted)
+    monkeypatch.setattr(delivery, "wait_for", interrupted)
     result = ledgerlake("wait")
     assert result.exit_code == failures.INTERRUPTED
     assert "goes on without this command" in result.stderr

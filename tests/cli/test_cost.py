@@ -6,8 +6,9 @@ import shlex
 
 import pytest
 
-from cli import failures, growth
-from cli.growth import GB, Load
+from cli import failures
+from cli.views import growth
+from cli.views.growth import GB, Load
 from infra.data_plane_limits import SCANNED_AT_MOST
 from infra.local.home import ROOT
 from ledgerlake.tables.runs import COLUMNS
@@ -226,7 +227,7 @@ def test_more_data_is_never_cheaper_nor_lasts_longer():
 
 
 def test_the_constants_say_what_was_measured_and_what_is_assumed():
-    source = (ROOT / "cli" / "growth.py").read_text()
+    source = (ROOT / "cli" / "views" / "growth.py").read_text()
     told = {
         "ROWS_PER_SECOND": "make bench NAME=batch",
         "BYTES_PER_ROW": "354 MB",
@@ -242,7 +243,9 @@ def test_the_constants_say_what_was_measured_and_what_is_assumed():
 def test_no_command_is_named_that_is_not_there():
     targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
     named = {
-        name for file in (PAGE, ROOT / "cli" / "growth.py") for name in re.findall(r"`make ([a-z-]+)", file.read_text())
+        name
+        for file in (PAGE, ROOT / "cli" / "views" / "growth.py")
+        for name in re.findall(r"`make ([a-z-]+)", file.read_text())
     }
     assert named <= targets
 

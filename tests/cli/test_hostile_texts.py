@@ -16,7 +16,8 @@ from rich.text import Text
 from cli import failures
 from cli.console import stacked, stderr, stdout, styled
 from cli.failures import Failed, tell
-from cli.showing import Format, Rows, show
+from cli.rows import Rows
+from cli.views.showing import Format, show
 from ledgerlake import names
 from ledgerlake.intake.deliveries import waiting
 from ledgerlake.planning import lease, quarantine
@@ -193,7 +194,7 @@ ALSO = {
     "showing.py": {"write", "Text", "Table"},
     "waiting.py": {"Live"},
     "demo.py": {"from_markup"},
-    "sample_commands.py": {"write"},
+    "sample.py": {"write"},
 }
 """Other ways to print, each with a file that was looked at: a constant, escaped JSON, safe text, a file."""
 PRINTERS = {"echo", "secho", "write", "writelines", "Text", "from_markup", "assemble", "Table", "Live", "Panel"}

@@ -4,8 +4,8 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
-from cli.airflow_api import Run, Task, last_error
-from cli.look import Look, Verdict, describe, first_failure, judge
+from cli.clients.airflow import Run, Task, last_error
+from cli.views.look import Look, Verdict, describe, first_failure, judge
 from ledgerlake import names
 
 SINCE = datetime(2025, 4, 1, 12, tzinfo=UTC)

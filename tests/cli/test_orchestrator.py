@@ -6,9 +6,9 @@ from types import SimpleNamespace
 
 import pytest
 
-from cli import waiting
-from cli.executions import Execution
-from cli.look import Look, Verdict, describe, judge
+from cli.clients.executions import Execution
+from cli.views import waiting
+from cli.views.look import Look, Verdict, describe, judge
 from ledgerlake import names
 
 SINCE = datetime(2025, 4, 1, 12, tzinfo=UTC)

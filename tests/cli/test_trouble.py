@@ -6,8 +6,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from botocore.exceptions import ClientError
 
-from cli import dead_letters, failures
-from cli.dead_letters import DeadLetters, about
+from cli import failures
+from cli.clients import dead_letters
+from cli.clients.dead_letters import DeadLetters, about
 from ledgerlake import keys, names
 from ledgerlake.intake.deliveries import iso, waiting
 from ledgerlake.intake.messages import is_wake

@@ -18,7 +18,7 @@ from outage import live_through
 from story import check, deliver, expected, found
 from whole_lake import Lake, at_work, environment_of, lake_of, until
 
-from cli.airflow_transport import Refused
+from cli.clients.airflow_transport import Refused
 from ledgerlake import keys, names
 from ledgerlake.contracts import DATASETS
 

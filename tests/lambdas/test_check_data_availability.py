@@ -10,8 +10,8 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError
 
-from cli.dead_letters import about
-from cli.delivery_commands import wake
+from cli.clients.dead_letters import about
+from cli.commands.delivery import wake
 from ledgerlake.errors import LedgerlakeError, SettingsError
 from ledgerlake.intake.deliveries import from_iso, waiting
 from ledgerlake.planning import batch, lease, quarantine

@@ -9,8 +9,8 @@ import sys
 import boto3
 import pytest
 
-from cli.connection import Choice, connect
-from cli.dead_letters import DeadLetters
+from cli.clients.connection import Choice, connect
+from cli.clients.dead_letters import DeadLetters
 from infra.local import deploy, lake, processes
 from infra.local.aws_clients import client_arguments
 from infra.local.home import ROOT, Home

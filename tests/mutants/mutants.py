@@ -332,7 +332,7 @@ MUTANTS = (
     ),
     Mutant(
         "a text of a producer is a formula in a spreadsheet",
-        "cli/showing.py",
+        "cli/views/showing.py",
         """return f"'{text}" if text.lstrip().startswith(_FORMULA) and not _NUMBER.fullmatch(text) else text""",
         "return text",
         ("tests/cli/test_hostile_texts.py", "-k", "spreadsheet or number"),

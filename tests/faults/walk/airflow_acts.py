@@ -9,7 +9,7 @@ from urllib.parse import quote
 import acts
 from acts import Act, Walk
 
-from cli.airflow_transport import LocalAirflow, Refused
+from cli.clients.airflow_transport import LocalAirflow, Refused
 from cli.failures import NotUp
 from infra.local import processes
 from infra.local.airflow import COMPONENTS

@@ -7,9 +7,10 @@ from typing import Annotated
 
 import typer
 
-from cli import connection
-from cli.executions import Execution, Executions
-from cli.showing import Format, FormatOption, Rows, show
+from cli.clients import connection
+from cli.clients.executions import Execution, Executions
+from cli.rows import Rows
+from cli.views.showing import Format, FormatOption, show
 
 _COLUMNS = ("execution", "status", "started", "seconds", "error")
 

@@ -15,12 +15,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from cli import athena
-from cli.connection import Connection
+from cli.clients import athena
+from cli.clients.connection import Connection
+from cli.clients.smoke_mailbox import Mailbox
 from cli.failures import Failed, TimedOut
-from cli.look import Verdict, describe, judge
-from cli.smoke_mailbox import Mailbox
-from cli.waiting import airflow_of, failure, look_at
+from cli.views.look import Verdict, describe, judge
+from cli.views.waiting import airflow_of, failure, look_at
 from ledgerlake.contracts import DATASETS
 from ledgerlake.intake.deliveries import Delivery, waiting
 from ledgerlake.keys import BATCHES, raw_prefix

@@ -6,10 +6,11 @@ from typing import Annotated, Any
 
 import typer
 
-from cli import connection
+from cli.clients import connection
+from cli.clients.dead_letters import DeadLetters, Letter
 from cli.console import stderr, stdout
-from cli.dead_letters import DeadLetters, Letter
-from cli.showing import Format, FormatOption, Rows, show
+from cli.rows import Rows
+from cli.views.showing import Format, FormatOption, show
 from ledgerlake import names
 
 dead_letters = typer.Typer(

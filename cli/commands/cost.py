@@ -9,12 +9,14 @@ from typing import Annotated, Any
 
 import typer
 
-from cli import connection, growth
-from cli.athena import ask
-from cli.connection import Connection
+from cli.clients import connection
+from cli.clients.athena import ask
+from cli.clients.connection import Connection
+from cli.commands.query import of_batch
 from cli.failures import Mistyped
-from cli.query_commands import of_batch
-from cli.showing import Format, FormatOption, Rows, show
+from cli.rows import Rows
+from cli.views import growth
+from cli.views.showing import Format, FormatOption, show
 from ledgerlake.costs import prices
 from ledgerlake.tables.runs import COLUMNS
 

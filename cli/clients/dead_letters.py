@@ -9,7 +9,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from cli.connection import Connection
+from cli.clients.connection import Connection
 from cli.failures import Failed, NotUp, TimedOut
 from ledgerlake import names
 from ledgerlake.intake import messages

@@ -10,8 +10,9 @@ import typer
 from rich.progress import Progress
 
 from cli.console import stderr
+from cli.rows import Rows
 from cli.sample import Expected, Sample, write
-from cli.showing import Format, FormatOption, Rows, show
+from cli.views.showing import Format, FormatOption, show
 
 
 def sample(

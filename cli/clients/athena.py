@@ -6,9 +6,9 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
-from cli.connection import Connection
+from cli.clients.connection import Connection
 from cli.failures import Failed, TimedOut
-from cli.showing import Rows
+from cli.rows import Rows
 from ledgerlake import keys, names
 
 TIMEOUT_SECONDS = 900

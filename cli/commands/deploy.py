@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from botocore.exceptions import BotoCoreError, ClientError
 
-from cli import connection
-from cli.connection import Choice, Connection
+from cli.clients import connection
+from cli.clients.connection import Choice, Connection
+from cli.commands.smoke import Smoke
 from cli.console import stderr, stdout, styled
-from cli.deploy_showing import say, show_plan, show_removal
 from cli.failures import Failed, Mistyped, NotUp, explain
-from cli.smoke import Smoke
+from cli.views.deploy import say, show_plan, show_removal
 from ledgerlake.errors import LedgerlakeError
 
 if TYPE_CHECKING:

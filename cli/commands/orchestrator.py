@@ -7,16 +7,17 @@ from typing import Annotated
 import typer
 from botocore.exceptions import BotoCoreError, ClientError
 
-from cli import connection
-from cli.airflow_api import Airflow, Run
-from cli.airflow_transport import Refused
-from cli.connection import Connection
+from cli.clients import connection
+from cli.clients.airflow import Airflow, Run
+from cli.clients.airflow_transport import Refused
+from cli.clients.connection import Connection
+from cli.clients.executions import Executions
 from cli.console import stderr, stdout
-from cli.executions import Executions
 from cli.failures import Failed, Mistyped, NotUp
-from cli.look import at_work
-from cli.showing import Format, FormatOption, Rows, show
-from cli.waiting import airflow_of
+from cli.rows import Rows
+from cli.views.look import at_work
+from cli.views.showing import Format, FormatOption, show
+from cli.views.waiting import airflow_of
 from ledgerlake import names
 from ledgerlake.settings import ORCHESTRATORS
 

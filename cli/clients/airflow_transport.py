@@ -10,7 +10,7 @@ from typing import Any, Protocol
 import requests
 from botocore.exceptions import ClientError
 
-from cli.connection import up_command
+from cli.clients.connection import up_command
 from cli.failures import Failed, NotUp
 from infra.local.home import Home
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from cli.console import stdout
-from cli.showing import Format, Rows, show
+from cli.rows import Rows
+from cli.views.showing import Format, show
 
 if TYPE_CHECKING:
     from infra.cloud.deployment import Deployment, Planned, PlannedStack

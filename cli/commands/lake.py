@@ -8,15 +8,17 @@ from typing import Annotated
 
 import typer
 
-from cli import connection, outages
-from cli.airflow_api import Airflow
+from cli.clients import connection
+from cli.clients.airflow import Airflow
+from cli.clients.dead_letters import DeadLetters
+from cli.commands.lease import describe
 from cli.console import stderr, stdout, styled
-from cli.dead_letters import DeadLetters
 from cli.failures import Mistyped, NotUp
-from cli.lease_commands import describe
-from cli.look import Look, progress
-from cli.showing import Format, FormatOption, Rows, show
-from cli.waiting import airflow_of, look_at
+from cli.rows import Rows
+from cli.views import outages
+from cli.views.look import Look, progress
+from cli.views.showing import Format, FormatOption, show
+from cli.views.waiting import airflow_of, look_at
 from infra.local.home import ATHENA_ENGINES, REGION, Home
 from ledgerlake import names
 from ledgerlake.display import display_text

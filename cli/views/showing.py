@@ -6,8 +6,6 @@ import csv
 import json
 import re
 import sys
-from collections.abc import Sequence
-from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Annotated, Any
 
@@ -16,6 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from cli.console import stdout, styled
+from cli.rows import Rows
 from ledgerlake.display import display_json, display_text
 
 
@@ -32,21 +31,6 @@ FormatOption = Annotated[Format, typer.Option("--format", "-f", help="table for 
 _NUMBER = re.compile(r"[+-]?([0-9]+([.][0-9]*)?|[.][0-9]+)([eE][+-]?[0-9]+)?")
 _FORMULA = ("=", "+", "-", "@", "＝", "＋", "－", "＠")
 """With these a cell begins that a spreadsheet computes."""
-
-
-@dataclass(frozen=True)
-class Rows:
-    """Rows of one shape; None is NULL.
-
-    Args:
-        totals: printed below a table and nowhere else.
-        kinds: Athena's types of the columns, where the values are its texts; JSON has numbers then.
-    """
-
-    columns: Sequence[str]
-    rows: Sequence[Sequence[Any]] = field(default_factory=tuple)
-    totals: Sequence[Any] | None = None
-    kinds: Sequence[str] = ()
 
 
 def show(found: Rows, style: Format, *, title: str | None = None) -> None:

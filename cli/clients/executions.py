@@ -10,7 +10,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from cli.connection import Connection
+from cli.clients.connection import Connection
 from cli.failures import Failed, Mistyped
 from ledgerlake import names
 

@@ -11,16 +11,17 @@ from typing import Annotated, Any
 
 import typer
 
-from cli import connection
-from cli.airflow_api import Airflow, Backfill
-from cli.airflow_transport import Refused
-from cli.backfilling import Outcome, failures_of, figures, follow
-from cli.connection import Connection
+from cli.clients import connection
+from cli.clients.airflow import Airflow, Backfill
+from cli.clients.airflow_transport import Refused
+from cli.clients.connection import Connection
+from cli.commands.delivery import TimeoutOption
 from cli.console import stderr, stdout
-from cli.delivery_commands import TimeoutOption
 from cli.failures import Failed, Mistyped, NotUp
-from cli.showing import Format, FormatOption, Rows, show
-from cli.waiting import airflow_at
+from cli.rows import Rows
+from cli.views.backfilling import Outcome, failures_of, figures, follow
+from cli.views.showing import Format, FormatOption, show
+from cli.views.waiting import airflow_at
 from ledgerlake import keys, names
 from ledgerlake.contracts import DATASETS
 from ledgerlake.errors import SelectionError

@@ -12,13 +12,13 @@ from typing import Annotated
 import typer
 from rich.progress import track
 
-from cli import connection
-from cli.connection import Connection
+from cli.clients import connection
+from cli.clients.connection import Connection
+from cli.clients.executions import Executions
+from cli.commands.orchestrator import STEP_FUNCTIONS, refuse_unless_chosen
 from cli.console import stderr, stdout
-from cli.executions import Executions
 from cli.failures import Mistyped
-from cli.orchestrator_commands import STEP_FUNCTIONS, refuse_unless_chosen
-from cli.waiting import wait as wait_for
+from cli.views.waiting import wait as wait_for
 from ledgerlake.contracts import DATASETS
 from ledgerlake.intake import messages
 from ledgerlake.intake.deliveries import iso

@@ -9,12 +9,13 @@ from typing import Annotated, Any
 
 import typer
 
-from cli import connection
-from cli.athena import ask
-from cli.connection import Connection
+from cli.clients import connection
+from cli.clients.athena import ask
+from cli.clients.connection import Connection
 from cli.console import stdout
 from cli.failures import Mistyped
-from cli.showing import Format, FormatOption, Rows, show
+from cli.rows import Rows
+from cli.views.showing import Format, FormatOption, show
 from ledgerlake import keys
 from ledgerlake.contracts import DATASETS
 from ledgerlake.planning.stages import absent_columns, summaries

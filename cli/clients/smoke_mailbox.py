@@ -9,7 +9,7 @@ from datetime import datetime
 from types import TracebackType
 from typing import Any
 
-from cli.connection import Connection
+from cli.clients.connection import Connection
 from cli.failures import Failed
 
 _PATIENCE = 300.0

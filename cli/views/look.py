@@ -8,8 +8,8 @@ from datetime import datetime
 from enum import Enum
 from typing import Any
 
-from cli.airflow_api import Run, Task
-from cli.executions import Execution
+from cli.clients.airflow import Run, Task
+from cli.clients.executions import Execution
 from ledgerlake import names
 from ledgerlake.intake.deliveries import from_iso
 from ledgerlake.planning.batch import LIVE

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from math import ceil
 
-from cli.showing import Rows
+from cli.rows import Rows
 from infra.data_plane_limits import SCANNED_AT_MOST, WORKERS
 from ledgerlake.contracts import DATASETS
 from ledgerlake.costs import request_counts

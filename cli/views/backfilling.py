@@ -10,13 +10,14 @@ from typing import Any
 
 from rich.console import Console
 
-from cli.airflow_api import Airflow, Backfill, Run
-from cli.athena import ask
-from cli.connection import Connection
+from cli.clients.airflow import Airflow, Backfill, Run
+from cli.clients.athena import ask
+from cli.clients.connection import Connection
 from cli.failures import TimedOut
-from cli.look import WAITS, first_failure, holder_of, progress
-from cli.showing import Format, Rows
-from cli.waiting import Display, holder, reason
+from cli.rows import Rows
+from cli.views.look import WAITS, first_failure, holder_of, progress
+from cli.views.showing import Format
+from cli.views.waiting import Display, holder, reason
 from ledgerlake import keys, names
 from ledgerlake.errors import DamagedControlObject
 from ledgerlake.planning import control

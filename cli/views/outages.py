@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from cli.airflow_api import Airflow
-from cli.airflow_transport import Refused
-from cli.connection import Connection, up_command
+from cli.clients.airflow import Airflow
+from cli.clients.airflow_transport import Refused
+from cli.clients.connection import Connection, up_command
 from cli.failures import NotUp
 from infra.local import parts
 from infra.local.home import Home

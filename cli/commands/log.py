@@ -8,11 +8,12 @@ from typing import Annotated, Any
 import typer
 from botocore.exceptions import ClientError
 
-from cli import connection
-from cli.connection import Connection
+from cli.clients import connection
+from cli.clients.connection import Connection
 from cli.console import stdout
 from cli.failures import Mistyped
-from cli.showing import Format, FormatOption, Rows, show
+from cli.rows import Rows
+from cli.views.showing import Format, FormatOption, show
 from ledgerlake.contracts import DATASETS
 
 _GROUPS = ("/aws-glue/jobs/output", "/aws-glue/jobs/error")

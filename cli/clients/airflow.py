@@ -10,7 +10,7 @@ from datetime import UTC, date, datetime, time
 from typing import Any
 from urllib.parse import quote
 
-from cli.airflow_transport import Refused, Transport
+from cli.clients.airflow_transport import Refused, Transport
 from cli.failures import NotUp
 from ledgerlake import names
 

@@ -11,14 +11,14 @@ from botocore.exceptions import BotoCoreError, ClientError, ConnectionError
 from rich.console import Console
 from rich.live import Live
 
-from cli import outages
-from cli.airflow_api import Airflow, Run
-from cli.airflow_transport import LocalAirflow, ManagedAirflow, Refused
-from cli.connection import Connection
+from cli.clients.airflow import Airflow, Run
+from cli.clients.airflow_transport import LocalAirflow, ManagedAirflow, Refused
+from cli.clients.connection import Connection
+from cli.clients.executions import Executions
 from cli.console import stacked
-from cli.executions import Executions
 from cli.failures import Failed, GateClosed, NotUp, TimedOut
-from cli.look import Look, Verdict, describe, failed_execution, failed_run, first_failure, judge
+from cli.views import outages
+from cli.views.look import Look, Verdict, describe, failed_execution, failed_run, first_failure, judge
 from ledgerlake import names
 from ledgerlake.errors import DamagedControlObject
 from ledgerlake.intake.deliveries import waiting

@@ -7,14 +7,15 @@ from typing import Annotated
 
 import typer
 
-from cli import connection
-from cli.airflow_api import Airflow
-from cli.connection import Connection
+from cli.clients import connection
+from cli.clients.airflow import Airflow
+from cli.clients.connection import Connection
 from cli.console import stdout
 from cli.failures import Failed
-from cli.look import at_work
-from cli.showing import Format, FormatOption, Rows, show
-from cli.waiting import airflow_of
+from cli.rows import Rows
+from cli.views.look import at_work
+from cli.views.showing import Format, FormatOption, show
+from cli.views.waiting import airflow_of
 from ledgerlake import names
 from ledgerlake.display import display_text
 from ledgerlake.errors import DamagedControlObject

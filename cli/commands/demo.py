@@ -8,16 +8,17 @@ from typing import Annotated
 import typer
 from rich.text import Text
 
-from cli import connection, lake_commands
-from cli.athena import ask
-from cli.connection import Connection
+from cli.clients import connection
+from cli.clients.athena import ask
+from cli.clients.connection import Connection
+from cli.commands import lake as lake_commands
+from cli.commands.delivery import keys_for, upload
+from cli.commands.query import read_ledger, sample_rejects, show_ledger, show_rejects, top_reasons
+from cli.commands.sample import make
 from cli.console import stderr, stdout
-from cli.delivery_commands import keys_for, upload
-from cli.query_commands import read_ledger, sample_rejects, show_ledger, show_rejects, top_reasons
 from cli.sample import Sample
-from cli.sample_commands import make
-from cli.showing import Format, show
-from cli.waiting import wait
+from cli.views.showing import Format, show
+from cli.views.waiting import wait
 from infra.local.home import ROOT, Home
 from ledgerlake.contracts import DATASETS
 

@@ -6,13 +6,14 @@ from typing import Annotated
 
 import typer
 
-from cli import connection
-from cli.connection import Connection
+from cli.clients import connection
+from cli.clients.connection import Connection
+from cli.commands.delivery import TimeoutOption, wait_here, wake
 from cli.console import stderr, stdout
-from cli.delivery_commands import TimeoutOption, wait_here, wake
 from cli.failures import Mistyped
-from cli.look import seen
-from cli.showing import Format, FormatOption, Rows, show
+from cli.rows import Rows
+from cli.views.look import seen
+from cli.views.showing import Format, FormatOption, show
 from ledgerlake.errors import BatchNotFound, QuarantineError
 from ledgerlake.planning import quarantine
 from ledgerlake.planning.manifest import readable

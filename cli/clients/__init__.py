@@ -1,0 +1,1 @@
+"""What the commands talk to: the lake, Airflow, Athena, Step Functions, queues."""
