@@ -6,7 +6,7 @@ SHELL := bash
 MAKEFLAGS += --no-print-directory
 
 PYTEST_LOCAL := PYTHONPATH=.:dags:lambdas .venv/bin/python -m pytest
-PYTEST_GLUE := PYTHONPATH=dags:glue_scripts JAVA_HOME="$$(.venv-glue/bin/python infra/local/java.py)" .venv-glue/bin/python -m pytest
+PYTEST_GLUE := PYTHONPATH=dags:glue_scripts JAVA_HOME="$$(.venv-glue/bin/python local/java.py)" .venv-glue/bin/python -m pytest
 PYTEST_AIRFLOW := PYTHONPATH=dags:plugins .venv-airflow/bin/python -m pytest
 LOCAL_TESTS := $(wildcard tests/unit tests/local tests/cli tests/lambdas tests/step_functions)
 DEPLOYMENT_TESTS := $(wildcard tests/infra tests/workflows tests/package)
@@ -17,10 +17,10 @@ help: ## List the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | awk -F'\t' '{printf "make %-12s %s\n", $$1, $$2}'
 
 setup: ## Make the environments and fetch the jars; quick when nothing has changed
-	@infra/local/setup.sh dev
+	@local/setup.sh dev
 
 setup-cli:
-	@infra/local/setup.sh cli
+	@local/setup.sh cli
 
 demo: setup-cli ## Start a lake on this machine, deliver a few days to it and show what became of every row
 	@.venv/bin/ledgerlake demo
@@ -113,7 +113,7 @@ BASE ?= origin/main
 ENV ?= dev
 
 lint-workflows: ## The workflows of GitHub Actions: actionlint and zizmor
-	@infra/local/setup.sh workflows
+	@local/setup.sh workflows
 	.venv-workflows/bin/actionlint -shellcheck .venv-workflows/bin/shellcheck
 	.venv-workflows/bin/zizmor --quiet --offline --pedantic .github
 
@@ -141,7 +141,7 @@ test-athena: setup setup-trino ## Every statement on both engines of the local A
 	@$(PYTEST_LOCAL) tests/athena
 
 setup-trino: setup
-	@infra/local/setup.sh trino
+	@local/setup.sh trino
 
 deploy: setup-cli ## Deploy the tree to ENV=dev, or ENV=prod, with the AWS credentials at hand
 	@.venv/bin/ledgerlake deploy --env "$(ENV)" --yes --no-smoke

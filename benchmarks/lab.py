@@ -18,7 +18,7 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from benchmarks.measuring import Failed, Measured, Running, measure
-from infra.local import java, spark_properties
+from local import java, spark_properties
 
 ROOT = Path(__file__).parents[1]
 FOLDER = ROOT / ".bench"
@@ -143,7 +143,7 @@ def opened(name: str, *, smoke: bool, say: Callable[[str], None]) -> Iterator[La
     lab = Lab(f"http://127.0.0.1:{port}", folder, smoke, say)
     quiet = {"BIND_HOST": "127.0.0.1", "IOT_MTLS_ENABLED": "0", "SFTP_ENABLED": "0", "SERVICES": "s3"}
     places = {"GATEWAY_PORT": str(port), "TMPDIR": str(folder), "PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'dags'}"}
-    argv = [str(PYTHON), "-m", "infra.local.aws.ranges"]
+    argv = [str(PYTHON), "-m", "local.aws.ranges"]
     with (folder / "s3.log").open("w") as log:
         server = subprocess.Popen(
             argv,

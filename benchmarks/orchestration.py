@@ -18,14 +18,14 @@ from benchmarks import samples
 from benchmarks.lab import ROOT, Lab
 from benchmarks.measuring import Failed
 from benchmarks.report import Goal, Result
-from infra.local.aws_clients import client_arguments
-from infra.local.home import Home
 from ledgerlake import keys
 from ledgerlake.contracts import DATASETS
 from ledgerlake.intake import deliveries
 from ledgerlake.names import Places
 from ledgerlake.planning import batch
 from ledgerlake.settings import Settings, from_environment
+from local.aws_clients import client_arguments
+from local.home import Home
 
 _COMMAND = ROOT / ".venv" / "bin" / "ledgerlake"
 _PATIENCE = 600

@@ -90,7 +90,7 @@ def spark(s3_endpoint, tmp_path_factory):
 def write_properties(folder: Path, endpoint: str) -> Path:
     """The properties of a session for tests, its S3 at `endpoint`."""
     sys.path.insert(0, str(ROOT))
-    from infra.local import spark_properties
+    from local import spark_properties
 
     file = spark_properties.write(folder / "properties", endpoint)
     text = file.read_text().replace("spark.sql.shuffle.partitions=2", "spark.sql.shuffle.partitions=1")

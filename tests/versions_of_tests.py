@@ -11,7 +11,7 @@ from typing import Any
 import ministack.app
 from ministack.services import s3
 
-from infra.local.aws import ranges
+from local.aws import ranges
 
 HEADER = "x-amz-meta-version-of-the-test"
 _brought: ContextVar[str] = ContextVar("brought", default="")

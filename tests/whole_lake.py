@@ -27,16 +27,17 @@ import pytest
 from cli.clients.airflow_transport import LocalAirflow
 from cli.clients.athena import ask
 from cli.views.showing import Format, show
-from infra.local import postgres, processes
-from infra.local.aws_clients import client_arguments
-from infra.local.deploy import OUTBOX
-from infra.local.home import Home
-from infra.local.processes import left_behind
 from ledgerlake import names
 from ledgerlake.contracts import DATASETS
 from ledgerlake.keys import OPEN_BATCHES, RAW
 from ledgerlake.names import Places
 from ledgerlake.settings import Settings
+from local import processes
+from local.airflow import postgres
+from local.aws_clients import client_arguments
+from local.deploy import OUTBOX
+from local.home import Home
+from local.processes import left_behind
 
 ROOT = Path(__file__).parents[1]
 COMMAND = ROOT / ".venv" / "bin" / "ledgerlake"

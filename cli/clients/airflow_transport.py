@@ -12,7 +12,7 @@ from botocore.exceptions import ClientError
 
 from cli.clients.connection import up_command
 from cli.failures import Failed, NotUp
-from infra.local.home import Home
+from local.home import Home
 
 LONGEST_PATH = 64
 """Characters that MWAA takes as a path."""

@@ -11,9 +11,9 @@ import typer
 from botocore.config import Config
 
 from cli.failures import NotUp
-from infra.local.home import Home
 from ledgerlake.names import Places
 from ledgerlake.settings import ENVIRONMENTS, Settings, from_environment, mwaa_environment
+from local.home import Home
 
 _CONFIG = Config(retries={"mode": "standard", "max_attempts": 4}, connect_timeout=5, read_timeout=60)
 

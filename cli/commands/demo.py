@@ -19,8 +19,8 @@ from cli.console import stderr, stdout
 from cli.sample import Sample
 from cli.views.showing import Format, show
 from cli.views.waiting import wait
-from infra.local.home import ROOT, Home
 from ledgerlake.contracts import DATASETS
+from local.home import ROOT, Home
 
 ANALYTICS = ROOT / "sql" / "analytics"
 _SHOWN = ("daily_revenue", "top_products")

@@ -19,7 +19,6 @@ from cli.views import outages
 from cli.views.look import Look, progress
 from cli.views.showing import Format, FormatOption, show
 from cli.views.waiting import airflow_of, look_at
-from infra.local.home import ATHENA_ENGINES, REGION, Home
 from ledgerlake import names
 from ledgerlake.display import display_text
 from ledgerlake.intake.deliveries import Delivery
@@ -29,6 +28,7 @@ from ledgerlake.planning.evidence import unledgered
 from ledgerlake.planning.unread import Unread
 from ledgerlake.reporting.check_failures import open_failures
 from ledgerlake.settings import ORCHESTRATORS
+from local.home import ATHENA_ENGINES, REGION, Home
 
 AIRFLOW = ORCHESTRATORS[0]
 _NAMED = 3
@@ -53,7 +53,7 @@ def up(
 
     Example: ledgerlake up --fresh
     """
-    from infra.local import lake  # starting and stopping need much that other commands do not
+    from local import lake  # starting and stopping need much that other commands do not
 
     home = _local_home(ctx, "up")
     if home.addresses:
@@ -122,7 +122,7 @@ def down(
 
     Example: ledgerlake down --purge
     """
-    from infra.local import lake
+    from local import lake
 
     home = _local_home(ctx, "down")
     if home.addresses:
@@ -147,7 +147,7 @@ def status(ctx: typer.Context, style: FormatOption = Format.TABLE) -> None:
 
 
 def _components() -> list[tuple[str, str]]:
-    from infra.local import lake, parts
+    from local import lake, parts
 
     home = Home.current()
     down = {each.name for each in parts.down(home)}
@@ -238,7 +238,7 @@ def airflow(ctx: typer.Context) -> None:
     Example: ledgerlake airflow backfill create --dag-id ecommerce_lakehouse_by_date
     --from-date 2025-04-01 --to-date 2025-04-15
     """
-    from infra.local import airflow as local_airflow
+    from local.airflow import components as local_airflow
 
     home = _local_home(ctx, "airflow")
     if home.addresses:

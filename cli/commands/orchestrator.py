@@ -113,7 +113,7 @@ def deploy(lake: Connection, name: str) -> None:
     stack = cloudformation.describe_stacks(StackName=names.STACK)["Stacks"][0]
     others = [each["ParameterKey"] for each in stack.get("Parameters", []) if each["ParameterKey"] != _PARAMETER]
     if lake.home is not None:
-        from infra.local import deploy as local  # what it imports, other commands do not need
+        from local import deploy as local  # what it imports, other commands do not need
 
         lake.home.choose_orchestrator(name)
         local.deploy(lake.home)

@@ -6,11 +6,11 @@ from cli.clients.airflow import Airflow
 from cli.clients.airflow_transport import Refused
 from cli.clients.connection import Connection, up_command
 from cli.failures import NotUp
-from infra.local import parts
-from infra.local.home import Home
-from infra.local.processes import Down
 from ledgerlake import names
 from ledgerlake.display import display_text
+from local import parts
+from local.home import Home
+from local.processes import Down
 
 DAGS = (names.LIVE_DAG, names.BY_DATE_DAG)
 

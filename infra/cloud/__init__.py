@@ -1,1 +1,1 @@
-"""The stacks in a rented account: what `infra/local` is for one machine."""
+"""The stacks in a rented account: what `local` is for one machine."""

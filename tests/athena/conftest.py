@@ -11,8 +11,8 @@ from whole_lake import Lake, lake_of
 
 from cli.clients import connection
 from cli.sample import Sample, write
-from infra.local.errors import NotInstalled
-from infra.local.trino import server
+from local.errors import NotInstalled
+from local.trino import server
 from tests.athena.engines import Engines
 
 

@@ -12,7 +12,7 @@ from cli.clients.athena import ask
 from cli.clients.connection import Connection
 from cli.failures import Failed
 from cli.rows import Rows
-from infra.local.home import ATHENA_ENGINES
+from local.home import ATHENA_ENGINES
 
 QUICK, JUDGE = ATHENA_ENGINES
 

@@ -14,9 +14,9 @@ import pyarrow as pa
 import pytest
 from deltalake import write_deltalake
 
-from infra.local.aws_clients import storage_options
-from infra.local.home import ROOT
 from ledgerlake.tables.checks import checks
+from local.aws_clients import storage_options
+from local.home import ROOT
 from tests.athena.engines import JUDGE, QUICK, Refused, difference
 from tests.athena.statements import of_the_project
 

@@ -14,8 +14,8 @@ from cli import failures
 from cli.clients.airflow import Airflow, Task
 from cli.clients.airflow_transport import LONGEST_PATH, LocalAirflow, ManagedAirflow, Refused
 from cli.failures import NotUp
-from infra.local.home import Home
 from ledgerlake import names
+from local.home import Home
 
 
 class Server(BaseHTTPRequestHandler):

@@ -7,9 +7,9 @@ import socket
 
 import pytest
 
-from infra.local.home import Addresses, Home
-from infra.local.local_aws import environment
 from ledgerlake.settings import from_environment
+from local.home import Addresses, Home
+from local.local_aws import environment
 
 NOBODY = "http://127.0.0.1:9"
 

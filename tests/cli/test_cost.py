@@ -10,8 +10,8 @@ from cli import failures
 from cli.views import growth
 from cli.views.growth import GB, Load
 from infra.data_plane_limits import SCANNED_AT_MOST
-from infra.local.home import ROOT
 from ledgerlake.tables.runs import COLUMNS
+from local.home import ROOT
 
 NAMES = [name for name, _ in COLUMNS]
 BATCH = "20250401T080000Z-1a2b3c4d"

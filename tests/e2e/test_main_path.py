@@ -10,9 +10,9 @@ import pytest
 from shop import ORDERS
 from whole_lake import APRIL, until
 
-from infra.local.aws_clients import storage_options
 from ledgerlake import keys
 from ledgerlake.contracts import DATASETS
+from local.aws_clients import storage_options
 
 
 def count(lake, sql: str) -> int:

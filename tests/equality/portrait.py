@@ -13,10 +13,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from whole_lake import Lake
 
-from infra.local.aws_clients import storage_options
 from ledgerlake import keys, names
 from ledgerlake.contracts import DATASETS
 from ledgerlake.tables.checks import checks
+from local.aws_clients import storage_options
 
 _RUN_OF_ITS_OWN = {"batch_id", "_batch_id", "landed_at", "_landed_at", "finished_at"}
 _COST = re.compile(r"^Cost: (at least )?\$.*$", re.MULTILINE)

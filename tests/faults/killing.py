@@ -8,7 +8,7 @@ from pathlib import Path
 import psutil
 from whole_lake import PATIENCE, Lake
 
-from infra.local.processes import left_behind
+from local.processes import left_behind
 
 
 def new_key(lake: Lake, prefix: str, before: set[str], part: str = "") -> None:

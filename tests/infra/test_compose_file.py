@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 import yaml
 
-from infra.docker.prepare import CREDENTIALS, SECRETS
-from infra.local import airflow_settings
-from infra.local.home import ROOT, USER, Home
+from local.airflow import settings
+from local.docker.prepare import CREDENTIALS, SECRETS
+from local.home import ROOT, USER, Home
 
 BASES = {
     "debian:bookworm-slim",
@@ -22,7 +22,7 @@ BASES = {
 }
 """An exact release each; a base that is added here has to be reviewed."""
 FILE = ROOT / "docker-compose.yaml"
-DOCKERFILES = sorted((ROOT / "infra" / "docker").glob("*/Dockerfile"))
+DOCKERFILES = sorted((ROOT / "local" / "docker").glob("*/Dockerfile"))
 SERVICES: dict[str, dict[str, Any]] = yaml.safe_load(FILE.read_text())["services"]
 RUNNING = {name: each for name, each in SERVICES.items() if each["restart"] != "no"}
 ONCE = {name: each for name, each in SERVICES.items() if name not in RUNNING and not each.get("profiles")}
@@ -149,17 +149,17 @@ def test_the_example_of_the_settings_sets_nothing_and_names_them_all():
 
 def test_airflow_is_told_what_the_local_lake_tells_it(tmp_path):
     airflow = SERVICES["scheduler"]
-    assert Path(ROOT, airflow["env_file"]) == Path(airflow_settings.__file__).with_name("airflow.env")
-    known = airflow_settings.environment(Home(tmp_path), "postgresql://")
+    assert Path(ROOT, airflow["env_file"]) == Path(settings.__file__).with_name("airflow.env")
+    known = settings.environment(Home(tmp_path), "postgresql://")
     assert airflow["environment"]["AWS_SHARED_CREDENTIALS_FILE"] == f"/opt/airflow/state/{CREDENTIALS}"
     told = {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"}
-    told |= {name.removesuffix("_CMD") for name in airflow["environment"]} | set(airflow_settings.behaviour())
+    told |= {name.removesuffix("_CMD") for name in airflow["environment"]} | set(settings.behaviour())
     upstream = {"AIRFLOW_HOME", "AIRFLOW__API__HOST", "AIRFLOW__API__PORT"}  # as its image has them
     elsewhere = {"LEDGERLAKE_HOME"}
     names = {name for name in known if name.startswith(("AIRFLOW", "AWS_", "LEDGERLAKE_"))}
     assert names - told == upstream | elsewhere
-    assert not set(airflow["environment"]) & set(airflow_settings.behaviour()), "said once"
+    assert not set(airflow["environment"]) & set(settings.behaviour()), "said once"
 
 
 def test_the_user_of_airflow_is_the_one_whose_login_is_told():
-    assert airflow_settings.behaviour()["AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS"] == f"{USER}:admin"
+    assert settings.behaviour()["AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS"] == f"{USER}:admin"

@@ -8,12 +8,12 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError
 
-from infra.local.aws.step_functions_limits import LIMIT
 from ledgerlake.archive.move import Archived
 from ledgerlake.errors import ArchiveError, BatchNotFound, NotPublished
 from ledgerlake.intake.deliveries import waiting
 from ledgerlake.planning import batch as batches
 from ledgerlake.settings import Settings
+from local.aws.step_functions_limits import LIMIT
 from tests.published import publish
 
 BUCKET = "lake"

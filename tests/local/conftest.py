@@ -8,9 +8,9 @@ from typing import Any
 import boto3
 import pytest
 
-from infra.local import local_aws, processes
-from infra.local.aws_clients import client_arguments
-from infra.local.home import Home
+from local import local_aws, processes
+from local.aws_clients import client_arguments
+from local.home import Home
 
 BUCKET = "test-lake"
 

@@ -10,10 +10,10 @@ import pytest
 import requests
 from botocore.exceptions import ClientError
 
-from infra.local import local_aws
-from infra.local.aws.access import authorization, checked
-from infra.local.aws_clients import client_arguments
-from infra.local.home import Home
+from local import local_aws
+from local.aws.access import authorization, checked
+from local.aws_clients import client_arguments
+from local.home import Home
 from tests.local.conftest import BUCKET, client_of
 
 KEY = "LAKE234567ABCDEFGHIJ"

@@ -7,7 +7,7 @@ from decimal import Decimal
 
 import pytest
 
-from infra.local.aws.athena_results import text, type_name
+from local.aws.athena_results import text, type_name
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from infra.local.aws_clients import client_arguments
+from local.aws_clients import client_arguments
 from tests.local.conftest import BUCKET
 from tests.local_aws import running
 

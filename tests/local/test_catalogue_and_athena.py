@@ -16,7 +16,7 @@ import pytest
 from botocore.exceptions import ClientError
 from deltalake import write_deltalake
 
-from infra.local.aws_clients import storage_options
+from local.aws_clients import storage_options
 
 BUCKET = "test-lake"
 NOONS = [datetime(2025, 4, day, 12, 30, tzinfo=UTC) for day in (1, 2, 3)]

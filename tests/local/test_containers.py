@@ -6,9 +6,9 @@ import json
 
 import pytest
 
-from infra.docker import aws
-from infra.docker.prepare import CREDENTIALS, SECRETS, prepare
-from infra.local.home import Addresses, Home
+from local.docker import aws
+from local.docker.prepare import CREDENTIALS, SECRETS, prepare
+from local.home import Addresses, Home
 
 
 @pytest.fixture
@@ -49,6 +49,6 @@ def test_the_local_aws_of_a_container_listens_for_the_other_containers(monkeypat
     monkeypatch.setattr("sys.argv", ["aws", "aws:4566", "localhost:4568"])
     aws.main()
     ((_, argv, environment),) = started
-    assert argv[1:] == ["-m", "infra.local.aws", str(tmp_path), "aws:4566", "localhost:4568"]
+    assert argv[1:] == ["-m", "local.aws", str(tmp_path), "aws:4566", "localhost:4568"]
     assert (environment["BIND_HOST"], environment["GATEWAY_PORT"]) == ("0.0.0.0", "4567")
     assert environment["LEDGERLAKE_AWS_URL"] == "http://127.0.0.1:4567"

@@ -9,8 +9,8 @@ from io import BytesIO
 import psutil
 import pytest
 
-from infra.local import processes
-from infra.local.aws import spark_gateway
+from local import processes
+from local.aws import spark_gateway
 
 BUCKET = "test-lake"
 

@@ -1,7 +1,7 @@
 import pytest
 
-from infra.local.aws import hooks
-from infra.local.errors import HookError
+from local.aws import hooks
+from local.errors import HookError
 
 
 def test_the_installed_ministack_is_the_one_the_executors_were_written_for():

@@ -11,10 +11,10 @@ import pytest
 
 from cli.clients.connection import Choice, connect
 from cli.clients.dead_letters import DeadLetters
-from infra.local import deploy, lake, processes
-from infra.local.aws_clients import client_arguments
-from infra.local.home import ROOT, Home
 from ledgerlake import names, settings
+from local import deploy, lake, processes
+from local.aws_clients import client_arguments
+from local.home import ROOT, Home
 
 pytestmark = pytest.mark.slow
 
@@ -151,7 +151,7 @@ def test_a_fresh_start_forgets_the_data_and_keeps_the_address(up):
 def test_ctrl_c_while_it_starts_stops_what_was_started(tmp_path):
     home = Home(tmp_path / "lake")
     script = (
-        "import sys; from pathlib import Path; from infra.local import lake; from infra.local.home import Home\n"
+        "import sys; from pathlib import Path; from local import lake; from local.home import Home\n"
         "lake.up(Home(Path(sys.argv[1])), airflow=False, say=lambda text: print(text, flush=True))"
     )
     argv = [sys.executable, "-c", script, str(home.folder)]

@@ -3,7 +3,7 @@ import json
 import time
 import zipfile
 
-from infra.local.aws.lambdas import with_error_class
+from local.aws.lambdas import with_error_class
 
 HANDLER = """
 import os

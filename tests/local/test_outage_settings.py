@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from infra.local import airflow_settings
 from ledgerlake.outages import airflow_options
 from ledgerlake.settings import Settings
+from local.airflow import settings
 
 
 def variables(outage: int) -> dict[str, str]:
@@ -13,12 +13,12 @@ def variables(outage: int) -> dict[str, str]:
 
 
 def test_the_file_that_compose_reads_has_those_of_the_default():
-    told = airflow_settings.behaviour()
+    told = settings.behaviour()
     assert {name: told[name] for name in variables(300)} == variables(300)
 
 
 def test_a_lake_with_another_outage_has_all_of_them_scaled(home, monkeypatch):
     monkeypatch.setenv("LEDGERLAKE_OUTAGE_SECONDS", "30")
-    environ = airflow_settings.environment(home, "postgresql://")
+    environ = settings.environment(home, "postgresql://")
     assert {name: environ[name] for name in variables(30)} == variables(30)
     assert environ["LEDGERLAKE_OUTAGE_SECONDS"] == "30", "the kernel in its tasks sees the same"

@@ -7,9 +7,10 @@ import time
 import psutil
 import pytest
 
-from infra.local import postgres, postgres_keeper, processes
-from infra.local.errors import NotReady, PortTaken
-from infra.local.home import Home
+from local import processes
+from local.airflow import postgres, postgres_keeper
+from local.errors import NotReady, PortTaken
+from local.home import Home
 
 SLEEP = [sys.executable, "-c", "import time; time.sleep(60)"]
 

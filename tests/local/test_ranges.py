@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from infra.local.aws.ranges import get_object
+from local.aws.ranges import get_object
 
 
 def whole(bucket, key, headers, query):

@@ -6,9 +6,9 @@ import threading
 
 import pytest
 
-from infra.local import airflow, migrated_database, postgres
-from infra.local.aws import spark_gateway, warm_up
-from infra.local.home import Home
+from local.airflow import components, migrated_database, postgres
+from local.aws import spark_gateway, warm_up
+from local.home import Home
 
 
 @pytest.fixture
@@ -29,7 +29,7 @@ def kept(tmp_path, monkeypatch):
 def test_a_new_lake_comes_with_a_migrated_database(home, kept):
     migrated_database.lay(home)
     assert (postgres.folder(home) / "base" / "1").read_text() == "migrated"
-    airflow.wait_for_migration(home)
+    components.wait_for_migration(home)
 
 
 def test_a_lake_that_has_a_database_keeps_it(home, kept):

@@ -1,4 +1,4 @@
-from infra.local import jars, spark_properties
+from local import jars, spark_properties
 
 
 def test_the_jobs_own_conf_is_kept_and_the_machines_needs_win(tmp_path):

@@ -10,7 +10,7 @@ from uuid import uuid4
 
 import pytest
 
-from infra.local import local_aws, processes
+from local import local_aws, processes
 from tests.local.conftest import BUCKET, client_of
 
 pytestmark = pytest.mark.slow

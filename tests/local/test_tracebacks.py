@@ -1,4 +1,4 @@
-from infra.local.aws.tracebacks import error_message, last_error
+from local.aws.tracebacks import error_message, last_error
 
 CHAINED = """26/04/01 WARN NativeCodeLoader: Unable to load
 Traceback (most recent call last):

@@ -5,11 +5,11 @@ import tarfile
 
 import pytest
 
-from infra.local import lake, processes
-from infra.local.aws import athena_trino
-from infra.local.aws.athena_errors import AthenaError
-from infra.local.errors import NotInstalled
-from infra.local.trino import client, configuration, files, java, server
+from local import lake, processes
+from local.aws import athena_trino
+from local.aws.athena_errors import AthenaError
+from local.errors import NotInstalled
+from local.trino import client, configuration, files, java, server
 
 
 def jdk(folder, version):

@@ -304,14 +304,14 @@ MUTANTS = (
     ),
     Mutant(
         "the local AWS answers to any access key",
-        "infra/local/aws/access.py",
+        "local/aws/access.py",
         "if not keys or not all(hmac.compare_digest(key.encode(), access_key.encode()) for key in keys):",
         "if not keys:",
         ("tests/local/test_access.py", "-m", "not slow"),
     ),
     Mutant(
         "the local AWS answers the pages of a browser",
-        "infra/local/aws/access.py",
+        "local/aws/access.py",
         'if origins - {f"http://{host}"}:',
         "if False:",
         ("tests/local/test_access.py", "-m", "not slow"),
@@ -339,7 +339,7 @@ MUTANTS = (
     ),
     Mutant(
         "the local Step Functions catch what is too large with everything else",
-        "infra/local/aws/step_functions_limits.py",
+        "local/aws/step_functions_limits.py",
         "return error in error_equals if error == ERROR else bool(matches(error_equals, error))",
         "return bool(matches(error_equals, error))",
         ("tests/step_functions/test_limits.py",),
@@ -379,7 +379,7 @@ def survives(mutant: Mutant, folder: Path) -> str:
     environ.pop("NO_SKIPS", None)
     if mutant.runs_on == "glue":
         java = subprocess.run(
-            [f"{environment}/bin/python", "infra/local/java.py"], cwd=folder, capture_output=True, text=True, check=True
+            [f"{environment}/bin/python", "local/java.py"], cwd=folder, capture_output=True, text=True, check=True
         )
         environ["JAVA_HOME"] = java.stdout.strip()
     command = [f"{environment}/bin/python", "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", *mutant.tests]

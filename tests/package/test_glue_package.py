@@ -5,11 +5,11 @@ from types import SimpleNamespace
 
 import pytest
 
-from infra.local import jars, spark_properties
 from infra.packaging import ROOT, script_key, wheel_key
 from ledgerlake import keys, names, settings
 from ledgerlake.contracts import DATASETS
 from ledgerlake.planning import batch
+from local import jars, spark_properties
 from tests import local_aws
 
 LOCAL = settings.from_environment({"LEDGERLAKE_ENVIRONMENT": "local", "LEDGERLAKE_SETTLE_SECONDS": "0"})
@@ -25,7 +25,7 @@ FILES = {
 3,7,42,1,1,false,2025-04-02T10:00:00,2025-04-02
 """,
 }
-_JAVA = [".venv-glue/bin/python", "infra/local/java.py"]
+_JAVA = [".venv-glue/bin/python", "local/java.py"]
 
 pytestmark = pytest.mark.slow
 

@@ -16,11 +16,11 @@ from uuid import uuid4
 import pytest
 from ministack.services import stepfunctions
 
-from infra.local.aws import hooks, step_functions
 from infra.state_machine import definition as made
 from infra.synth import DEFINITION
 from ledgerlake.contracts import DATASETS
 from ledgerlake.tables.checks import checks
+from local.aws import hooks, step_functions
 
 BATCH = "20250401T080000Z-1a2b3c4d"
 PLAN = {

@@ -7,7 +7,7 @@ import json
 import pytest
 from ministack.services import stepfunctions
 
-from infra.local.aws.step_functions_limits import LIMIT
+from local.aws.step_functions_limits import LIMIT
 
 pytestmark = pytest.mark.slow
 

@@ -11,9 +11,9 @@ from acts import Act, Walk
 
 from cli.clients.airflow_transport import LocalAirflow, Refused
 from cli.failures import NotUp
-from infra.local import processes
-from infra.local.airflow import COMPONENTS
 from ledgerlake import names
+from local import processes
+from local.airflow.components import COMPONENTS
 
 _DAGS = (names.LIVE_DAG, names.LIVE_DAG, names.BY_DATE_DAG)
 _MARKS = ("success", "failed", "skipped")

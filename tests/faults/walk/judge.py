@@ -18,8 +18,8 @@ from laws.model import DATASETS, FATES, KEYS, Delivered, Truth, names, truth
 from laws.schedules import OLD
 from whole_lake import Lake
 
-from infra.local.aws_clients import storage_options
 from ledgerlake import keys
+from local.aws_clients import storage_options
 
 Put = tuple[str, str, str]
 """A delivery as its producer knows it: raw key, version id, body."""

@@ -1,0 +1,1 @@
+"""Airflow on this machine: its processes, its settings, its database."""
