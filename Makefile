@@ -29,7 +29,7 @@ down: ## Stop the lake that `make demo` or `ledgerlake up` started
 	@if [ -x .venv/bin/ledgerlake ]; then .venv/bin/ledgerlake down; fi
 
 package: setup-cli ## Build everything that a deployment uploads into dist/, the same bytes for the same tree
-	@PYTHONPATH=.:dags .venv/bin/python -m infra.distribution
+	@PYTHONPATH=.:dags .venv/bin/python -m infra.release.distribution
 
 synth: setup ## Write state machine, template and their picture again from infra/
 	@PYTHONPATH=.:dags .venv/bin/python -m infra.synth
@@ -41,7 +41,7 @@ lint: setup lint-workflows ## Style, types and the fences between the folders; t
 	.venv/bin/mypy dags/ledgerlake lambdas/ledgerlake_serverless cli
 
 security: setup ## What roles may do, the rules of cdk-nag and checkov, secrets in the tree (below a minute)
-	@PYTHONPATH=.:dags .venv/bin/python -m infra.security
+	@PYTHONPATH=.:dags .venv/bin/python -m infra.review.security
 
 test: setup ## The tests of the lake, each in its own environment (40 to 60 minutes on 2 cores)
 	@said="$$(mktemp)"
@@ -119,7 +119,7 @@ lint-workflows: ## The workflows of GitHub Actions: actionlint and zizmor
 
 synth-diff: synth ## What the working tree changes in AWS against BASE=origin/main, as dist/synth-diff.md
 	@mkdir -p dist
-	PYTHONPATH=.:dags .venv/bin/python -m infra.template_changes "$(BASE)" >dist/synth-diff.md
+	PYTHONPATH=.:dags .venv/bin/python -m infra.review.template_changes "$(BASE)" >dist/synth-diff.md
 
 test-unit: setup ## Kernel, Lambdas, infrastructure, command, local AWS, state machine, workflows; the mutants
 	@$(PYTEST_LOCAL) $(LOCAL_TESTS) $(DEPLOYMENT_TESTS) tests/mutants
@@ -150,4 +150,4 @@ smoke-test: setup-cli ## Whether the lake of ENV=dev works: files without a row 
 	@.venv/bin/ledgerlake --env "$(ENV)" smoke
 
 release-files: package ## What the release TAG=v… has attached: the packages and their checksum, in release/
-	@PYTHONPATH=.:dags .venv/bin/python -m infra.release_files "$(TAG)"
+	@PYTHONPATH=.:dags .venv/bin/python -m infra.release.files "$(TAG)"

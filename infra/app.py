@@ -7,11 +7,11 @@ from collections.abc import Callable
 import aws_cdk as cdk
 from cdk_nag import AwsSolutionsChecks, NagPackSuppression, NagSuppressions
 
-from infra.airflow_stack import AirflowStack
-from infra.data_plane import DataPlane
-from infra.delivery import Delivery
 from infra.exceptions import EXCEPTIONS, Exceptions
-from infra.guardrails import Guardrails
+from infra.stacks.airflow.stack import AirflowStack
+from infra.stacks.cicd.stack import Delivery
+from infra.stacks.data_plane.stack import DataPlane
+from infra.stacks.guardrails.stack import Guardrails
 
 STACKS: tuple[Callable[[cdk.App], cdk.Stack], ...] = (Delivery, DataPlane, AirflowStack, Guardrails)
 _FLAGS = {

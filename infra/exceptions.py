@@ -138,7 +138,7 @@ ANYWHERE = {
     "s3:GetAccountPublicAccessBlock": "Of the account, which is no resource.",
 }
 """Actions, or patterns of them, that may be allowed on the resource `*`; the statements of every template are held
-to it by `infra.security.wildcards`."""
+to it by `infra.review.security.wildcards`."""
 EXCEPTIONS = {
     names.DELIVERY_STACK: Exceptions(wildcards=_DELIVERY_WILDCARDS),
     names.GUARDRAILS_STACK: Exceptions(wildcards=_GUARDRAILS_WILDCARDS),

@@ -10,7 +10,8 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from infra import access_page, packaging
+from infra.release import packaging
+from infra.review import access_page
 from infra.state_machine import definition, diagram
 from ledgerlake import names
 

@@ -15,7 +15,7 @@ from typing import Any
 import boto3
 from botocore.exceptions import ClientError
 
-from infra import packaging
+from infra.release import packaging
 from ledgerlake import names, settings
 from local.aws_clients import client_arguments
 from local.errors import DeployError

@@ -19,7 +19,7 @@ from cli.views.deploy import say, show_plan, show_removal
 from ledgerlake.errors import LedgerlakeError
 
 if TYPE_CHECKING:
-    from infra.cloud.deployment import Deployment, Step
+    from infra.deployer.deployment import Deployment, Step
 
 _RENTED = ("dev", "prod")
 _SMOKE_SECONDS = 3600.0
@@ -75,7 +75,7 @@ def destroy(
 
     Example: ledgerlake destroy --env dev
     """
-    from infra.cloud.removal import Removal  # it needs much that other commands do not
+    from infra.deployer.removal import Removal  # it needs much that other commands do not
 
     lake = _account(ctx, env, "destroy")
     name = lake.settings.environment
@@ -116,9 +116,9 @@ def _smoke(lake: Connection, timeout: float) -> None:
 
 
 def _deployment(lake: Connection, folder: Path) -> Deployment:
-    from infra import distribution
-    from infra.cloud.deployment import Deployment
-    from infra.cloud.files import ArtifactBucket
+    from infra.deployer.deployment import Deployment
+    from infra.deployer.files import ArtifactBucket
+    from infra.release import distribution
 
     bucket = ArtifactBucket(lake.s3, lake.places.artifact_bucket, lake.settings.account)
     return Deployment(lake.settings, distribution.build(folder), bucket, lake.client, say)

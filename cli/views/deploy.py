@@ -9,8 +9,8 @@ from cli.rows import Rows
 from cli.views.showing import Format, show
 
 if TYPE_CHECKING:
-    from infra.cloud.deployment import Deployment, Planned, PlannedStack
-    from infra.cloud.removal import Removal
+    from infra.deployer.deployment import Deployment, Planned, PlannedStack
+    from infra.deployer.removal import Removal
 
 _MOST = 12
 """Lines of one stack or folder; what is beyond is counted."""
@@ -39,7 +39,7 @@ def show_plan(planned: Planned, deployment: Deployment) -> None:
 
 def airflow_fate(planned: Planned) -> str:
     """Whether MWAA makes or updates its environment, which is what takes long."""
-    from infra.cloud.stacks import AIRFLOW
+    from infra.deployer.stacks import AIRFLOW
 
     found = planned.of(AIRFLOW)
     environment = [change for change in found.changes if change.kind == "AWS::MWAA::Environment"]

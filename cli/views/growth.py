@@ -12,7 +12,7 @@ from functools import cached_property
 from math import ceil
 
 from cli.rows import Rows
-from infra.data_plane_limits import SCANNED_AT_MOST, WORKERS
+from infra.stacks.data_plane.limits import SCANNED_AT_MOST, WORKERS
 from ledgerlake.contracts import DATASETS
 from ledgerlake.costs import request_counts
 from ledgerlake.costs.cost import Calls, DpuTime, Requests, RunCost, Usage, cost

@@ -9,7 +9,7 @@ import pytest
 from cli import failures
 from cli.views import growth
 from cli.views.growth import GB, Load
-from infra.data_plane_limits import SCANNED_AT_MOST
+from infra.stacks.data_plane.limits import SCANNED_AT_MOST
 from ledgerlake.tables.runs import COLUMNS
 from local.home import ROOT
 

@@ -11,7 +11,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from infra.packaging import ROOT
+from infra.release.packaging import ROOT
 from infra.synth import TEMPLATES
 from ledgerlake import names
 

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from infra import access_page
+from infra.review import access_page
 from infra.synth import ACCESS, TEMPLATES
 from ledgerlake import names
 

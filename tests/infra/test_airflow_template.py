@@ -9,11 +9,11 @@ from ipaddress import IPv4Network
 import botocore.session
 import pytest
 
-from infra.airflow_endpoints import FOR_DAGS, FOR_MWAA
-from infra.airflow_limits import CLASSES, LOG_LEVELS, MOST_WORKERS, ImpossibleEnvironment, refuse_impossible
-from infra.cloud.errors import DeploymentError
-from infra.cloud.zones import choose
+from infra.deployer.errors import DeploymentError
+from infra.deployer.zones import choose
 from infra.environments import ENVIRONMENTS, Airflow
+from infra.stacks.airflow.endpoints import FOR_DAGS, FOR_MWAA
+from infra.stacks.airflow.limits import CLASSES, LOG_LEVELS, MOST_WORKERS, ImpossibleEnvironment, refuse_impossible
 from infra.synth import TEMPLATES
 from ledgerlake import names, outages, settings
 from tests.infra.conftest import computed, statements_of

@@ -8,9 +8,9 @@ import pytest
 from typer.testing import CliRunner
 
 from cli.main import app
-from infra import distribution
-from infra.cloud import deployment, removal
-from infra.distribution import DAGS, PLUGINS, REQUIREMENTS
+from infra.deployer import deployment, removal
+from infra.release import distribution
+from infra.release.distribution import DAGS, PLUGINS, REQUIREMENTS
 from ledgerlake import names, settings
 from tests import local_aws
 from tests.infra import cloud_tree

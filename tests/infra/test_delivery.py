@@ -5,7 +5,7 @@ from fnmatch import fnmatchcase
 
 import pytest
 
-from infra.security.wildcards import as_list, statements
+from infra.review.security.wildcards import as_list, statements
 from infra.synth import TEMPLATES
 from ledgerlake import keys, names, settings
 

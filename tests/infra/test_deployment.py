@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from infra.packaging import build
+from infra.release.packaging import build
 from infra.synth import TEMPLATE, TEMPLATES
 from ledgerlake import names, settings
 from ledgerlake.tables import catalogue

@@ -6,8 +6,8 @@ from fnmatch import fnmatchcase
 import pytest
 
 from infra.environments import ENVIRONMENTS
-from infra.guardrails_columns import sensitive
-from infra.security.wildcards import as_list
+from infra.review.security.wildcards import as_list
+from infra.stacks.guardrails.columns import sensitive
 from ledgerlake import keys, names
 from ledgerlake.contracts import DATASETS
 from ledgerlake.reporting import metrics

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from infra.functions import FUNCTIONS
-from infra.packaging import DEFINITION, ROOT, PackagingError, build, wheel_key
+from infra.release.packaging import DEFINITION, ROOT, PackagingError, build, wheel_key
 from ledgerlake.contracts import DATASETS
 
 

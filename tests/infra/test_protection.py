@@ -5,7 +5,7 @@ from fnmatch import fnmatchcase
 
 import pytest
 
-from infra.data_plane_jobs import ANY_BATCH
+from infra.stacks.data_plane.jobs import ANY_BATCH
 from ledgerlake import keys, names
 from ledgerlake.contracts import DATASETS
 from ledgerlake.intake.deliveries import from_iso

@@ -7,7 +7,7 @@ import zipfile
 import pytest
 
 import ledgerlake
-from infra.release_files import WrongRelease, write
+from infra.release.files import WrongRelease, write
 
 TAG = f"v{ledgerlake.__version__}"
 

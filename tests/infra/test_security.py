@@ -6,8 +6,8 @@ import subprocess
 import pytest
 
 from infra.exceptions import ANYWHERE, EXCEPTIONS, Exceptions
-from infra.security import accepted, scanners, wildcards
-from infra.security.__main__ import CHECKS
+from infra.review.security import accepted, scanners, wildcards
+from infra.review.security.__main__ import CHECKS
 from infra.synth import TEMPLATES
 from ledgerlake import names
 

@@ -6,7 +6,7 @@ import re
 import pytest
 
 from infra.functions import ARCHIVE, CATALOGUE, CHECK, FUNCTIONS, PLAN, REPORT
-from infra.packaging import definition_key, script_key, wheel_key
+from infra.release.packaging import definition_key, script_key, wheel_key
 from infra.synth import DEFINITION
 from ledgerlake import keys, settings
 from ledgerlake import names as aws_names

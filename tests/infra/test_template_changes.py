@@ -5,8 +5,8 @@ import subprocess
 
 import pytest
 
-from infra import template_changes
-from infra.template_changes import NoSuchCommit, at_commit, differences, now, page
+from infra.review import template_changes
+from infra.review.template_changes import NoSuchCommit, at_commit, differences, now, page
 
 NAME = "infra/templates/a.template.json"
 QUEUE = {"Type": "AWS::SQS::Queue", "Properties": {"Name": "q", "Seconds": 60}}

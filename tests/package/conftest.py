@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from infra import distribution
-from infra.packaging import ROOT
+from infra.release import distribution
+from infra.release.packaging import ROOT
 
 SHARED = ROOT.parent / "shared" / "data"
 CONSTRAINTS = SHARED / "mwaa-3.3.1-constraints-py3.12.txt"

@@ -7,9 +7,9 @@ from types import SimpleNamespace
 
 import pytest
 
-from infra.airflow_limits import VERSION
-from infra.distribution import DAGS, PLUGINS, REQUIREMENTS
-from infra.packaging import ROOT
+from infra.release.distribution import DAGS, PLUGINS, REQUIREMENTS
+from infra.release.packaging import ROOT
+from infra.stacks.airflow.limits import VERSION
 from infra.synth import TEMPLATES
 from ledgerlake import names
 

@@ -11,13 +11,13 @@ from pathlib import Path
 
 import pytest
 
-from infra import distribution
-from infra.distribution import DAGS, MANIFEST, PLUGINS, REQUIREMENTS
-from infra.packaging import ROOT, PackagingError
+from infra.release import distribution
+from infra.release.distribution import DAGS, MANIFEST, PLUGINS, REQUIREMENTS
+from infra.release.packaging import ROOT, PackagingError
 from infra.synth import TEMPLATES
 
 _TREE = ("dags", "plugins", "lambdas", "glue_scripts", "step_functions", "infra")
-_BUILD = "from pathlib import Path; from infra import distribution; distribution.build(Path('dist'))"
+_BUILD = "from pathlib import Path; from infra.release import distribution; distribution.build(Path('dist'))"
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from infra.packaging import ROOT, script_key, wheel_key
+from infra.release.packaging import ROOT, script_key, wheel_key
 from ledgerlake import keys, names, settings
 from ledgerlake.contracts import DATASETS
 from ledgerlake.planning import batch

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import pytest
 
 from infra.functions import ARCHIVE, CATALOGUE, CHECK, FUNCTIONS, PLAN, REPORT
-from infra.packaging import lambda_key
+from infra.release.packaging import lambda_key
 from ledgerlake import keys, names, settings
 from ledgerlake.planning import batch
 from tests import local_aws

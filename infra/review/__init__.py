@@ -1,0 +1,1 @@
+"""What a reviewer reads and a gate asks before a change goes to AWS."""

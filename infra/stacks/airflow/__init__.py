@@ -1,0 +1,1 @@
+"""Airflow on MWAA: network, key, role and environment."""

@@ -1,0 +1,1 @@
+"""Where releases are kept, and who may deploy them."""

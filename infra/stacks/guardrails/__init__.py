@@ -1,0 +1,1 @@
+"""The guardrails: alarms, budget, dashboard, and what people may see and do."""

@@ -1,0 +1,54 @@
+"""The monthly budget of everything that bears the project's tags, and when somebody is told of it."""
+
+from __future__ import annotations
+
+from aws_cdk import aws_budgets as budgets
+from constructs import Construct
+
+from infra.stacks.guardrails.parameters import GuardrailsParameters
+from infra.stacks.guardrails.topic import ALARM_PREFIX
+from infra.stacks.tags import PROJECT
+
+TOLD_AT = (("ACTUAL", 80), ("ACTUAL", 100), ("FORECASTED", 100))
+"""Per cent of the month's budget."""
+
+
+class Budget(Construct):
+    """Told to the topic at 80 and 100 per cent, and as soon as the month is expected to exceed it."""
+
+    def __init__(self, scope: Construct, parameters: GuardrailsParameters, topic: str) -> None:
+        super().__init__(scope, "Budget")
+        budgets.CfnBudget(
+            self,
+            "Budget",
+            budget=budgets.CfnBudget.BudgetDataProperty(
+                budget_name=f"{ALARM_PREFIX}{parameters.environment}",
+                budget_type="COST",
+                time_unit="MONTHLY",
+                budget_limit=budgets.CfnBudget.SpendProperty(amount=parameters.number("MonthlyBudget"), unit="USD"),
+                metrics=["UnblendedCost"],
+                # of one account that has dev and prod, only this environment
+                filter_expression=budgets.CfnBudget.ExpressionProperty(
+                    and_=[_tagged("Project", PROJECT), _tagged("Environment", parameters.environment)]
+                ),
+            ),
+            notifications_with_subscribers=[_told(kind, percent, topic) for kind, percent in TOLD_AT],
+        )
+
+
+def _tagged(key: str, value: str) -> budgets.CfnBudget.ExpressionProperty:
+    return budgets.CfnBudget.ExpressionProperty(
+        tags=budgets.CfnBudget.TagValuesProperty(key=key, values=[value], match_options=["EQUALS"])
+    )
+
+
+def _told(kind: str, percent: int, topic: str) -> budgets.CfnBudget.NotificationWithSubscribersProperty:
+    return budgets.CfnBudget.NotificationWithSubscribersProperty(
+        notification=budgets.CfnBudget.NotificationProperty(
+            notification_type=kind,
+            comparison_operator="GREATER_THAN",
+            threshold=percent,
+            threshold_type="PERCENTAGE",
+        ),
+        subscribers=[budgets.CfnBudget.SubscriberProperty(subscription_type="SNS", address=topic)],
+    )
