@@ -16,8 +16,8 @@ from pyspark.sql import DataFrame, SparkSession
 
 from ledgerlake import keys
 from ledgerlake.contracts import DATASETS
-from ledgerlake_spark.session import prepare
-from ledgerlake_spark.tables import LakeTable
+from ledgerlake_glue.session import prepare
+from ledgerlake_glue.tables import LakeTable
 
 _EPOCH = date(2020, 1, 1)
 _LAST, _ALWAYS, _NEVER = date(2025, 4, 30), date(2025, 4, 20), date(2025, 4, 15)

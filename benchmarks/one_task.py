@@ -17,10 +17,10 @@ def main(planned: str, dataset: str) -> dict[str, Any]:
     """Returns the rows and the seconds of each time; the first is cold."""
     from ledgerlake.contracts import DATASETS
     from ledgerlake.planning import batch
-    from ledgerlake_spark import session
-    from ledgerlake_spark.objects import s3
-    from ledgerlake_spark.reading import read_deliveries
-    from ledgerlake_spark.validation import validate
+    from ledgerlake_glue import session
+    from ledgerlake_glue.objects import s3
+    from ledgerlake_glue.reading import read_deliveries
+    from ledgerlake_glue.validation import validate
 
     spark = session.start("one_task")
     session.prepare(spark)

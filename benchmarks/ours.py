@@ -44,7 +44,7 @@ def main(batches: str, *names: str) -> dict[str, Any]:
     with phase("session"):
         from ledgerlake import keys
         from ledgerlake.contracts import DATASETS
-        from ledgerlake_spark import job, preparation, publishing, session, stage, tables
+        from ledgerlake_glue import job, preparation, publishing, session, stage, tables
 
         spark = session.start("benchmark")
     timed(tables.LakeTable, "prepare", "table")

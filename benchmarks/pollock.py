@@ -18,8 +18,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ledgerlake.contracts import Column, Dataset
-from ledgerlake_spark.csv_files import BrokenFile, Rows
-from ledgerlake_spark.originals import originals
+from ledgerlake_glue.csv_files import BrokenFile, Rows
+from ledgerlake_glue.originals import originals
 
 KNOWN = {"file_multitable_same.csv": "a second table of the same width: its header and rows look like any others"}
 """Alterations that a reader cannot see from one file and one contract."""

@@ -7,7 +7,7 @@ Every row ends in the ledger. The job may be started again for the same batch at
 """
 
 from ledgerlake.contracts.order_items import ORDER_ITEMS
-from ledgerlake_spark.job import main
+from ledgerlake_glue.job import main
 
 if __name__ == "__main__":
     main(ORDER_ITEMS)

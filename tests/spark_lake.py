@@ -26,10 +26,10 @@ from ledgerlake.planning import batch, by_date
 from ledgerlake.planning.by_date import Selection
 from ledgerlake.planning.evidence import require_finished, require_published
 from ledgerlake.settings import Settings
-from ledgerlake_spark import objects
-from ledgerlake_spark.job import run
-from ledgerlake_spark.session import INTERPRETED
-from ledgerlake_spark.tables import LakeTable
+from ledgerlake_glue import objects
+from ledgerlake_glue.job import run
+from ledgerlake_glue.session import INTERPRETED
+from ledgerlake_glue.tables import LakeTable
 
 ROOT = Path(__file__).parents[1]
 S3 = [ROOT / ".venv" / "bin" / "python", "-m", "tests.versions_of_tests"]

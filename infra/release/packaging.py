@@ -81,12 +81,12 @@ def _glue(root: Path) -> dict[str, bytes]:
     scripts = {dataset.job: root / "glue_scripts" / f"{dataset.job}.py" for dataset in DATASETS.values()}
     for job, script in scripts.items():
         require(script, root, f"the script of the Glue job {job}")
-    library = root / "glue_scripts" / "ledgerlake_spark"
+    library = root / "glue_scripts" / "ledgerlake_glue"
     require(library / "__init__.py", root, "the Spark library of the Glue jobs")
     content = wheel(
         "ledgerlake-glue",
         ledgerlake.__version__,
-        {**_kernel(root), **sources(library, "ledgerlake_spark")},
+        {**_kernel(root), **sources(library, "ledgerlake_glue")},
         summary="What the Glue jobs of Ledgerlake share.",
         requires_python=">=3.11",
     )

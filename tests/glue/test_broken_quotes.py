@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 from two_columns import AB
 
 from ledgerlake.contracts import DATASETS
-from ledgerlake_spark.broken_quotes import BACKSLASH, SCATTERED, SEVERAL_ROWS, TEXT_BEHIND, fault_of
-from ledgerlake_spark.csv_files import BrokenFile, Rows
-from ledgerlake_spark.originals import originals
-from ledgerlake_spark.quote_check import QuoteCheck
+from ledgerlake_glue.broken_quotes import BACKSLASH, SCATTERED, SEVERAL_ROWS, TEXT_BEHIND, fault_of
+from ledgerlake_glue.csv_files import BrokenFile, Rows
+from ledgerlake_glue.originals import originals
+from ledgerlake_glue.quote_check import QuoteCheck
 
 PRODUCTS = DATASETS["products"]
 PRODUCTS_HEADER = "product_id,department_id,department,product_name\n"

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from ledgerlake.errors import ConservationError
-from ledgerlake_spark import candidates
+from ledgerlake_glue import candidates
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 from shop import order, orders
@@ -34,7 +34,7 @@ def test_a_stage_is_made_anew_when_another_batch_came_between(lake, monkeypatch)
     lake.deliver("orders", "day.csv", orders(order(1, 1)))
     first = lake.plan()
     with monkeypatch.context() as broken:
-        broken.setattr("ledgerlake_spark.job.publish", lambda *_, **__: 1 / 0)
+        broken.setattr("ledgerlake_glue.job.publish", lambda *_, **__: 1 / 0)
         with pytest.raises(ZeroDivisionError):
             lake.job("orders", first.batch_id)
     lake.s3.delete_object(Bucket=lake.bucket, Key=f"batches/open/{first.batch_id}.json")

@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 from two_columns import AB
 
 from ledgerlake.contracts import Dataset
-from ledgerlake_spark import csv_files, plain_lines
-from ledgerlake_spark.broken_quotes import TEXT_BEHIND
-from ledgerlake_spark.csv_files import BrokenFile, Rows
-from ledgerlake_spark.originals import originals
+from ledgerlake_glue import csv_files, plain_lines
+from ledgerlake_glue.broken_quotes import TEXT_BEHIND
+from ledgerlake_glue.csv_files import BrokenFile, Rows
+from ledgerlake_glue.originals import originals
 
 
 def read(body: bytes, dataset: Dataset = AB) -> list[tuple]:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from delta.tables import DeltaTable
 
-from ledgerlake_spark import delta_log
-from ledgerlake_spark.objects import s3
+from ledgerlake_glue import delta_log
+from ledgerlake_glue.objects import s3
 
 pytestmark = pytest.mark.slow
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from two_columns import AB
 
 from ledgerlake.contracts import Column
-from ledgerlake_spark.exact_values import decimals, inexact
+from ledgerlake_glue.exact_values import decimals, inexact
 
 DOUBLE = Column("x", "double", doc="X.")
 MONEY = Column("x", "decimal(12,2)", doc="X.")

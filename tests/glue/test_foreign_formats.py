@@ -11,8 +11,8 @@ import zipfile
 
 import pytest
 
-from ledgerlake_spark.csv_header import BrokenFile, read_header
-from ledgerlake_spark.foreign_formats import foreign_format
+from ledgerlake_glue.csv_header import BrokenFile, read_header
+from ledgerlake_glue.foreign_formats import foreign_format
 
 
 def _zip(*names: str) -> bytes:

@@ -10,9 +10,9 @@ import pytest
 
 from ledgerlake.contracts import Column, Dataset
 from ledgerlake.errors import ContractError
-from ledgerlake_spark.csv_files import BrokenFile, Rows
-from ledgerlake_spark.header_matching import match_header, path_of
-from ledgerlake_spark.rejected_files import lines_rejected
+from ledgerlake_glue.csv_files import BrokenFile, Rows
+from ledgerlake_glue.header_matching import match_header, path_of
+from ledgerlake_glue.rejected_files import lines_rejected
 
 D = Dataset(
     name="d",

@@ -17,7 +17,7 @@ from spark_lake import set_all
 from ledgerlake import keys
 from ledgerlake.contracts.model import Rule
 from ledgerlake.errors import NotPublished
-from ledgerlake_spark import job, preparation, publishing
+from ledgerlake_glue import job, preparation, publishing
 
 FATES = ("rows_read", "released", "inserted", "updated", "unchanged", "superseded", "rejected", "parked")
 

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ledgerlake_spark import pruning
-from ledgerlake_spark.pruning import merged, within
+from ledgerlake_glue import pruning
+from ledgerlake_glue.pruning import merged, within
 
 ORDERS = "order_num,order_id,user_id,order_timestamp,total_amount,date\n"
 
@@ -57,8 +57,8 @@ def test_a_small_table_of_many_files_is_searched_too_and_its_plans_stay_interpre
     lake.run()
     assert lake.table("orders").is_large
     found = []
-    monkeypatch.setattr("ledgerlake_spark.candidates.within", lambda *at: found.append(at) or within(*at))
-    monkeypatch.setattr("ledgerlake_spark.job.expect", lambda *_, **tables: found.append(tables))
+    monkeypatch.setattr("ledgerlake_glue.candidates.within", lambda *at: found.append(at) or within(*at))
+    monkeypatch.setattr("ledgerlake_glue.job.expect", lambda *_, **tables: found.append(tables))
     lake.deliver("orders", "late.csv", ORDERS + order(200, 2, 99))
     lake.run()
     assert {"large_tables": False} in found

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from two_columns import AB
 
 from ledgerlake.errors import ConservationError
-from ledgerlake_spark import sections
-from ledgerlake_spark.csv_files import Rows, Section
-from ledgerlake_spark.csv_header import Header, read_header
+from ledgerlake_glue import sections
+from ledgerlake_glue.csv_files import Rows, Section
+from ledgerlake_glue.csv_header import Header, read_header
 
 HEADER = b"\xef\xbb\xbf\r\n  \nb,a\r\n"
 

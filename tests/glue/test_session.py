@@ -8,8 +8,8 @@ import pytest
 from spark_lake import COMPILED, set_all
 
 from ledgerlake.intake.deliveries import Delivery
-from ledgerlake_spark import pruning
-from ledgerlake_spark.session import FEW, INTERPRETED, SHARE, expect
+from ledgerlake_glue import pruning
+from ledgerlake_glue.session import FEW, INTERPRETED, SHARE, expect
 
 DELIVERY = Delivery("2025-04-01T00:00:00.000000Z", "raw/orders/a.csv", "1", "orders", FEW - 1, "")
 ZIPPED = replace(DELIVERY, key="raw/orders/a.CSV.gz", size=FEW // 4)
@@ -55,7 +55,7 @@ def test_the_rows_of_a_large_batch_are_dealt_out_evenly_to_two_cores(compiled, s
 @pytest.mark.slow
 def test_a_job_looks_at_its_batch_and_its_tables(lake, monkeypatch):
     seen = []
-    monkeypatch.setattr("ledgerlake_spark.job.expect", lambda _, found, **tables: seen.append((found, tables)))
+    monkeypatch.setattr("ledgerlake_glue.job.expect", lambda _, found, **tables: seen.append((found, tables)))
     for large in (False, True):
         monkeypatch.setattr(pruning, "LARGE", 1 if large else 1 << 30)
         lake.deliver("products", f"{large}.csv", "product_id,department_id,department,product_name\n1,1,Home,Cup\n")

@@ -7,10 +7,10 @@ import io
 import pytest
 from two_columns import AB
 
-from ledgerlake_spark import sections
-from ledgerlake_spark.csv_files import BrokenFile, Rows
-from ledgerlake_spark.csv_header import read_header
-from ledgerlake_spark.originals import originals
+from ledgerlake_glue import sections
+from ledgerlake_glue.csv_files import BrokenFile, Rows
+from ledgerlake_glue.csv_header import read_header
+from ledgerlake_glue.originals import originals
 
 
 def read(body: bytes, dataset=AB) -> tuple[dict[int, tuple], Rows]:

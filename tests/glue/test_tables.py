@@ -16,7 +16,7 @@ from shop import item, items, order, orders, products
 from shop import product as product_line
 
 from ledgerlake.errors import VerdictError
-from ledgerlake_spark.tables import WRITE
+from ledgerlake_glue.tables import WRITE
 
 MORNING = datetime(2025, 4, 1, 8, tzinfo=UTC)
 

@@ -10,7 +10,7 @@ import pytest
 
 from ledgerlake import keys
 from ledgerlake.errors import ContractError
-from ledgerlake_spark import conversion, job, preparation
+from ledgerlake_glue import conversion, job, preparation
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 from shop import item, items, order, orders, product, products
@@ -113,7 +113,7 @@ def test_a_job_that_dies_while_it_converts_is_completed_by_the_next(lake, monkey
     planned = lake.plan()
     lake.job("orders", planned.batch_id)
     with monkeypatch.context() as patch:
-        for module in (conversion, job, sys.modules["ledgerlake_spark.tables"]):
+        for module in (conversion, job, sys.modules["ledgerlake_glue.tables"]):
             if hasattr(module, step):
                 patch.setattr(module, step, dying(getattr(conversion, step), when))
         with pytest.raises(InterruptedError):

@@ -11,9 +11,9 @@ import pyarrow as pa
 import pytest
 
 from ledgerlake.contracts import Column, Dataset
-from ledgerlake_spark.plain_values import AS_WRITTEN, left_over, plain
-from ledgerlake_spark.session import prepare
-from ledgerlake_spark.typing_rules import text_of, value_of
+from ledgerlake_glue.plain_values import AS_WRITTEN, left_over, plain
+from ledgerlake_glue.session import prepare
+from ledgerlake_glue.typing_rules import text_of, value_of
 
 pytestmark = pytest.mark.slow
 BLANKS = " \t\r\n\x0b\x0c\u00a0\u2007\u202f\u3000\ufeff"

@@ -6,7 +6,7 @@ import random
 from datetime import UTC, datetime, timedelta
 
 from ledgerlake.contracts import Column, Dataset, Reference
-from ledgerlake_spark.verdict import judge
+from ledgerlake_glue.verdict import judge
 
 CHILDREN = Dataset(
     name="children",

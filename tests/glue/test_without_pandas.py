@@ -9,13 +9,13 @@ import sys
 _WORKER = """
 import os
 import sys
-from ledgerlake_spark import without_pandas
+from ledgerlake_glue import without_pandas
 without_pandas.refuse()
 without_pandas.refuse()
 import pyarrow as pa
 from ledgerlake.contracts import DATASETS
-from ledgerlake_spark.csv_files import Rows
-from ledgerlake_spark.reading import _closing_row, _with_delivery
+from ledgerlake_glue.csv_files import Rows
+from ledgerlake_glue.reading import _closing_row, _with_delivery
 import io
 dataset = DATASETS["products"]
 text = b"product_id,department_id,department,product_name\\n1,1,Home,Cup\\n2,x,Home\\n"
@@ -32,7 +32,7 @@ os._exit(0)  # as Spark's workers end, whatever threads Arrow still has
 
 _PLAN = """
 import sys
-from ledgerlake_spark import without_pandas
+from ledgerlake_glue import without_pandas
 without_pandas.refuse_in_plans()
 from pyspark.sql.pandas.functions import PythonEvalType, pandas_udf
 from pyspark.sql.types import LongType, StructType

@@ -23,7 +23,7 @@ def tree(tmp_path) -> Path:
     root = tmp_path / "tree"
     shutil.copytree(ROOT / "dags" / "ledgerlake", root / "dags" / "ledgerlake")
     handlers = [f"lambdas/{function.folder}/handler.py" for function in FUNCTIONS]
-    libraries = ("glue_scripts/ledgerlake_spark/__init__.py", "lambdas/ledgerlake_serverless/__init__.py")
+    libraries = ("glue_scripts/ledgerlake_glue/__init__.py", "lambdas/ledgerlake_serverless/__init__.py")
     for name in (*libraries, *handlers, str(DEFINITION)):
         (root / name).parent.mkdir(parents=True)
         (root / name).write_text('"""Small."""\n')
@@ -52,7 +52,7 @@ def test_the_same_tree_gives_the_same_bytes_at_another_time_and_place(tree, tmp_
     "changed",
     [
         "glue_scripts/orders_etl.py",
-        "glue_scripts/ledgerlake_spark/__init__.py",
+        "glue_scripts/ledgerlake_glue/__init__.py",
         "lambdas/archive_etl_files/handler.py",
         "step_functions/ecommerce_etl_pipeline.asl.json",
         "dags/ledgerlake/contracts/orders.py",
@@ -69,7 +69,7 @@ def test_any_change_of_what_runs_is_another_release(tree, tmp_path, changed):
     "missing",
     [
         "glue_scripts/orders_etl.py",
-        "glue_scripts/ledgerlake_spark/__init__.py",
+        "glue_scripts/ledgerlake_glue/__init__.py",
         "lambdas/archive_etl_files/handler.py",
         "lambdas/ledgerlake_serverless/__init__.py",
         "lambdas/plan_etl_batch/handler.py",
@@ -119,7 +119,7 @@ def test_the_wheel_of_this_tree_is_all_that_the_jobs_import_beside_what_glue_has
     if not python.exists():
         pytest.skip("needs the environment .venv-glue: make setup")
     wheel = _wheel(build(tmp_path, ROOT))
-    code = "import ledgerlake, ledgerlake_spark.job; print(ledgerlake.__file__); print(ledgerlake_spark.__file__)"
+    code = "import ledgerlake, ledgerlake_glue.job; print(ledgerlake.__file__); print(ledgerlake_glue.__file__)"
     done = subprocess.run(
         [python, "-c", code], cwd=tmp_path, env={"PYTHONPATH": str(wheel)}, capture_output=True, text=True, check=False
     )

@@ -14,7 +14,7 @@ from shop import order, orders, product, products
 from spark_lake import COMPILED, Lake, set_all
 
 from ledgerlake.settings import Settings
-from ledgerlake_spark import session
+from ledgerlake_glue import session
 
 PARENTS = {"orders": orders(order(1), order(2)), "products": products(product(1), product(2))}
 """Of the items in the cases."""

@@ -18,7 +18,7 @@ from laws.world import COUNTS, World
 from spark_lake import Lake
 
 from ledgerlake.settings import Settings
-from ledgerlake_spark import pruning
+from ledgerlake_glue import pruning
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(3600)]
 

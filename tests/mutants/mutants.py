@@ -21,7 +21,7 @@ ENVIRONMENTS = {
     "glue": (".venv-glue", "dags:glue_scripts"),
     "airflow": (".venv-airflow", "dags:plugins"),
 }
-KERNEL, SPARK, PLUGINS = "dags/ledgerlake", "glue_scripts/ledgerlake_spark", "plugins/ledgerlake_airflow"
+KERNEL, SPARK, PLUGINS = "dags/ledgerlake", "glue_scripts/ledgerlake_glue", "plugins/ledgerlake_airflow"
 
 MACHINE = "step_functions/ecommerce_etl_pipeline.asl.json"
 

@@ -87,7 +87,7 @@ def test_the_three_jobs_load_a_batch_by_the_wheel_alone(glue, aws):
 
 
 def test_the_library_is_that_of_the_wheel(glue, run, tmp_path):
-    code = "import ledgerlake, ledgerlake_spark.job as job; print(ledgerlake.__file__); print(job.__file__)"
+    code = "import ledgerlake, ledgerlake_glue.job as job; print(ledgerlake.__file__); print(job.__file__)"
     done = run(glue.python, "-c", code, env={}, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     environment = glue.python.parent.parent

@@ -19,8 +19,8 @@ from ledgerlake.planning import batch
 from ledgerlake.settings import Settings
 from ledgerlake.storage.bodies import StorageFailed
 from ledgerlake.storage.objects import client_config
-from ledgerlake_spark import objects, parts
-from ledgerlake_spark.csv_files import Rows
+from ledgerlake_glue import objects, parts
+from ledgerlake_glue.csv_files import Rows
 
 
 def deliver_two_days(lake: Lake) -> None:

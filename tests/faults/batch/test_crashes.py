@@ -20,7 +20,7 @@ from ledgerlake.intake.deliveries import waiting
 from ledgerlake.planning import batch
 from ledgerlake.planning.batch import Batch
 from ledgerlake.settings import Settings
-from ledgerlake_spark import job
+from ledgerlake_glue import job
 
 pytestmark = pytest.mark.timeout(3600)  # a whole process of Spark for each, on machines that may be busy
 SETTINGS = Settings(gate="any")

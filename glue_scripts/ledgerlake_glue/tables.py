@@ -19,8 +19,8 @@ from ledgerlake.contracts import DATASETS, Dataset
 from ledgerlake.contracts.type_changes import is_lossless
 from ledgerlake.errors import ContractError, VerdictError
 from ledgerlake.tables.catalogue import delta_columns
-from ledgerlake_spark import delta_log, pruning
-from ledgerlake_spark.conversion import convert_table, converted, earlier_types
+from ledgerlake_glue import delta_log, pruning
+from ledgerlake_glue.conversion import convert_table, converted, earlier_types
 
 WRITE, REPLACE, DELETE = "write", "replace", "delete"
 """What a MERGE does with a row: by its version; in the place of a withdrawn one; only take that out."""

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import numpy as np
 import numpy.typing as npt
 
-from ledgerlake_spark.broken_quotes import LONGEST, fault_of
+from ledgerlake_glue.broken_quotes import LONGEST, fault_of
 
 _LF, _CR, _QUOTE, _BACKSLASH = b'\n\r"\\'
 

@@ -8,9 +8,9 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from ledgerlake.contracts import Column, Dataset, Rule
-from ledgerlake_spark.reading import text_name
-from ledgerlake_spark.shown import display_sql, literal
-from ledgerlake_spark.typing_rules import text_of, value_of
+from ledgerlake_glue.reading import text_name
+from ledgerlake_glue.shown import display_sql, literal
+from ledgerlake_glue.typing_rules import text_of, value_of
 
 
 @dataclass(frozen=True)

@@ -19,9 +19,9 @@ from ledgerlake.contracts import Dataset
 from ledgerlake.intake.deliveries import Delivery
 from ledgerlake.storage.bodies import Missing, StorageFailed
 from ledgerlake.storage.objects import delete
-from ledgerlake_spark import without_pandas
-from ledgerlake_spark.objects import open_delivery, s3
-from ledgerlake_spark.originals import originals
+from ledgerlake_glue import without_pandas
+from ledgerlake_glue.objects import open_delivery, s3
+from ledgerlake_glue.originals import originals
 
 _WRITTEN = "delivery_id string, rows long"
 _REJECTED = pa.schema(

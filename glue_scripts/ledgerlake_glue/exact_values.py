@@ -19,7 +19,7 @@ import pyarrow.compute as pc
 
 from ledgerlake.contracts import Column, Dataset
 from ledgerlake.display import display_text
-from ledgerlake_spark.rows_without_value import BLANKS
+from ledgerlake_glue.rows_without_value import BLANKS
 
 _SURE_DOUBLE = 15
 """Characters of which a double keeps every digit, if there is no exponent."""

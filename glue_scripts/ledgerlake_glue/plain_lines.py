@@ -9,7 +9,7 @@ from typing import BinaryIO
 import numpy as np
 import numpy.typing as npt
 
-from ledgerlake_spark.csv_header import Joined
+from ledgerlake_glue.csv_header import Joined
 
 _BLOCK = 16 << 20
 

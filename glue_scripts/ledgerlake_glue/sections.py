@@ -19,11 +19,11 @@ from pyspark.sql import SparkSession
 from ledgerlake.contracts import Dataset
 from ledgerlake.errors import ConservationError
 from ledgerlake.intake.deliveries import Delivery
-from ledgerlake_spark import without_pandas
-from ledgerlake_spark.csv_files import BLOCK, BrokenFile, Rows, Section
-from ledgerlake_spark.csv_header import Header, read_header
-from ledgerlake_spark.objects import Missing, open_delivery
-from ledgerlake_spark.plain_lines import is_plain, spans
+from ledgerlake_glue import without_pandas
+from ledgerlake_glue.csv_files import BLOCK, BrokenFile, Rows, Section
+from ledgerlake_glue.csv_header import Header, read_header
+from ledgerlake_glue.objects import Missing, open_delivery
+from ledgerlake_glue.plain_lines import is_plain, spans
 
 SIZE = 64 << 20
 """Bytes of a section. A file of less than two is left whole: to count its rows would take longer than it saves."""

@@ -18,9 +18,9 @@ from pyspark.sql import functions as F
 from ledgerlake.contracts import Dataset
 from ledgerlake.errors import ContractError
 from ledgerlake.keys import parked_prefix
-from ledgerlake_spark.objects import s3
-from ledgerlake_spark.parking import read_parked
-from ledgerlake_spark.parts import write_parked
+from ledgerlake_glue.objects import s3
+from ledgerlake_glue.parking import read_parked
+from ledgerlake_glue.parts import write_parked
 
 _FOOTER = 1 << 16
 _NAMES = {

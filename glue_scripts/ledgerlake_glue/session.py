@@ -8,7 +8,7 @@ from math import ceil
 from pyspark.sql import SparkSession
 
 from ledgerlake.intake.deliveries import Delivery
-from ledgerlake_spark import without_pandas
+from ledgerlake_glue import without_pandas
 
 FEW = 4 << 20
 """Bytes of text. Java code for a plan takes five seconds to generate and compile; from about here on it saves more."""

@@ -22,13 +22,13 @@ from ledgerlake.planning.evidence import ledger_metadata
 from ledgerlake.storage.objects import exists
 from ledgerlake.tables.catalogue import delta_columns, ledger_table
 from ledgerlake.tables.ledger import LedgerEntry
-from ledgerlake_spark import preparation
-from ledgerlake_spark.objects import s3
-from ledgerlake_spark.parts import remove, write_rejected
-from ledgerlake_spark.preparation import Prepared
-from ledgerlake_spark.stage import Stage, Summary
-from ledgerlake_spark.tables import DELETE, REPLACE, WRITE, LakeTable, only_inserts
-from ledgerlake_spark.verdict import CLOSING, WITHDRAWN, WRITES
+from ledgerlake_glue import preparation
+from ledgerlake_glue.objects import s3
+from ledgerlake_glue.parts import remove, write_rejected
+from ledgerlake_glue.preparation import Prepared
+from ledgerlake_glue.stage import Stage, Summary
+from ledgerlake_glue.tables import DELETE, REPLACE, WRITE, LakeTable, only_inserts
+from ledgerlake_glue.verdict import CLOSING, WITHDRAWN, WRITES
 
 
 def publish(stage: Stage, summary: Summary, table: LakeTable) -> None:

@@ -15,7 +15,7 @@ from typing import Any
 from pyspark.sql import SparkSession
 
 import ledgerlake
-import ledgerlake_spark
+import ledgerlake_glue
 from ledgerlake import keys
 from ledgerlake.contracts import DATASETS, Dataset
 from ledgerlake.intake.deliveries import Delivery
@@ -23,14 +23,17 @@ from ledgerlake.planning import batch as batches
 from ledgerlake.planning import evidence, quarantine, stages
 from ledgerlake.planning.manifest import Batch
 from ledgerlake.tables.ledger import totals
-from ledgerlake_spark import pruning
-from ledgerlake_spark.conversion import convert_parked
-from ledgerlake_spark.objects import s3
-from ledgerlake_spark.publishing import complete, is_published, publish
-from ledgerlake_spark.quality import refuse_dirt
-from ledgerlake_spark.session import expect, prepare, start
-from ledgerlake_spark.stage import Stage, Summary
-from ledgerlake_spark.tables import LakeTable
+from ledgerlake_glue import pruning
+from ledgerlake_glue.conversion import convert_parked
+from ledgerlake_glue.objects import s3
+from ledgerlake_glue.publishing import complete, is_published, publish
+from ledgerlake_glue.quality import refuse_dirt
+from ledgerlake_glue.session import expect, prepare, start
+from ledgerlake_glue.stage import Stage, Summary
+from ledgerlake_glue.tables import LakeTable
+
+_REPORTING = tuple(f"ledgerlake/{name}/" for name in ("reporting", "costs", "runs"))
+"""Packages of the kernel that say what became of a run, and decide nothing of a row."""
 
 
 def main(dataset: Dataset, argv: Sequence[str] | None = None) -> None:
@@ -88,7 +91,7 @@ def run(spark: SparkSession, dataset: Dataset, batch_id: str, bucket: str) -> di
 
 
 def code_digest(dataset: Dataset, dropped: Mapping[str, str] = MappingProxyType({})) -> str:
-    """Of what decides a row's fate: the contract, every module of the kernel and of this library, and who dropped what.
+    """Digest what decides a row's fate: the contract, the modules of `deciding_modules`, and who dropped what.
 
     Args:
         dropped: deliveries of the batch that a person has dropped, with the reasons.
@@ -105,12 +108,18 @@ def _dropped(deliveries: Iterable[Delivery], bucket: str) -> dict[str, str]:
 
 @cache
 def _modules_digest() -> bytes:
-    """Of the modules that this process runs, read once."""
+    """Digest the modules that this process runs, read once."""
     digest = sha256()
-    for package in (ledgerlake, ledgerlake_spark):
-        for path, body in sorted(_modules(files(package), package.__name__)):
-            digest.update(path.encode() + b"\0" + body)
+    for path, body in deciding_modules():
+        digest.update(path.encode() + b"\0" + body)
     return digest.digest()
+
+
+def deciding_modules() -> list[tuple[str, bytes]]:
+    """Return path and body of every module that may decide a row's fate: of this library, and of most of the kernel."""
+    kernel = sorted(_modules(files(ledgerlake), ledgerlake.__name__))
+    ours = sorted(_modules(files(ledgerlake_glue), ledgerlake_glue.__name__))
+    return [(path, body) for path, body in kernel if not path.startswith(_REPORTING)] + ours
 
 
 def _modules(folder: Traversable, path: str) -> list[tuple[str, bytes]]:

@@ -23,12 +23,12 @@ import pyarrow.csv as pa_csv
 from ledgerlake.contracts import Dataset
 from ledgerlake.display import display_text
 from ledgerlake.errors import ConservationError
-from ledgerlake_spark.csv_header import BrokenFile, Header, Joined, read_header
-from ledgerlake_spark.header_matching import match_header, path_of
-from ledgerlake_spark.originals import open_quote
-from ledgerlake_spark.path_columns import contradictions, first_of
-from ledgerlake_spark.quote_check import QuoteCheck
-from ledgerlake_spark.rows_without_value import blank_rows, is_blank, repeated_headers
+from ledgerlake_glue.csv_header import BrokenFile, Header, Joined, read_header
+from ledgerlake_glue.header_matching import match_header, path_of
+from ledgerlake_glue.originals import open_quote
+from ledgerlake_glue.path_columns import contradictions, first_of
+from ledgerlake_glue.quote_check import QuoteCheck
+from ledgerlake_glue.rows_without_value import blank_rows, is_blank, repeated_headers
 
 __all__ = ["BLOCK", "BrokenFile", "Rows", "Section"]
 

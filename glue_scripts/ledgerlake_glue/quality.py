@@ -7,10 +7,10 @@ from pyspark.sql import functions as F
 from ledgerlake.display import display_text
 from ledgerlake.errors import QualityError
 from ledgerlake.planning import quarantine
-from ledgerlake_spark.objects import s3
-from ledgerlake_spark.reading import MISSING_FILE
-from ledgerlake_spark.stage import DROPPED, Stage, Summary
-from ledgerlake_spark.verdict import CLOSING
+from ledgerlake_glue.objects import s3
+from ledgerlake_glue.reading import MISSING_FILE
+from ledgerlake_glue.stage import DROPPED, Stage, Summary
+from ledgerlake_glue.verdict import CLOSING
 
 _NAMED = 3
 

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from typing import BinaryIO
 
 from ledgerlake.display import display_text
-from ledgerlake_spark.broken_quotes import LONGEST, fault_of
-from ledgerlake_spark.foreign_formats import foreign_format
+from ledgerlake_glue.broken_quotes import LONGEST, fault_of
+from ledgerlake_glue.foreign_formats import foreign_format
 
 _STEP = 1 << 16
 _LIMIT = 1 << 20

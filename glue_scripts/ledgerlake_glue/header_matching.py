@@ -9,7 +9,7 @@ from ledgerlake.contracts import Column, Dataset
 from ledgerlake.contracts.columns import plain_header
 from ledgerlake.display import display_text
 from ledgerlake.intake.raw_keys import path_values
-from ledgerlake_spark.csv_header import BrokenFile
+from ledgerlake_glue.csv_header import BrokenFile
 
 _UNKNOWN_NAMED = 50
 """So many unknown columns are named: the names travel in the job's answer, into messages and logs."""

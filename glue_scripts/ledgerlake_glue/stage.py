@@ -22,14 +22,14 @@ from ledgerlake.intake.deliveries import Delivery
 from ledgerlake.planning import stages
 from ledgerlake.planning.control import fields_of
 from ledgerlake.tables.ledger import LedgerEntry, refuse_imbalance
-from ledgerlake_spark import withdrawal as withdrawals
-from ledgerlake_spark.accounting import Accounts, Broken, account
-from ledgerlake_spark.arrivals import Arrival, Arrivals, lineage
-from ledgerlake_spark.candidates import Candidates
-from ledgerlake_spark.objects import s3
-from ledgerlake_spark.parking import parked_arrivals
-from ledgerlake_spark.tables import LakeTable
-from ledgerlake_spark.withdrawal import Withdrawal
+from ledgerlake_glue import withdrawal as withdrawals
+from ledgerlake_glue.accounting import Accounts, Broken, account
+from ledgerlake_glue.arrivals import Arrival, Arrivals, lineage
+from ledgerlake_glue.candidates import Candidates
+from ledgerlake_glue.objects import s3
+from ledgerlake_glue.parking import parked_arrivals
+from ledgerlake_glue.tables import LakeTable
+from ledgerlake_glue.withdrawal import Withdrawal
 
 _WRITTEN_QUICKLY = {
     # It is read twice: to look each value up in a dictionary would take longer than it saves.

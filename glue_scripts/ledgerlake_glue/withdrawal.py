@@ -20,8 +20,8 @@ from ledgerlake.contracts import Dataset
 from ledgerlake.intake.deliveries import Delivery
 from ledgerlake.planning.by_date import located
 from ledgerlake.tables.checks import WHOLE_READING
-from ledgerlake_spark.arrivals import Arrival, Arrivals
-from ledgerlake_spark.objects import s3
+from ledgerlake_glue.arrivals import Arrival, Arrivals
+from ledgerlake_glue.objects import s3
 
 SUPPORTING = ("inserted", "updated", "unchanged", "superseded")
 VERSION = ("_landed_at", "_source_file", "_source_row")

@@ -11,8 +11,8 @@ from ledgerlake import keys
 from ledgerlake.contracts import Dataset
 from ledgerlake.storage.objects import exists
 from ledgerlake.tables.catalogue import parked_table
-from ledgerlake_spark.arrivals import Arrival, Arrivals
-from ledgerlake_spark.objects import s3
+from ledgerlake_glue.arrivals import Arrival, Arrivals
+from ledgerlake_glue.objects import s3
 
 _ID = r"([0-9a-f]{20})[.]parquet"
 

@@ -15,12 +15,12 @@ from pyspark.sql import DataFrame, SparkSession
 
 from ledgerlake.contracts import Column, Dataset
 from ledgerlake.intake.deliveries import Delivery
-from ledgerlake_spark import without_pandas
-from ledgerlake_spark.csv_files import BrokenFile, Rows, Section
-from ledgerlake_spark.exact_values import decimals, inexact
-from ledgerlake_spark.objects import Missing, open_delivery
-from ledgerlake_spark.plain_values import AS_WRITTEN, arrow_type, left_over, plain
-from ledgerlake_spark.rejected_files import lines_rejected
+from ledgerlake_glue import without_pandas
+from ledgerlake_glue.csv_files import BrokenFile, Rows, Section
+from ledgerlake_glue.exact_values import decimals, inexact
+from ledgerlake_glue.objects import Missing, open_delivery
+from ledgerlake_glue.plain_values import AS_WRITTEN, arrow_type, left_over, plain
+from ledgerlake_glue.rejected_files import lines_rejected
 
 _TASKS_PER_CORE = 4
 """A task costs as much as reading a megabyte, so many small files share one; large ones spread out."""

@@ -9,7 +9,7 @@ import zlib
 from collections.abc import Callable
 from typing import BinaryIO
 
-from ledgerlake_spark.objects import Missing
+from ledgerlake_glue.objects import Missing
 
 _STEP = 1 << 20
 _LINE_BREAK = re.compile("[\r\n]")

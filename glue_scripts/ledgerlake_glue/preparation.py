@@ -18,9 +18,9 @@ from ledgerlake import keys
 from ledgerlake.contracts import Dataset
 from ledgerlake.planning import control
 from ledgerlake.tables.catalogue import parked_table
-from ledgerlake_spark.objects import s3
-from ledgerlake_spark.parts import remove, write_parked
-from ledgerlake_spark.stage import Stage, Summary
+from ledgerlake_glue.objects import s3
+from ledgerlake_glue.parts import remove, write_parked
+from ledgerlake_glue.stage import Stage, Summary
 
 _THREADS = 10  # as many as the client has connections
 

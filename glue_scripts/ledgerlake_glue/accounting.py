@@ -10,9 +10,9 @@ from typing import Any
 from pyspark.sql import DataFrame, Row
 from pyspark.sql import functions as F
 
-from ledgerlake_spark.arrivals import Arrival, Arrivals
-from ledgerlake_spark.reading import MISSING_FILE
-from ledgerlake_spark.verdict import CLOSING, WITHDRAWN
+from ledgerlake_glue.arrivals import Arrival, Arrivals
+from ledgerlake_glue.reading import MISSING_FILE
+from ledgerlake_glue.verdict import CLOSING, WITHDRAWN
 
 
 class Broken(Exception):

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 
 from ledgerlake.storage.objects import get_json
-from ledgerlake_spark.objects import s3
+from ledgerlake_glue.objects import s3
 
 _COMMIT = re.compile(r"/(\d{20})[.]json$")
 

@@ -8,9 +8,9 @@ from bisect import bisect_right
 from collections.abc import Iterable, Iterator
 from typing import BinaryIO
 
-from ledgerlake_spark.broken_quotes import LONGEST, strict_error
-from ledgerlake_spark.csv_header import read_header
-from ledgerlake_spark.plain_lines import PlainLines
+from ledgerlake_glue.broken_quotes import LONGEST, strict_error
+from ledgerlake_glue.csv_header import read_header
+from ledgerlake_glue.plain_lines import PlainLines
 
 
 def originals(stream: BinaryIO, rows: Iterable[int], delimiter: str = ",") -> dict[int, str]:

@@ -11,17 +11,17 @@ from pyspark.sql import functions as F
 from ledgerlake import keys
 from ledgerlake.contracts import Dataset
 from ledgerlake.storage.objects import exists
-from ledgerlake_spark.arrivals import Arrivals, lineage
-from ledgerlake_spark.objects import s3
-from ledgerlake_spark.parking import parked_rows
-from ledgerlake_spark.pruning import Ranges, merged, ranges, within
-from ledgerlake_spark.reading import read_deliveries
-from ledgerlake_spark.sections import sections
-from ledgerlake_spark.session import FEW, text_of
-from ledgerlake_spark.tables import LakeTable
-from ledgerlake_spark.validation import validate
-from ledgerlake_spark.verdict import WITHDRAWN, judge
-from ledgerlake_spark.withdrawal import Withdrawal, older_versions
+from ledgerlake_glue.arrivals import Arrivals, lineage
+from ledgerlake_glue.objects import s3
+from ledgerlake_glue.parking import parked_rows
+from ledgerlake_glue.pruning import Ranges, merged, ranges, within
+from ledgerlake_glue.reading import read_deliveries
+from ledgerlake_glue.sections import sections
+from ledgerlake_glue.session import FEW, text_of
+from ledgerlake_glue.tables import LakeTable
+from ledgerlake_glue.validation import validate
+from ledgerlake_glue.verdict import WITHDRAWN, judge
+from ledgerlake_glue.withdrawal import Withdrawal, older_versions
 
 _LINEAGE = ("_source_file", "_source_row", "_landed_at")
 

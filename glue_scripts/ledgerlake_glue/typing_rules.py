@@ -13,8 +13,8 @@ from __future__ import annotations
 import re
 
 from ledgerlake.contracts import Column, Dataset
-from ledgerlake_spark.rows_without_value import BLANKS
-from ledgerlake_spark.shown import literal
+from ledgerlake_glue.rows_without_value import BLANKS
+from ledgerlake_glue.shown import literal
 
 # Spark's literals know no escape for a form feed: its \f is the letter f.
 _BLANKS = literal(BLANKS)
