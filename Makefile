@@ -8,10 +8,11 @@ MAKEFLAGS += --no-print-directory
 PYTEST_LOCAL := PYTHONPATH=.:dags:lambdas .venv/bin/python -m pytest
 PYTEST_GLUE := PYTHONPATH=dags:glue_scripts JAVA_HOME="$$(.venv-glue/bin/python local/java.py)" .venv-glue/bin/python -m pytest
 PYTEST_AIRFLOW := PYTHONPATH=dags:plugins .venv-airflow/bin/python -m pytest
-LOCAL_TESTS := $(wildcard tests/unit tests/local tests/cli tests/lambdas tests/step_functions)
-DEPLOYMENT_TESTS := $(wildcard tests/infra tests/workflows tests/package)
+UNIT_TESTS := tests/unit tests/lambdas
+LOCAL_TESTS := tests/local tests/cli tests/step_functions
+DEPLOYMENT_TESTS := tests/infra tests/workflows tests/package
 
-.PHONY: bench bench-pollock bench-smoke test-deployment help setup setup-cli demo test test-laws test-faults test-walk test-mutants test-fast lint down synth package security test-compose
+.PHONY: bench bench-pollock bench-smoke check test-deployment help setup setup-cli demo test test-lakes test-laws test-faults test-walk test-mutants test-fast lint down synth package security test-compose
 
 help: ## List the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | awk -F'\t' '{printf "make %-12s %s\n", $$1, $$2}'
@@ -43,24 +44,28 @@ lint: setup lint-workflows ## Style, types and the fences between the folders; t
 security: setup ## What roles may do, the rules of cdk-nag and checkov, secrets in the tree (below a minute)
 	@PYTHONPATH=.:dags .venv/bin/python -m infra.review.security
 
-test: setup ## The tests of the lake, each in its own environment (40 to 60 minutes on 2 cores)
-	@said="$$(mktemp)"
+check: lint ## Style, types, fences, and the tests of contracts, kernel and Lambdas (below five minutes)
+	@$(PYTEST_LOCAL) $(UNIT_TESTS)
+
+test: check test-lakes ## All tests of the lake, the quick ones first (40 to 60 minutes on 2 cores)
+
+test-lakes: setup ## Jobs, DAGs, command, local AWS and whole lakes: what `make test` runs after `make check`
+	@spark_log="$$(mktemp)"
 	set -m # the half that runs beside is a process group, so that it ends as a whole
 	{
 	  $(PYTEST_GLUE) -m "not long" tests/glue tests/inputs tests/laws
 	  $(PYTEST_GLUE) -m "not long" tests/faults/batch
 	  $(PYTEST_LOCAL) -m "not long" tests/faults/step_functions
 	  $(PYTEST_LOCAL) -s -m "not long" tests/faults/walk
-	} >"$$said" 2>&1 & spark=$$!
+	} >"$$spark_log" 2>&1 & spark=$$!
 	set +m
-	trap 'kill -- -$$spark 2>/dev/null || true; rm -f "$$said"' EXIT
-	make lint
+	trap 'kill -- -$$spark 2>/dev/null || true; rm -f "$$spark_log"' EXIT
 	$(PYTEST_AIRFLOW) tests/airflow
 	$(PYTEST_LOCAL) $(LOCAL_TESTS) tests/mutants
 	PYTHONPATH=.:dags .venv/bin/python -m benchmarks --smoke
 	$(PYTEST_LOCAL) -m "not long" tests/e2e
 	$(PYTEST_LOCAL) tests/equality
-	wait $$spark && cat "$$said" || { cat "$$said"; exit 1; }
+	wait $$spark && cat "$$spark_log" || { cat "$$spark_log"; echo "The half with Spark failed, see above." >&2; exit 1; }
 
 bench: setup ## Measure everything side by side, into docs/performance.md; NAME=batch for one
 	@PYTHONPATH=.:dags .venv/bin/python -m benchmarks $(NAME)
@@ -104,7 +109,7 @@ test-fast: setup ## The quick tests of every environment (below 90 seconds)
 	} >"$$said" 2>&1 & beside=$$!
 	set +m
 	trap 'kill -- -$$beside 2>/dev/null || true; rm -f "$$said"' EXIT
-	$(PYTEST_LOCAL) -q -m "not slow" $(filter-out tests/local,$(LOCAL_TESTS))
+	$(PYTEST_LOCAL) -q -m "not slow" $(UNIT_TESTS) $(filter-out tests/local,$(LOCAL_TESTS))
 	wait $$beside && cat "$$said" || { cat "$$said"; exit 1; }
 
 # What GitHub Actions run, each on a machine of its own (docs/ci-cd.md): `make test test-deployment`, and longer days.
@@ -122,7 +127,7 @@ synth-diff: synth ## What the working tree changes in AWS against BASE=origin/ma
 	PYTHONPATH=.:dags .venv/bin/python -m infra.review.template_changes "$(BASE)" >dist/synth-diff.md
 
 test-unit: setup ## Kernel, Lambdas, infrastructure, command, local AWS, state machine, workflows; the mutants
-	@$(PYTEST_LOCAL) $(LOCAL_TESTS) $(DEPLOYMENT_TESTS) tests/mutants
+	@$(PYTEST_LOCAL) $(UNIT_TESTS) $(LOCAL_TESTS) $(DEPLOYMENT_TESTS) tests/mutants
 
 test-glue: setup ## The Glue jobs with Spark, and their crashes
 	@$(PYTEST_GLUE) tests/glue tests/inputs tests/laws

@@ -63,6 +63,17 @@ def folders(commands: str) -> set[str]:
     return set(re.findall(r"\btests/[\w/]+(?<!/)(?=\s|$)", commands))
 
 
+def lanes() -> list[str]:
+    """Return the targets that continuous integration makes, in their order."""
+    (names,) = re.findall(r"^for lane in ([a-z -]+); do$", (ROOT / ".ci" / "run").read_text(), re.MULTILINE)
+    return names.split()
+
+
+def whole_module_marks(path: Path) -> str:
+    """Return the line that marks all tests of a module; empty when there is none."""
+    return "".join(re.findall(r"^pytestmark = .*", path.read_text(), re.MULTILINE))
+
+
 def test_the_linters_find_nothing(linters):
     assert linters.actionlint(ROOT) == (0, "")
     assert linters.zizmor(ROOT)[0] == 0, linters.zizmor(ROOT)[1]
@@ -125,7 +136,29 @@ def test_a_target_that_does_not_exist_is_found():
 def test_the_jobs_run_every_test_that_make_test_and_ci_run(jobs):
     covered = folders(made(*targets(jobs), "TAG=v1.2.3"))
     assert folders(made("test")) - covered == set()
-    assert folders((ROOT / ".ci" / "run").read_text()) - covered == set()
+    assert folders(made(*lanes())) - covered == set()
+
+
+def test_every_folder_of_tests_is_in_a_lane():
+    assert lanes()[0] == "test"
+    covered = folders(made(*lanes()))
+    files = [path for path in (ROOT / "tests").rglob("test_*.py") if "mark.long" not in whole_module_marks(path)]
+    names = [str(path.relative_to(ROOT)) for path in files]
+    assert len(names) >= 100
+    assert [name for name in names if not any(name.startswith(f"{folder}/") for folder in covered)] == []
+
+
+def test_the_first_lane_is_lint_types_and_units():
+    commands = made("test").splitlines()
+    first = next(number for number, line in enumerate(commands) if "pytest" in line)
+    assert folders(commands[first]) == {"tests/unit", "tests/lambdas"}
+    assert any("mypy" in line for line in commands[:first])
+
+
+def test_every_night_the_long_forms_are_run(workflows, jobs):
+    assert "schedule" in workflows["long.yml"]["on"]
+    nightly = {place: job for place, job in jobs.items() if place[0] == "long.yml"}
+    assert targets(nightly) == {"test-laws", "test-faults", "test-mutants"}
 
 
 def test_the_jobs_run_every_test_there_is(jobs):
@@ -144,7 +177,7 @@ def test_nothing_may_write_but_what_has_to(workflows, jobs):
 
 def test_no_workflow_has_the_rights_of_the_repository_while_it_runs_the_code_of_a_fork(workflows, jobs):
     triggers = set(chain.from_iterable(flow["on"] for flow in workflows.values()))
-    assert triggers == {"pull_request", "push", "workflow_call"}
+    assert triggers == {"pull_request", "push", "workflow_call", "schedule", "workflow_dispatch"}
     comment = jobs["pull-request.yml", "comment"]
     assert [step["uses"].partition("@")[0] for step in comment["steps"] if "uses" in step] == [
         "actions/download-artifact"
