@@ -39,7 +39,9 @@ lint: setup lint-workflows ## Style, types and the fences between the folders; t
 	@.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
 	PYTHONPATH=.:dags:plugins:glue_scripts:lambdas .venv/bin/lint-imports --no-cache
-	.venv/bin/mypy dags/ledgerlake lambdas/ledgerlake_serverless cli
+	.venv/bin/mypy dags/ledgerlake lambdas cli infra local benchmarks
+	.venv/bin/mypy --python-executable .venv-airflow/bin/python --cache-dir .mypy_cache/airflow plugins dags/*.py
+	.venv/bin/mypy --python-executable .venv-glue/bin/python --python-version 3.11 --cache-dir .mypy_cache/glue glue_scripts
 
 security: setup ## What roles may do, the rules of cdk-nag and checkov, secrets in the tree (below a minute)
 	@PYTHONPATH=.:dags .venv/bin/python -m infra.review.security

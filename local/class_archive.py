@@ -54,7 +54,7 @@ def _train(home: Home, made: Path) -> None:
         "JAVA_HOME": str(java.home() or ""),
     }
     environ.pop("PYTHONPATH", None)
-    command = [python, _TRAINING, f"s3://{_BUCKET}/lake"]
+    command = [str(python), str(_TRAINING), f"s3://{_BUCKET}/lake"]
     subprocess.run(command, env=environ, cwd=home.folder, check=True, capture_output=True, timeout=_PATIENCE)
 
 

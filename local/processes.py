@@ -217,7 +217,8 @@ def _send(processes: list[psutil.Process], send: Callable[[psutil.Process], None
 
 def _children(leader: psutil.Process) -> list[psutil.Process]:
     try:
-        return leader.children(recursive=True)
+        children: list[psutil.Process] = leader.children(recursive=True)
+        return children
     except psutil.NoSuchProcess:
         return []
 
@@ -231,7 +232,7 @@ def _session(pid: int) -> int | None:
 
 def _is_of(home: Home, process: psutil.Process) -> bool:
     try:
-        return process.environ().get(MARK) == str(home.folder)
+        return bool(process.environ().get(MARK) == str(home.folder))
     except (psutil.Error, OSError):
         return False
 
@@ -239,7 +240,7 @@ def _is_of(home: Home, process: psutil.Process) -> bool:
 def _is_child(pid: int, leader: psutil.Process) -> bool:
     try:
         child = psutil.Process(pid)
-        return child.ppid() == leader.pid and child.status() != psutil.STATUS_ZOMBIE
+        return bool(child.ppid() == leader.pid and child.status() != psutil.STATUS_ZOMBIE)
     except psutil.NoSuchProcess:
         return False
 

@@ -104,7 +104,7 @@ def load(bucket: str, folder: str) -> dict[str, Any]:
     boto3.client("s3").upload_file(f"{folder}/rejected.parquet", bucket, "floor/rejected.parquet")
     step("judge")
     accepted = connection.execute(_ACCEPTED.format(columns=_COLUMNS)).to_arrow_reader(100_000)
-    write_deltalake(
+    write_deltalake(  # type: ignore[call-overload]  # a reader of Arrow batches
         f"s3://{bucket}/floor/order_items", accepted, partition_by=["date"], mode="append", storage_options=_OPTIONS
     )
     step("write")

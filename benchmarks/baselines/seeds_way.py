@@ -59,7 +59,7 @@ def load(spark: SparkSession, bucket: str) -> dict[str, int]:
 
 def refuse(rows: DataFrame, reason: str, bucket: str) -> int:
     """Returns how many rows there are, after writing them to `rejected/`."""
-    count = rows.count()
+    count: int = rows.count()
     if count:
         rows.withColumn("reason", F.lit(reason)).write.mode("append").parquet(f"s3://{bucket}/seeds-rejected/")
     return count

@@ -91,7 +91,7 @@ def _check_lossless(rows: DataFrame, dataset: Dataset, changed: Mapping[str, str
         F.expr(f"count_if(not (cast({_sql(name, was, dataset.column(name).type)} as {was}) <=> `{name}`))").alias(name)
         for name, was in changed.items()
     ]
-    counts = rows.agg(*lost).first().asDict()
+    counts = rows.agg(*lost).collect()[0].asDict()
     if wrong := [f"{count} values of {name}, {changed[name]}," for name, count in counts.items() if count]:
         types = ", ".join(f"{name} {dataset.column(name).type}" for name in changed)
         raise ContractError(

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from typing import BinaryIO
 
 from ledgerlake_glue.broken_quotes import LONGEST, strict_error
-from ledgerlake_glue.csv_header import read_header
+from ledgerlake_glue.csv_header import Joined, read_header
 from ledgerlake_glue.plain_lines import PlainLines
 
 
@@ -48,7 +48,7 @@ def open_quote(stream: BinaryIO, delimiter: str) -> int | None:
     return number if is_open else None
 
 
-def _records(rest: BinaryIO | None, delimiter: str) -> Iterator[str]:
+def _records(rest: BinaryIO | Joined | None, delimiter: str) -> Iterator[str]:
     """The records as text; empty lines do not count, as in `Rows`.
 
     Args:
@@ -60,7 +60,7 @@ def _records(rest: BinaryIO | None, delimiter: str) -> Iterator[str]:
 
     def lines() -> Iterator[str]:
         # Bytes that are not UTF-8 are the reader's to refuse; the quotes around them can be judged.
-        raw = io.BufferedReader(rest, 1 << 20)
+        raw = io.BufferedReader(rest, 1 << 20)  # type: ignore[type-var]  # both read raw bytes
         for line in io.TextIOWrapper(raw, encoding="utf-8", errors="replace", newline=""):
             taken.append(line)
             yield line

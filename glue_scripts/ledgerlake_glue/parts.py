@@ -107,7 +107,7 @@ def _write(
             yield pa.RecordBatch.from_pydict({"delivery_id": [delivery_id], "rows": [table.num_rows]})
 
     together = rows.repartition("_delivery_id").sortWithinPartitions("_delivery_id")
-    return {row.delivery_id: row.rows for row in together.mapInArrow(write, _WRITTEN).collect()}
+    return {row.delivery_id: row.rows for row in together.mapInArrow(write, _WRITTEN).collect()}  # type: ignore[arg-type]
 
 
 def _by_delivery(batches: Iterator[pa.RecordBatch]) -> Iterator[tuple[str, pa.Table]]:

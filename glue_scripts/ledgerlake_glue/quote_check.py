@@ -86,7 +86,8 @@ class QuoteCheck:
         quotes = np.flatnonzero(codes == _QUOTE)
         quotes = quotes[: np.searchsorted(quotes, after[-1])]
         is_record = ends > starts
-        stop, faults = len(after), []
+        stop: int = len(after)
+        faults: list[tuple[int, str]] = []
         if not self._is_proper(codes, quotes, after):
             odd = self._odd_lines(codes, quotes, after)
             stop, faults = self._walk(text, starts, after, odd, is_record)
@@ -140,7 +141,8 @@ class QuoteCheck:
         Returns:
             The number of lines whose records have ended, and the faults by the line that they start in.
         """
-        faults, passed = [], 0
+        faults: list[tuple[int, str]] = []
+        passed = 0
         for line in odd:
             if line < passed:
                 continue

@@ -60,7 +60,7 @@ def read_deliveries(
     ]
     tasks = _dealt(readings, _TASKS_PER_CORE * spark.sparkContext.defaultParallelism)
     files = spark.range(0, len(tasks), 1, len(tasks))
-    return files.mapInArrow(_reader(dataset, bucket, tasks), _schema(dataset))
+    return files.mapInArrow(_reader(dataset, bucket, tasks), _schema(dataset))  # type: ignore[arg-type]
 
 
 @dataclass(frozen=True)

@@ -58,4 +58,5 @@ def _may_be_blank(texts: pa.Array) -> npt.NDArray[np.bool_]:
     codes = np.frombuffer(data, np.uint8) if data is not None and data.size else np.zeros(1, np.uint8)
     starts = np.minimum(places[:-1], len(codes) - 1)
     is_empty: npt.NDArray[np.bool_] = places[:-1] == places[1:]
-    return is_empty | _MAY_BEGIN_BLANK[codes[starts]]
+    is_blank_start: npt.NDArray[np.bool_] = _MAY_BEGIN_BLANK[codes[starts]]
+    return is_empty | is_blank_start

@@ -103,7 +103,7 @@ def sections(
     if not cuts:
         return {}
     counter = _counter(bucket, {each.number: deliveries[each.number] for each in cuts}, cuts)
-    rows = sorted(spark.range(0, len(cuts), 1, len(cuts)).mapInArrow(counter, _FOUND).collect())
+    rows = sorted(spark.range(0, len(cuts), 1, len(cuts)).mapInArrow(counter, _FOUND).collect())  # type: ignore[arg-type]
     found = {
         number: numbered(headers[number], deliveries[number].size, [tuple(row)[1:] for row in group])
         for number, group in groupby(rows, lambda row: int(row.number))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from pyspark.sql import DataFrame
@@ -83,7 +84,7 @@ def _reasons(dataset: Dataset, tests: list[_Test]) -> str:
 
 def _tests(dataset: Dataset) -> list[_Test]:
     rules = {rule.name: rule for rule in dataset.rules}
-    made = {
+    made: dict[str, Callable[[str], _Test]] = {
         "readable": lambda _: _Test("_problem is not null", (("", "_problem"),)),
         "required": _required,
         "type": lambda name: _of_type(dataset.column(name)),

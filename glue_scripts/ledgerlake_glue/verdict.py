@@ -124,7 +124,7 @@ def _with_missing(candidates: DataFrame, parents: dict[str, DataFrame], dataset:
         for n, reference in enumerate(dataset.references)
     )
     # Unlike a join this cannot make two rows of one, should a damaged table hold a parent twice.
-    marked = candidates.sparkSession.sql(f"select {{rows}}.*, {found} from {{rows}}", rows=candidates, **keys)
+    marked = candidates.sparkSession.sql(f"select {{rows}}.*, {found} from {{rows}}", rows=candidates, **keys)  # type: ignore[arg-type]
     there = " and ".join(f"_parent_{n}" for n in range(len(dataset.references)))
     names = ", ".join(f"if(_parent_{n}, null, '{ref.dataset}')" for n, ref in enumerate(dataset.references))
     # Of most rows nothing is missing: an array for each of them would cost more than all the rest of the verdict.

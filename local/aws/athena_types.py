@@ -28,7 +28,7 @@ _COMPARED = (exp.EQ, exp.NEQ, exp.GT, exp.GTE, exp.LT, exp.LTE, exp.NullSafeEQ, 
 _NUMBER, _KIND = "number", "kind"
 
 
-def annotate(tree: exp.Expression, schema: Schema, database: str) -> None:
+def annotate(tree: exp.Expr, schema: Schema, database: str) -> None:
     """Note the type of every node of `tree`, for `has_type`, where it can be known; nothing else is changed.
 
     The nodes' own `type` is left alone: it would make sqlglot write another SQL.
@@ -40,25 +40,26 @@ def annotate(tree: exp.Expression, schema: Schema, database: str) -> None:
     for number, node in enumerate(nodes):
         node.meta[_NUMBER] = number
     for node in _typed(tree.copy(), schema, database):
-        number = node.meta.get(_NUMBER)
-        if number is not None and node.type is not None and type(nodes[number]) is type(node):
-            nodes[number].meta[_KIND] = node.type
+        place: int | None = node.meta.get(_NUMBER)
+        if place is not None and node.type is not None and type(nodes[place]) is type(node):
+            nodes[place].meta[_KIND] = node.type
 
 
-def has_type(node: exp.Expression, kinds: Collection[exp.DataType.Type]) -> bool:
+def has_type(node: exp.Expr, kinds: Collection[exp.DType]) -> bool:
     """Whether the node is known to be of one of these types."""
     return _KIND in node.meta and node.meta[_KIND].this in kinds
 
 
-def _typed(tree: exp.Expression, schema: Schema, database: str) -> Iterator[exp.Expression]:
+def _typed(tree: exp.Expr, schema: Schema, database: str) -> Iterator[exp.Expr]:
+    known: dict[str, object] = dict(schema)
     try:
-        qualified = qualify(tree, schema=schema, db=database, dialect="athena", validate_qualify_columns=False)
-        yield from annotate_types(qualified, schema=schema, dialect="athena").walk()
+        qualified = qualify(tree, schema=known, db=database, dialect="athena", validate_qualify_columns=False)
+        yield from annotate_types(qualified, schema=known, dialect="athena").walk()
     except SqlglotError:
         return  # an unknown column or table; whoever runs the statement says so better
 
 
-def refuse_mixed(tree: exp.Expression) -> None:
+def refuse_mixed(tree: exp.Expr) -> None:
     """Refuse a comparison or concatenation of values that Athena does not convert by itself.
 
     Args:
@@ -74,7 +75,7 @@ def refuse_mixed(tree: exp.Expression) -> None:
             raise AthenaError(f"TYPE_MISMATCH: line 1:1: Cannot apply operator: {_text(node)}")
 
 
-def _compared(node: exp.Expression) -> list[exp.Expression]:
+def _compared(node: exp.Expr) -> list[exp.Expr]:
     """What has to be of one type in this node."""
     if isinstance(node, exp.Between):
         return [node.this, node.args["low"], node.args["high"]]
@@ -83,15 +84,15 @@ def _compared(node: exp.Expression) -> list[exp.Expression]:
     return _operands(node) if isinstance(node, _COMPARED) else []
 
 
-def _operands(node: exp.Expression) -> list[exp.Expression]:
+def _operands(node: exp.Expr) -> list[exp.Expr]:
     return [node.this, node.expression]
 
 
-def _family(node: exp.Expression) -> str | None:
+def _family(node: exp.Expr) -> str | None:
     """None where the type is not known, or is of no family."""
     return next((name for name, types in _FAMILIES.items() if has_type(node, types)), None)
 
 
-def _text(node: exp.Expression) -> str:
+def _text(node: exp.Expr) -> str:
     kinds = [each.meta[_KIND].sql("athena").lower() for each in _compared(node) or _operands(node) if _family(each)]
     return f"{node.sql(dialect='athena')} ({', '.join(kinds)})"

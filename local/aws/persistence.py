@@ -26,7 +26,7 @@ def install(home: Home) -> None:  # noqa: ARG001, every executor is installed al
     async def serve_until_told(app: Any, config: Any) -> None:
         await serve(app, config, shutdown_trigger=_save_until_told)
 
-    hypercorn.asyncio.serve = serve_until_told
+    hypercorn.asyncio.serve = serve_until_told  # type: ignore[assignment]
     logging.getLogger("persistence").setLevel(logging.WARNING)
 
 

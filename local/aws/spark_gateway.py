@@ -85,7 +85,7 @@ class Gateway:
         for ours, library in zip(self.libraries, libraries, strict=True):
             shutil.copyfile(library, ours)
         self._said = {"output": queue.Queue(), "error": queue.Queue()}
-        return {kind: iter(lines.get, None) for kind, lines in self._said.items()}  # type: ignore[arg-type]
+        return {kind: iter(lines.get, None) for kind, lines in self._said.items()}
 
     def detach(self) -> None:
         """End the run's share of what the JVM writes."""

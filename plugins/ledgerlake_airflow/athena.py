@@ -48,7 +48,7 @@ class AthenaCheckOperator(AthenaOperator):
             query=check.sql,
             database=names.DATABASE,
             workgroup=names.WORKGROUP,
-            sleep_time=_pause(settings),
+            sleep_time=_pause(settings),  # type: ignore[arg-type]  # seconds for sleep, which takes fractions
             max_polling_attempts=_attempts(settings),
             deferrable=False,
             **kwargs,
@@ -89,9 +89,9 @@ def ask(sql: str, settings: Settings) -> Answer:
     """
     hook = AthenaHook(aws_conn_id=CONNECTION)
     query_id = hook.run_query(sql, {"Database": names.DATABASE}, {}, None, names.WORKGROUP)
-    state = hook.poll_query_status(query_id, _attempts(settings), _pause(settings))
+    state = hook.poll_query_status(query_id, _attempts(settings), _pause(settings))  # type: ignore[arg-type]
     if state not in AthenaHook.SUCCESS_STATES:
-        raise AirflowException(failures.of_query(query_id, state, hook.get_state_change_reason(query_id)))
+        raise AirflowException(failures.of_query(query_id, str(state), hook.get_state_change_reason(query_id)))
     return Answer(result_rows(hook, query_id), query_id)
 
 

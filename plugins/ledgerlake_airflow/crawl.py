@@ -24,7 +24,7 @@ class CrawlWhenChanged(GlueCrawlerRunOperator):
     def __init__(self, *, settings: Settings, **kwargs: Any) -> None:
         super().__init__(
             crawler_name=names.CRAWLER,
-            poll_interval=pause_of(settings),
+            poll_interval=pause_of(settings),  # type: ignore[arg-type]  # seconds for sleep, which takes fractions
             deferrable=False,
             fail_on_already_running=False,
             **kwargs,

@@ -28,7 +28,7 @@ def fields() -> dict[str, Param]:
 
     Airflow itself refuses what is no date and none of the choices; the rest is refused by `selection`.
     """
-    day = {"type": ["null", "string"], "format": "date"}
+    day: dict[str, Any] = {"type": ["null", "string"], "format": "date"}
     leave = "Leave it empty in a backfill: each of its runs is for one day."
     return {
         "from": Param(

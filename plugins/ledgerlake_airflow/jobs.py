@@ -72,7 +72,7 @@ class DatasetJob(GlueJobOperator):
             job_name=dataset.job,
             script_args={"--batch_id": BATCH_ID},
             deferrable=True,
-            waiter_delay=pause,
+            waiter_delay=pause,  # type: ignore[arg-type]  # seconds for sleep, which takes fractions
             waiter_max_attempts=ceil(longest.total_seconds() / pause) + 1,
             execution_timeout=longest,
             verbose=False,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from aws_cdk import Aws, CfnMapping, CfnParameter, Fn, Token
 from constructs import Construct
 
@@ -86,7 +88,7 @@ class AirflowParameters(Construct):
         return Token.as_number(self.size(name))
 
 
-def _parameter(scope: Construct, name: str, description: str, type: str = "String", **more: object) -> CfnParameter:
+def _parameter(scope: Construct, name: str, description: str, type: str = "String", **more: Any) -> CfnParameter:
     parameter = CfnParameter(scope, f"Parameter{name}", type=type, description=description, **more)
     parameter.override_logical_id(name)
     return parameter

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from aws_cdk import Aws, CfnCondition, CfnParameter, Fn, RemovalPolicy, Token
+from typing import Any, cast
+
+from aws_cdk import Aws, CfnCondition, CfnParameter, Fn, ICfnConditionExpression, RemovalPolicy, Token
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
@@ -50,7 +52,7 @@ class GitHub(Construct):
                 "smoke": access.document(*smoke(environment, lake)),
             },
         )
-        self.role.node.default_child.cfn_options.condition = self.wanted
+        cast(iam.CfnRole, self.role.node.default_child).cfn_options.condition = self.wanted
 
     def _issuer(self, scope: Construct, wanted: str) -> str:
         """ARN of the identity provider. An account has one for all its roles, so it stays when this stack goes."""
@@ -59,7 +61,9 @@ class GitHub(Construct):
         made = CfnCondition(
             scope,
             "MakesGitHubProvider",
-            expression=Fn.condition_and(self.wanted, Fn.condition_equals(wanted, "create")),
+            expression=Fn.condition_and(
+                cast(ICfnConditionExpression, self.wanted), Fn.condition_equals(wanted, "create")
+            ),
         )
         provider.cfn_options.condition = made
         there = Fn.join("", ["arn:", Aws.PARTITION, ":iam::", Aws.ACCOUNT_ID, f":oidc-provider/{_ISSUER}"])
@@ -68,7 +72,7 @@ class GitHub(Construct):
 
 def _parameters(scope: Construct) -> list[CfnParameter]:
     """GitHubRepository, GitHubBranch, GitHubEnvironment, GitHubProvider."""
-    described = {
+    described: dict[str, tuple[str, dict[str, Any]]] = {
         "Repository": (
             "owner/name on GitHub; empty: nobody deploys from there.",
             {"default": "", "allowed_pattern": r"|[\w.-]+/[\w.-]+"},

@@ -6,6 +6,7 @@ Every statement names its resources; what may end in `*` is a prefix of the lake
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 from aws_cdk import Aws, Fn
 from aws_cdk import aws_iam as iam
@@ -22,7 +23,7 @@ DELETE = ("s3:DeleteObject",)
 WRITE = ("s3:GetObject", "s3:PutObject", "s3:AbortMultipartUpload", "s3:DeleteObject")
 
 
-def allow(actions: Sequence[str], resources: Sequence[str], **more: object) -> iam.PolicyStatement:
+def allow(actions: Sequence[str], resources: Sequence[str], **more: Any) -> iam.PolicyStatement:
     return iam.PolicyStatement(actions=list(actions), resources=list(resources), **more)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import cast
 
 from aws_cdk import Duration, RemovalPolicy
 from aws_cdk import aws_iam as iam
@@ -67,7 +68,7 @@ class LakeFunction(Construct):
             role=self._role(declared, statements),
         )
         # it is made after its role anyway, whose ARN it needs
-        self.function.node.default_child.add_deletion_override("DependsOn")
+        cast(lambda_.CfnFunction, self.function.node.default_child).add_deletion_override("DependsOn")
 
     def _role(self, declared: Function, statements: Sequence[iam.PolicyStatement]) -> iam.Role:
         log = access.logs(f"/aws/lambda/{declared.name}")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 from aws_cdk import Duration
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_cloudwatch_actions as actions
@@ -42,7 +44,7 @@ class Messages(Construct):
             dead_letter_queue=sqs.DeadLetterQueue(queue=self.dead_letters, max_receive_count=5),
         )
         # an L2 queue wants the number of seconds now; it depends on the environment
-        self.queue.node.default_child.visibility_timeout = parameters.setting("VisibilitySeconds")
+        cast(sqs.CfnQueue, self.queue.node.default_child).visibility_timeout = parameters.setting("VisibilitySeconds")
         self.queue.add_to_resource_policy(
             iam.PolicyStatement(
                 sid="TheLakeTellsOfDeliveries",

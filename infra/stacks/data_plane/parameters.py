@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from aws_cdk import Aws, CfnCondition, CfnMapping, CfnParameter, Fn, Token
 from constructs import Construct
 
@@ -78,7 +80,7 @@ class Parameters(Construct):
         return f"{kind}-{self.environment}-{Aws.ACCOUNT_ID}-{Aws.REGION}"
 
 
-def _parameter(scope: Construct, name: str, description: str, **more: object) -> CfnParameter:
+def _parameter(scope: Construct, name: str, description: str, **more: Any) -> CfnParameter:
     parameter = CfnParameter(scope, f"Parameter{name}", type="String", description=description, **more)
     parameter.override_logical_id(name)
     return parameter

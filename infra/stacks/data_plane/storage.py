@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 from aws_cdk import Aws, Duration, Fn, RemovalPolicy
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
@@ -125,7 +127,7 @@ class Lake(Construct):
             queue=queue.queue_arn,
             filter=s3.CfnBucket.NotificationFilterProperty(s3_key=s3.CfnBucket.S3KeyFilterProperty(rules=[prefix])),
         )
-        bucket = self.bucket.node.default_child
+        bucket = cast(s3.CfnBucket, self.bucket.node.default_child)
         bucket.notification_configuration = s3.CfnBucket.NotificationConfigurationProperty(
             queue_configurations=[to_queue]
         )

@@ -7,6 +7,8 @@ opted in, as the pipeline, reads by IAM as before.
 
 from __future__ import annotations
 
+from typing import Any
+
 from aws_cdk import Aws, RemovalPolicy
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lakeformation as lakeformation
@@ -106,9 +108,7 @@ class Columns(Construct):
             ),
         )
 
-    def _grant(
-        self, part: str, who: str, permissions: list[str], **what: object
-    ) -> lakeformation.CfnPrincipalPermissions:
+    def _grant(self, part: str, who: str, permissions: list[str], **what: Any) -> lakeformation.CfnPrincipalPermissions:
         return lakeformation.CfnPrincipalPermissions(
             self,
             part,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from aws_cdk import Aws, CfnCondition, CfnMapping, CfnParameter, Fn, Token
 from constructs import Construct
 
@@ -49,7 +51,7 @@ class GuardrailsParameters(Construct):
         return f"ledgerlake-{self.environment}-{Aws.ACCOUNT_ID}-{Aws.REGION}"
 
 
-def _parameter(scope: Construct, name: str, description: str, **more: object) -> str:
+def _parameter(scope: Construct, name: str, description: str, **more: Any) -> str:
     parameter = CfnParameter(scope, f"Parameter{name}", type="String", description=description, **more)
     parameter.override_logical_id(name)
     return parameter.value_as_string
