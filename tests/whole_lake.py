@@ -52,7 +52,7 @@ class Lake:
     """The lake of one home, and what its command says."""
 
     home: Home
-    letters: list[dict[str, str]] = field(default_factory=list)
+    received: list[dict[str, str]] = field(default_factory=list)
 
     @property
     def places(self) -> Places:
@@ -109,9 +109,9 @@ class Lake:
         url = sqs.get_queue_url(QueueName=OUTBOX)["QueueUrl"]
         while messages := sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages"):
             for message in messages:
-                self.letters.append(json.loads(message["Body"]))
+                self.received.append(json.loads(message["Body"]))
                 sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
-        return self.letters
+        return self.received
 
     def airflow(self, method: str, path: str, body: dict[str, Any] | None = None, **params: Any) -> dict[str, Any]:
         """What the REST API of Airflow answers."""

@@ -18,7 +18,7 @@ from infra.state_machine.states import (
     text,
 )
 from ledgerlake import names
-from ledgerlake.reporting.letters import figures_sql
+from ledgerlake.reporting.success_notification import figures_sql
 from ledgerlake.tables.checks import Check
 
 _QUERY_SECONDS = 600
@@ -78,7 +78,7 @@ def checking(checks: Sequence[Check], following: str) -> States:
 
 
 def figures(following: str) -> States:
-    """The states from `ReadFigures` to `following`. A letter without figures is better than none."""
+    """The states from `ReadFigures` to `following`. A notification without figures is better than none."""
     before, after = figures_sql(_MARK).split(_MARK)
     problem = {
         "ErrorEquals": ["States.ALL"],

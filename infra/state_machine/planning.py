@@ -8,7 +8,7 @@ from infra import functions
 from infra.state_machine import retries
 from infra.state_machine.states import EXECUTION, States, caught, choice, invoke, jsonata, task
 from ledgerlake import settings
-from ledgerlake.reporting.letters import NAMED
+from ledgerlake.reporting.notification import NAMED
 
 _REQUEST = jsonata(f"$merge([$states.context.Execution.Input, {{'execution': {EXECUTION}}}])")
 """Everything that was asked for, so that PlanETLBatch may refuse what it does not know."""
@@ -83,7 +83,7 @@ def dates() -> States:
             "Type": "Fail",
             "Error": "DatesFailed",
             "Cause": jsonata(
-                "$count($failed_dates) & ' of ' & $count($dates) & ' dates failed, their own letters say why: ' "
+                "$count($failed_dates) & ' of ' & $count($dates) & ' dates failed, their own notifications say why: ' "
                 f"& $join($failed_dates[[0..{NAMED - 1}]], ', ') "
                 f"& ($count($failed_dates) > {NAMED} ? ' and ' & ($count($failed_dates) - {NAMED}) & ' more' : '')"
             ),

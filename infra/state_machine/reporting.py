@@ -1,4 +1,4 @@
-"""The ends: one letter, the lease given back, and a look at what has come meanwhile.
+"""The ends: one notification, the lease given back, and a look at what has come meanwhile.
 
 The order matters. While an execution holds the lease, whoever looks into `raw/` leaves what it finds
 to it; so every execution that may have held the lease looks again after it has given it back.
@@ -72,7 +72,7 @@ def failing() -> States:
         "NotifyFailure": _publish(
             jsonata("$report.subject"),
             jsonata("$report.message"),
-            Catch=[{"ErrorEquals": ["States.ALL"], "Next": "WhenAgain"}],  # a letter lost must not be a file lost
+            Catch=[{"ErrorEquals": ["States.ALL"], "Next": "WhenAgain"}],  # a notification lost must not be a file lost
             Next="WhenAgain",
         ),
         "WhenAgain": choice([("$type($report.again_in_seconds) = 'number'", "TryAgainLater")], "LookAgainAfterFailure"),

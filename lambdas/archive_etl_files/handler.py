@@ -17,7 +17,7 @@ from ledgerlake.archive.move import THREADS, archive
 from ledgerlake.errors import ArchiveError, SettingsError
 from ledgerlake.planning import batch as batches
 from ledgerlake.planning.evidence import require_published
-from ledgerlake.reporting.letters import NAMED
+from ledgerlake.reporting.notification import NAMED
 from ledgerlake.settings import lake_bucket
 from ledgerlake.storage.objects import Tally, client_config
 

@@ -23,7 +23,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from ledgerlake.errors import LedgerlakeError, SettingsError
 from ledgerlake.intake import messages as codec
 from ledgerlake.planning.availability import left_behind, wait_until_settled
-from ledgerlake.reporting.letters import Letter
+from ledgerlake.reporting.notification import Notification
 from ledgerlake.runs.executions import StateMachine, look_holder
 from ledgerlake.settings import Settings, from_environment, lake_bucket, state_machine_arn, topic_arn
 from ledgerlake.storage.objects import client_config
@@ -90,8 +90,10 @@ def _look(s3: Any, bucket: str, settings: Settings, context: Any) -> Outcome:
     return looker.look()
 
 
-def _tell(topic: str, letter: Letter) -> None:
-    boto3.client("sns", config=client_config()).publish(TopicArn=topic, Subject=letter.subject, Message=letter.body)
+def _tell(topic: str, notification: Notification) -> None:
+    boto3.client("sns", config=client_config()).publish(
+        TopicArn=topic, Subject=notification.subject, Message=notification.body
+    )
 
 
 def _returned(

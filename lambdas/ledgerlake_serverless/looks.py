@@ -18,8 +18,9 @@ from ledgerlake.errors import LeaseTaken
 from ledgerlake.intake.deliveries import Waiting
 from ledgerlake.planning import batch, lease
 from ledgerlake.planning.unread import take_news
-from ledgerlake.reporting.failure_letters import of_dead_execution
-from ledgerlake.reporting.letters import Letter, of_strays
+from ledgerlake.reporting.failure_notification import dead_execution_notification
+from ledgerlake.reporting.notification import Notification
+from ledgerlake.reporting.success_notification import stray_files_notification
 from ledgerlake.runs import dead_executions
 from ledgerlake.runs.executions import LIVE, StateMachine, is_look
 from ledgerlake.settings import Settings
@@ -58,7 +59,7 @@ class Looker:
     Args:
         glue: says whether a job runs on after the execution that started it.
         holder: its name in the lease.
-        tell: sends a letter.
+        tell: sends a notification.
     """
 
     s3: Any
@@ -67,7 +68,7 @@ class Looker:
     machine: StateMachine
     glue: Any
     holder: str
-    tell: Callable[[Letter], None]
+    tell: Callable[[Notification], None]
 
     def look(self) -> Outcome:
         """Plan, or find what an earlier run left open, and start an execution for it.
@@ -100,14 +101,14 @@ class Looker:
         found = Waiting((), plan.unread.strays, plan.unread.ignored)
         news = take_news(self.s3, self.bucket, found, self.holder, strays_only=True)
         if news.strays:
-            self._send(of_strays(news))
+            self._send(stray_files_notification(news))
 
-    def _send(self, letter: Letter) -> None:
-        log.warning("%s", letter.title)
+    def _send(self, notification: Notification) -> None:
+        log.warning("%s", notification.title)
         try:
-            self.tell(letter)
+            self.tell(notification)
         except (BotoCoreError, ClientError):
-            log.exception("The notification could not be sent: %s", letter.title)
+            log.exception("The notification could not be sent: %s", notification.title)
 
     def _plan(self) -> batch.Plan:
         """Plan; what has landed in this second is waited for."""
@@ -139,6 +140,6 @@ class Looker:
             if not found.is_over:
                 return Outcome(str(found), answered=False)
             if lease.take_over(self.s3, self.bucket, held, self.holder, LEASE_SECONDS):
-                self._send(of_dead_execution(found.execution, found.status, held.since))
+                self._send(dead_execution_notification(found.execution, found.status, held.since))
                 return None
         return Outcome(says, answered=False)

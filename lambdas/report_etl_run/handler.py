@@ -36,9 +36,16 @@ from ledgerlake.planning import batch, lease, quarantine
 from ledgerlake.planning.stages import absent_columns, blank_rows, rejected_files, summaries, unknown_columns
 from ledgerlake.planning.unread import take_news
 from ledgerlake.reporting import check_failures, metrics
-from ledgerlake.reporting.failure_letters import of_checks, of_failure, of_quarantine, of_unfinished
+from ledgerlake.reporting.failure_notification import (
+    checks_notification,
+    failure_notification,
+    quarantine_notification,
+    unfinished_notification,
+)
 from ledgerlake.reporting.failures import LONGEST, Failure
-from ledgerlake.reporting.letters import STEP_FUNCTIONS, Letter, RunFacts, missing_files, of_success
+from ledgerlake.reporting.notification import Notification
+from ledgerlake.reporting.run_facts import STEP_FUNCTIONS, RunFacts, missing_files
+from ledgerlake.reporting.success_notification import success_notification
 from ledgerlake.runs.endings import Ended, Ending, judge
 from ledgerlake.runs.executions import console_url, holder_of, patience
 from ledgerlake.runs.job_runs import still_at_work
@@ -132,9 +139,9 @@ def _done(s3: Any, bucket: str, ended: Ended, figures: dict[str, Any], seen: Run
     _release(s3, bucket, facts)
     if ended.ending is Ending.SUCCEEDED:
         metrics.tell_success(lambda: _quick("cloudwatch"), rows)
-        return _told(of_success(facts, rows, problem, cost))
+        return _told(success_notification(facts, rows, problem, cost))
     metrics.tell_failure(lambda: _quick("cloudwatch"), rows)
-    return _told(of_checks(facts, ended.failed, rows, problem, cost), ended)
+    return _told(checks_notification(facts, ended.failed, rows, problem, cost), ended)
 
 
 def _release(s3: Any, bucket: str, facts: RunFacts) -> None:
@@ -159,14 +166,14 @@ def _failure(s3: Any, bucket: str, settings: Settings, ended: Ended) -> dict[str
     facts, set_aside = ended.facts, ended.ending is Ending.QUARANTINED
     again = None if set_aside or not facts.live else patience(facts.run_id, settings)
     if set_aside:
-        letter = of_quarantine(facts, ended.failed)
+        notification = quarantine_notification(facts, ended.failed)
     elif ended.missing:
-        letter = of_unfinished(facts, ended.missing, again or 0)
+        notification = unfinished_notification(facts, ended.missing, again or 0)
     else:
-        letter = of_failure(facts, ended.failed, again or 0)
+        notification = failure_notification(facts, ended.failed, again or 0)
     _release(s3, bucket, facts)
     metrics.tell_failure(lambda: _quick("cloudwatch"))
-    return _told(letter, ended, again)
+    return _told(notification, ended, again)
 
 
 def _quick(service: str) -> Any:
@@ -174,11 +181,13 @@ def _quick(service: str) -> Any:
     return boto3.client(service, config=metrics.client_config())  # type: ignore[call-overload]  # any service
 
 
-def _told(letter: Letter, ended: Ended | None = None, again_in_seconds: int | None = None) -> dict[str, Any]:
-    log.info("%s\n%s", letter.subject, letter.body)  # to be read here when SNS refuses it
+def _told(
+    notification: Notification, ended: Ended | None = None, again_in_seconds: int | None = None
+) -> dict[str, Any]:
+    log.info("%s\n%s", notification.subject, notification.body)  # to be read here when SNS refuses it
     return {
-        "subject": letter.subject,
-        "message": letter.body,
+        "subject": notification.subject,
+        "message": notification.body,
         "again_in_seconds": again_in_seconds,
         "quarantined": ended is not None and ended.ending is Ending.QUARANTINED,
         "failures": _failures(ended) if ended else [],
@@ -232,7 +241,7 @@ def _facts(given: dict[str, Any], failed: list[Failure], staged: dict[str, dict[
         absent=absent_columns(staged),
         rejected=rejected_files(staged),
         note=str(given.get("reason") or ""),
-        words=STEP_FUNCTIONS,
+        wording=STEP_FUNCTIONS,
     )
 
 
@@ -245,5 +254,5 @@ def _asked_for(given: dict[str, Any]) -> list[str]:
 def _log(settings: Settings, context: Any, execution: str) -> str:
     """Where the execution is shown; the console of AWS does not show those of a local lake."""
     if settings.environment == "local":
-        return STEP_FUNCTIONS.see
+        return STEP_FUNCTIONS.logs
     return console_url(context.invoked_function_arn, execution)

@@ -94,7 +94,7 @@ def patience(ti: Any, configured: Settings) -> int:
     """In how many seconds the messages of a failed run come back.
 
     Soon, the first time; then after as long as runs have been failing, so that each wait is about twice
-    the one before, and a lasting trouble does not send a letter a minute.
+    the one before, and a lasting trouble does not send a notification a minute.
     """
     shortest, previous = configured.retry_visibility_seconds, ti.get_previous_dagrun()
     if previous is None or previous.state != "failed":

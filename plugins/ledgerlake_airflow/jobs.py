@@ -19,7 +19,7 @@ from ledgerlake.contracts import Dataset
 from ledgerlake.display import display_text
 from ledgerlake.errors import LedgerlakeError, NotPublished, QualityError
 from ledgerlake.reporting import failures
-from ledgerlake.reporting.letters import missing_files
+from ledgerlake.reporting.run_facts import missing_files
 from ledgerlake.settings import Settings
 from ledgerlake_airflow import PLAN, glue_runs
 from ledgerlake_airflow.aws import pause_of

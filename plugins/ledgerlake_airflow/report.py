@@ -24,8 +24,16 @@ from ledgerlake.planning import quarantine
 from ledgerlake.planning.stages import absent_columns, blank_rows, rejected_files, summaries, unknown_columns
 from ledgerlake.planning.unread import Unread, take_news
 from ledgerlake.reporting import metrics
-from ledgerlake.reporting.failure_letters import of_checks, of_failure, of_quarantine, of_unfinished, without_report
-from ledgerlake.reporting.letters import AIRFLOW, Letter, RunFacts, figures_sql, missing_files, of_strays, of_success
+from ledgerlake.reporting.failure_notification import (
+    checks_notification,
+    failure_notification,
+    missing_report_notification,
+    quarantine_notification,
+    unfinished_notification,
+)
+from ledgerlake.reporting.notification import Notification
+from ledgerlake.reporting.run_facts import AIRFLOW, RunFacts, missing_files
+from ledgerlake.reporting.success_notification import figures_sql, stray_files_notification, success_notification
 from ledgerlake.runs.endings import Ended, Ending, judge
 from ledgerlake.tables.checks import checks
 from ledgerlake_airflow import ARCHIVE, CHECKS, CRAWL, PLAN, REPORT, WAIT
@@ -48,7 +56,9 @@ def tell_without_report(context: dict[str, Any]) -> None:
     run = context.get("dag_run")
     facts = RunFacts(getattr(run, "dag_id", "?"), getattr(run, "run_id", "?"))
     metrics.tell_failure(cloudwatch)
-    publish(without_report(facts, f"{context.get('exception') or 'its process ended'}", context["ti"].log_url))
+    publish(
+        missing_report_notification(facts, f"{context.get('exception') or 'its process ended'}", context["ti"].log_url)
+    )
 
 
 @task(task_id=REPORT, on_failure_callback=tell_without_report)
@@ -72,7 +82,7 @@ def report() -> None:
         give_back(context)
     if ended.ending is Ending.QUIET:
         if (news := _unread(facts, run_id, strays_only=True)).strays:
-            publish(of_strays(news))
+            publish(stray_files_notification(news))
             return
         raise AirflowSkipException(f"a quiet run: {facts.plan.get('reason', 'nothing was planned')}")
     if ended.ending.done:
@@ -90,13 +100,13 @@ def _unread(facts: RunFacts, run_id: str, *, strays_only: bool = False) -> Unrea
     return take_news(s3, bucket, waiting(s3, bucket), run_id, strays_only=strays_only)
 
 
-def publish(letter: Letter) -> None:
-    """Send the letter to the topic's subscribers."""
-    log.info("%s\n%s", letter.subject, letter.body)
-    client("sns").publish(TopicArn=lake().topic_arn, Subject=letter.subject, Message=letter.body)
+def publish(notification: Notification) -> None:
+    """Send the notification to the topic's subscribers."""
+    log.info("%s\n%s", notification.subject, notification.body)
+    client("sns").publish(TopicArn=lake().topic_arn, Subject=notification.subject, Message=notification.body)
 
 
-def _of_finished(context: Context, ended: Ended, staged: dict[str, dict[str, Any]], *, crawled: bool) -> Letter:
+def _of_finished(context: Context, ended: Ended, staged: dict[str, dict[str, Any]], *, crawled: bool) -> Notification:
     """The notification of a batch that is done, with its figures and its cost, whatever its checks have found."""
     facts = replace(ended.facts, unread=_unread(ended.facts, ended.facts.run_id))
     figures, problem = _figures(facts.batch_id)
@@ -104,9 +114,9 @@ def _of_finished(context: Context, ended: Ended, staged: dict[str, dict[str, Any
     cost = run_records.account(seen, quick, lake().bucket)
     if ended.ending is Ending.SUCCEEDED:
         metrics.tell_success(cloudwatch, figures.rows)
-        return of_success(facts, figures.rows, problem, cost)
+        return success_notification(facts, figures.rows, problem, cost)
     metrics.tell_failure(cloudwatch, figures.rows)
-    return of_checks(facts, ended.failed, figures.rows, problem, cost)
+    return checks_notification(facts, ended.failed, figures.rows, problem, cost)
 
 
 def _summaries(ti: Any) -> dict[str, dict[str, Any]]:
@@ -136,7 +146,7 @@ def _seen(
 
 
 def _facts(context: Context, staged: dict[str, dict[str, Any]]) -> RunFacts:
-    """What the letter says beside figures and failures."""
+    """What the notification says beside figures and failures."""
     ti, run = context["ti"], context["dag_run"]
     plan = ti.xcom_pull(task_ids=PLAN) or {}
     return RunFacts(
@@ -152,7 +162,7 @@ def _facts(context: Context, staged: dict[str, dict[str, Any]]) -> RunFacts:
         rejected=rejected_files(staged),
         note=str(context["params"].get("reason") or ""),
         dropped=_dropped(plan.get("batch_id")),
-        words=AIRFLOW if ours(settings.current()) else replace(AIRFLOW, live=names.STATE_MACHINE),
+        wording=AIRFLOW if ours(settings.current()) else replace(AIRFLOW, live=names.STATE_MACHINE),
     )
 
 
@@ -165,19 +175,19 @@ def _dropped(batch_id: str | None) -> str:
     return quarantine.dropped(client("s3"), lake().bucket, batch_id) if batch_id else ""
 
 
-def _of_failure(context: Context, ended: Ended) -> Letter:
+def _of_failure(context: Context, ended: Ended) -> Notification:
     """The notification; and the messages: of a quarantined batch they are answered, else they come back."""
     facts, receipts, seconds = ended.facts, _receipts(context["ti"]), 0
     if ended.ending is Ending.QUARANTINED:
         if facts.live:
             answer(receipts, facts.batch_id)
-        return of_quarantine(facts, ended.failed)
+        return quarantine_notification(facts, ended.failed)
     if facts.live:
         seconds = patience(context["ti"], settings.current())
         Queue.open().hide(receipts, seconds)
     if ended.missing:
-        return of_unfinished(facts, ended.missing, seconds)
-    return of_failure(facts, ended.failed, seconds)
+        return unfinished_notification(facts, ended.missing, seconds)
+    return failure_notification(facts, ended.failed, seconds)
 
 
 def _receipts(ti: Any) -> list[str]:

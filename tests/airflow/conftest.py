@@ -53,8 +53,8 @@ class Aws:
         self.s3.put_bucket_versioning(Bucket=self.bucket, VersioningConfiguration={"Status": "Enabled"})
         self.queue_url = self.sqs.create_queue(QueueName=names.QUEUE)["QueueUrl"]
         topic = self.sns.create_topic(Name=names.TOPIC)["TopicArn"]
-        self._letters = self.sqs.create_queue(QueueName="letters")["QueueUrl"]
-        arn = f"arn:aws:sqs:us-east-1:{ACCOUNT}:letters"
+        self._notifications = self.sqs.create_queue(QueueName="notifications")["QueueUrl"]
+        arn = f"arn:aws:sqs:us-east-1:{ACCOUNT}:notifications"
         self.sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn, Attributes={"RawMessageDelivery": "true"})
 
     def deliver(self, *keys: str) -> None:
@@ -92,8 +92,8 @@ class Aws:
     def visible(self) -> int:
         return self._count("ApproximateNumberOfMessages")
 
-    def letters(self) -> list[str]:
-        answer = self.sqs.receive_message(QueueUrl=self._letters, MaxNumberOfMessages=10)
+    def notifications(self) -> list[str]:
+        answer = self.sqs.receive_message(QueueUrl=self._notifications, MaxNumberOfMessages=10)
         return [message["Body"] for message in answer.get("Messages", [])]
 
     def _count(self, name: str) -> int:

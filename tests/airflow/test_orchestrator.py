@@ -96,8 +96,8 @@ def test_a_failed_run_by_date_says_who_goes_on_with_its_batch(by_date_run, cloud
     remember_failure({**by_date_run.of("orders_etl"), "exception": RuntimeError("a")})
     by_date_run.states["orders_etl"] = "failed"
     by_date_run.call("report")
-    (letter,) = cloud.letters()
-    assert "The batch stays open: the next run of EcommerceETLPipeline goes on with it." in letter
+    (notification,) = cloud.notifications()
+    assert "The batch stays open: the next run of EcommerceETLPipeline resumes it." in notification
 
 
 # --- the queue is not shared

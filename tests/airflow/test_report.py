@@ -16,8 +16,11 @@ from ledgerlake import keys
 from ledgerlake.contracts import DATASETS
 from ledgerlake.planning import batch, lease, quarantine
 from ledgerlake.planning.unread import Unread
-from ledgerlake.reporting import check_failures, failure_letters, letters
+from ledgerlake.reporting import check_failures
+from ledgerlake.reporting.failure_notification import failure_notification
 from ledgerlake.reporting.failures import Failure
+from ledgerlake.reporting.run_facts import RunFacts
+from ledgerlake.reporting.success_notification import figures_sql, success_notification
 from ledgerlake.tables.checks import check, checks
 from ledgerlake_airflow import failure, report, turns
 from ledgerlake_airflow.athena import Answer, CheckFailed
@@ -67,11 +70,11 @@ def _fail(run, task_id, error):
 
 def test_success_tells_the_ledgers_figures_once(planned, cloud):
     planned.call("report")
-    (letter,) = cloud.letters()
-    assert "31 deliveries loaded, archived and checked" in letter
-    assert "orders: 15 files, 7,500 rows read: 7,490 inserted, 10 rejected" in letter
-    assert "ledgerlake rejects orders" in letter
-    assert f"ledgerlake ledger {BATCH}" in letter
+    (notification,) = cloud.notifications()
+    assert "31 deliveries loaded, archived and checked" in notification
+    assert "orders: 15 files, 7,500 rows read: 7,490 inserted, 10 rejected" in notification
+    assert "ledgerlake rejects orders" in notification
+    assert f"ledgerlake ledger {BATCH}" in notification
 
 
 def test_success_is_told_also_when_the_ledger_cannot_be_read(planned, cloud, monkeypatch):
@@ -80,39 +83,39 @@ def test_success_is_told_also_when_the_ledger_cannot_be_read(planned, cloud, mon
 
     monkeypatch.setattr(report, "ask", away)
     planned.call("report")
-    (letter,) = cloud.letters()
-    assert "31 deliveries loaded" in letter
-    assert "Athena is away" in letter
+    (notification,) = cloud.notifications()
+    assert "31 deliveries loaded" in notification
+    assert "Athena is away" in notification
 
 
 def test_a_failure_names_task_dataset_reason_log_and_the_command_that_continues(planned, cloud):
     _fail(planned, "orders_etl", RuntimeError("orders_etl FAILED: no such file (Glue run jr_1)"))
     planned.states.update(order_items_etl="upstream_failed", acknowledge="upstream_failed")
     planned.call("report")
-    (letter,) = cloud.letters()
-    assert "Task:    orders_etl" in letter
-    assert "Dataset: orders\n" in letter
-    assert "Reason:  orders_etl FAILED: no such file (Glue run jr_1)" in letter
-    assert "http://airflow.test/dags/ecommerce_lakehouse/runs/manual__1/tasks/orders_etl?try_number=1" in letter
-    assert "ledgerlake run --wait" in letter
-    assert "upstream_failed" not in letter
-    assert "order_items_etl" not in letter
+    (notification,) = cloud.notifications()
+    assert "Task:    orders_etl" in notification
+    assert "Dataset: orders\n" in notification
+    assert "Reason:  orders_etl FAILED: no such file (Glue run jr_1)" in notification
+    assert "http://airflow.test/dags/ecommerce_lakehouse/runs/manual__1/tasks/orders_etl?try_number=1" in notification
+    assert "ledgerlake run --wait" in notification
+    assert "upstream_failed" not in notification
+    assert "order_items_etl" not in notification
 
 
 def test_every_failed_task_is_in_the_one_message_in_the_order_of_the_run(planned, cloud):
     _fail(planned, "checks.references_hold", ValueError("b"))
     _fail(planned, "product_etl", ValueError("a"))
     planned.call("report")
-    (letter,) = cloud.letters()
-    assert letter.index("product_etl") < letter.index("checks.references_hold")
+    (notification,) = cloud.notifications()
+    assert notification.index("product_etl") < notification.index("checks.references_hold")
 
 
 def test_a_task_whose_process_was_killed_is_reported_with_its_log(planned, cloud):
     planned.states["product_etl"] = "failed"
     planned.call("report")
-    (letter,) = cloud.letters()
-    assert "it left no error" in letter
-    assert "/tasks/product_etl\n" in letter
+    (notification,) = cloud.notifications()
+    assert "it left no error" in notification
+    assert "/tasks/product_etl\n" in notification
 
 
 def test_after_a_failure_the_messages_come_back_soon(planned, cloud, monkeypatch):
@@ -131,14 +134,14 @@ def test_when_the_plan_failed_the_messages_of_the_sensor_come_back(run, cloud, m
     _fail(run, "plan_batch", RuntimeError("S3 is away"))
     run.call("report")
     assert shown == [["r9"]]
-    assert "S3 is away" in cloud.letters()[0]
+    assert "S3 is away" in cloud.notifications()[0]
 
 
 def test_a_quiet_run_tells_nobody(planned, cloud):
     planned.xcoms["plan_batch", "return_value"] = {**PLAN, "batch_id": None, "reason": "nothing waits in raw/"}
     with pytest.raises(AirflowSkipException, match="nothing waits in raw/"):
         planned.call("report")
-    assert cloud.letters() == []
+    assert cloud.notifications() == []
 
 
 @pytest.mark.parametrize("failed", [True, False])
@@ -163,64 +166,64 @@ def test_the_message_is_sent_last_so_that_a_retry_sends_no_second_one(planned, c
     monkeypatch.setattr(report, "give_back", away)
     with pytest.raises(RuntimeError):
         planned.call("report")
-    assert cloud.letters() == []
+    assert cloud.notifications() == []
 
 
 def test_when_the_report_itself_fails_a_person_is_told_that(run, cloud):
     report.tell_without_report({**run.of("report"), "exception": RuntimeError("no SNS")})
-    (letter,) = cloud.letters()
-    assert "its report failed: no SNS" in letter
+    (notification,) = cloud.notifications()
+    assert "its report failed: no SNS" in notification
 
 
 def test_the_note_of_a_manual_run_is_in_its_report(planned, cloud):
     planned.params["reason"] = "after the fix of ticket 12"
     planned.call("report")
-    assert "after the fix of ticket 12" in cloud.letters()[0]
+    assert "after the fix of ticket 12" in cloud.notifications()[0]
 
 
 def test_a_subject_is_what_sns_accepts():
-    letter = failure_letters.of_failure(_facts(), [Failure("é\n" + "x" * 200, "why", "log")])
-    assert len(letter.subject) <= 100
-    assert letter.subject.isascii()
-    assert "\n" not in letter.subject
+    notification = failure_notification(_facts(), [Failure("é\n" + "x" * 200, "why", "log")])
+    assert len(notification.subject) <= 100
+    assert notification.subject.isascii()
+    assert "\n" not in notification.subject
 
 
 def _facts(**more):
-    return letters.RunFacts(**{"workflow": "ecommerce_lakehouse", "run_id": "r", "plan": PLAN} | more)
+    return RunFacts(**{"workflow": "ecommerce_lakehouse", "run_id": "r", "plan": PLAN} | more)
 
 
 def test_strays_are_named_in_the_report():
-    letter = letters.of_success(_facts(unread=Unread(("raw/Orders/a.csv",))), FIGURES, "")
-    assert "read by no job:\n  raw/Orders/a.csv (did you mean raw/orders/?)" in letter.body
+    notification = success_notification(_facts(unread=Unread(("raw/Orders/a.csv",))), FIGURES, "")
+    assert "read by no job:\n  raw/Orders/a.csv (did you mean raw/orders/?)" in notification.body
 
 
 def test_a_quiet_run_tells_of_a_stray_once(planned, cloud):
     cloud.put("raw/Orders/alone.csv", "raw/orders/_SUCCESS")
     planned.xcoms["plan_batch", "return_value"] = {**PLAN, "batch_id": None, "reason": "nothing waits in raw/"}
     planned.call("report")
-    (letter,) = cloud.letters()
-    assert "raw/Orders/alone.csv (did you mean raw/orders/?)" in letter
-    assert "_SUCCESS" not in letter
+    (notification,) = cloud.notifications()
+    assert "raw/Orders/alone.csv (did you mean raw/orders/?)" in notification
+    assert "_SUCCESS" not in notification
     planned.run_id = "the next"
     with pytest.raises(AirflowSkipException, match="nothing waits in raw/"):
         planned.call("report")
-    assert cloud.letters() == []
+    assert cloud.notifications() == []
 
 
 def test_ignored_files_are_listed_once_with_the_next_batch(planned, cloud):
     cloud.put("raw/orders/_SUCCESS", "raw/orders/_temporary/0/part-0.csv")
     planned.call("report")
-    assert "2 files in raw/ ignored" in cloud.letters()[0]
+    assert "2 files in raw/ ignored" in cloud.notifications()[0]
     planned.run_id = "the next"
     planned.call("report")
-    assert "ignored" not in cloud.letters()[0]
+    assert "ignored" not in cloud.notifications()[0]
 
 
 def test_a_run_by_date_leaves_strays_to_the_live_ones(planned, cloud, by_date_dag):
     cloud.put("raw/Orders/alone.csv")
     planned.dag = by_date_dag
     planned.call("report")
-    assert "raw/Orders" not in cloud.letters()[0]
+    assert "raw/Orders" not in cloud.notifications()[0]
 
 
 def test_columns_that_the_contract_does_not_have_are_told_once(planned, cloud):
@@ -231,12 +234,12 @@ def test_columns_that_the_contract_does_not_have_are_told_once(planned, cloud):
         summary = json.dumps(staged(attempt=ATTEMPT, unknown=unknown))
         cloud.s3.put_object(Bucket=cloud.bucket, Key=f"staging/{PLAN['batch_id']}/{name}.json", Body=summary)
     planned.call("report")
-    (letter,) = cloud.letters()
+    (notification,) = cloud.notifications()
     assert (
         "orders: columns that its contract does not have were left out: color, size (2 files, raw/orders/1.csv first)"
-        in letter
+        in notification
     )
-    assert letter.count("contract does not have") == 1
+    assert notification.count("contract does not have") == 1
 
 
 def test_files_that_were_deleted_before_they_were_read_are_told(planned, cloud):
@@ -245,9 +248,9 @@ def test_files_that_were_deleted_before_they_were_read_are_told(planned, cloud):
         "missing_count": 1012,
     }
     planned.call("report")
-    (letter,) = cloud.letters()
-    assert "Deleted before it was read, nothing of it is loaded: raw/orders/00.csv" in letter
-    assert "… and 1,002 more" in letter
+    (notification,) = cloud.notifications()
+    assert "Deleted before it was read; nothing of it is loaded: raw/orders/00.csv" in notification
+    assert "… and 1,002 more" in notification
 
 
 def test_withdrawn_and_restored_rows_are_among_the_figures(planned, cloud, monkeypatch):
@@ -256,10 +259,10 @@ def test_withdrawn_and_restored_rows_are_among_the_figures(planned, cloud, monke
     ]
     monkeypatch.setattr(report, "ask", lambda *_: Answer(figures, "q-figures"))
     planned.call("report")
-    (letter,) = cloud.letters()
-    assert "orders: 1 file, 5 rows read: 1 restored, 2 rejected, 2 withdrawn" in letter
-    assert "sum(withdrawn)" in letters.figures_sql("b")
-    assert "sum(restored)" in letters.figures_sql("b")
+    (notification,) = cloud.notifications()
+    assert "orders: 1 file, 5 rows read: 1 restored, 2 rejected, 2 withdrawn" in notification
+    assert "sum(withdrawn)" in figures_sql("b")
+    assert "sum(restored)" in figures_sql("b")
 
 
 # --- what the run cost
@@ -302,8 +305,8 @@ def asked(planned, cloud, monkeypatch):
     return answers
 
 
-def _cost(letter):
-    (line,) = [line for line in letter.splitlines() if line.startswith("Cost:")]
+def _cost(notification):
+    (line,) = [line for line in notification.splitlines() if line.startswith("Cost:")]
     return line
 
 
@@ -312,10 +315,10 @@ def _record(cloud):
     return json.loads(body)
 
 
-def test_the_letter_says_what_the_run_cost_and_its_record_is_written(planned, cloud, asked):
+def test_the_notification_says_what_the_run_cost_and_its_record_is_written(planned, cloud, asked):
     planned.states["crawl_lakehouse"] = "skipped"
     planned.call("report")
-    line = _cost(cloud.letters()[0])
+    line = _cost(cloud.notifications()[0])
     assert line.startswith("Cost: $0.0666 (Glue 540 DPU-s $0.0660, Athena 66 MB $0.0003, requests ")
     assert line.endswith(") at prices of 2026-11")
     assert asked.queries == [*(f"q-{each.name}" for each in checks()), "q-figures"]
@@ -328,7 +331,7 @@ def test_the_letter_says_what_the_run_cost_and_its_record_is_written(planned, cl
 
 def test_a_run_that_crawled_pays_for_its_crawl(planned, cloud, asked):
     planned.call("report")
-    assert "crawler 1,200 DPU-s $0.1467" in _cost(cloud.letters()[0])
+    assert "crawler 1,200 DPU-s $0.1467" in _cost(cloud.notifications()[0])
 
 
 def test_a_repeated_report_leaves_the_record_as_it_is(planned, cloud, asked):
@@ -344,7 +347,7 @@ def test_no_run_fails_of_what_it_cost(planned, cloud, monkeypatch):
 
     monkeypatch.setattr(report, "quick", away)
     planned.call("report")
-    line = _cost(cloud.letters()[0])
+    line = _cost(cloud.notifications()[0])
     assert line.startswith("Cost: at least $0.0000 (Glue unknown, crawler unknown, Athena unknown, requests unknown, ")
     assert line.endswith("(not recorded)")
 
@@ -352,7 +355,7 @@ def test_no_run_fails_of_what_it_cost(planned, cloud, monkeypatch):
 def test_a_run_that_did_not_load_a_batch_has_no_record(planned, cloud, asked):
     _fail(planned, "product_etl", ValueError("a"))
     planned.call("report")
-    assert "Cost" not in cloud.letters()[0]
+    assert "Cost" not in cloud.notifications()[0]
     assert cloud.s3.list_objects_v2(Bucket=cloud.bucket, Prefix=keys.RUNS)["KeyCount"] == 0
 
 
@@ -372,7 +375,7 @@ def _patience(run, cloud, monkeypatch):
     monkeypatch.setattr(report.Queue, "hide", lambda _, receipts, seconds: shown.append(seconds))
     _fail(run, "product_etl", ValueError("a"))
     run.call("report")
-    assert f"when the messages come back in {shown[0]} s" in cloud.letters()[0]
+    assert f"when the messages reappear in {shown[0]} s" in cloud.notifications()[0]
     return shown[0]
 
 
@@ -449,16 +452,16 @@ def test_a_run_that_was_marked_successful_is_no_success_without_evidence(marked,
     shown = []
     monkeypatch.setattr(report.Queue, "hide", lambda _, receipts, seconds: shown.append(seconds))
     marked.call("report")
-    (letter,) = cloud.letters()
-    assert "loaded, archived and checked" not in letter
+    (notification,) = cloud.notifications()
+    assert "loaded, archived and checked" not in notification
     for said in (
         "Run manual__1 of ecommerce_lakehouse ended without a failed step, but its batch is not finished.",
         f"Found:    batch {BATCH} is not published: orders: the ledger has no part of its 1 delivery",
         "Resume:   ledgerlake run --wait resumes the batch and runs its jobs again "
         "(or, in Airflow, clear orders_etl with the tasks after it)",
-        "The batch stays open: the next run goes on with it, by itself, when the messages come back in 15 s.",
+        "The batch stays open: the next run resumes it automatically, when the messages reappear in 15 s.",
     ):
-        assert said in letter
+        assert said in notification
     assert shown == [15]
     assert figures == {("RunsFailed", None): 1}
     assert cloud.s3.list_objects_v2(Bucket=cloud.bucket, Prefix=keys.RUNS)["KeyCount"] == 0
@@ -467,17 +470,17 @@ def test_a_run_that_was_marked_successful_is_no_success_without_evidence(marked,
 def test_a_finished_batch_that_nobody_closed_is_no_success(planned, cloud):
     open_batch(cloud.s3, cloud.bucket, PLANNED)
     planned.call("report")
-    (letter,) = cloud.letters()
-    assert f"Found:    batch {BATCH} is published and archived, but was not closed" in letter
-    assert "ledgerlake run --wait resumes the batch, changes nothing in it, and closes it" in letter
+    (notification,) = cloud.notifications()
+    assert f"Found:    batch {BATCH} is published and archived, but was not closed" in notification
+    assert "ledgerlake run --wait resumes the batch, changes nothing in it, and closes it" in notification
 
 
 def test_a_quarantined_batch_is_told_as_such_also_when_the_run_was_marked_successful(marked, cloud):
     quarantine.set_aside(cloud.s3, cloud.bucket, BATCH, WHY)
     marked.call("report")
-    (letter,) = cloud.letters()
-    assert f"Batch {BATCH} (31 deliveries) is in quarantine" in letter
-    assert "300 of 400 rows were rejected" in letter
+    (notification,) = cloud.notifications()
+    assert f"Batch {BATCH} (31 deliveries) is in quarantine" in notification
+    assert "300 of 400 rows were rejected" in notification
 
 
 # --- checks
@@ -505,7 +508,7 @@ def test_a_check_that_failed_is_told_with_keys_and_figures_also_when_it_was_mark
     if state == "failed":
         _fail(planned, "checks.primary_keys_unique", CheckFailed("orders: not true"))
     planned.call("report")
-    (letter,) = cloud.letters()
+    (notification,) = cloud.notifications()
     for said in (
         f"Batch {BATCH}: 31 deliveries loaded and archived, but not every check has passed.",
         "Task:    checks.primary_keys_unique",
@@ -516,8 +519,8 @@ def test_a_check_that_failed_is_told_with_keys_and_figures_also_when_it_was_mark
         "docs/trouble/a-check-failed.md",
         "Cost:",
     ):
-        assert said in letter
-    assert "come back" not in letter
+        assert said in notification
+    assert "messages reappear" not in notification
     assert figures == {("RunsFailed", None): 1, ("RowsRead", "orders"): 7500, ("RowsRejected", "orders"): 10}
     assert lease.show(cloud.s3, cloud.bucket).holder == ""
 
@@ -526,26 +529,26 @@ def test_a_failure_that_is_open_since_an_earlier_run_is_in_the_success_of_this_o
     found("scheduled__0")
     planned.states["checks.primary_keys_unique"] = "skipped"
     planned.call("report")
-    (letter,) = cloud.letters()
-    assert "31 deliveries loaded, archived and checked; some checks still fail." in letter
-    assert "Check still open since" in letter
-    assert "17 (2 rows of one key)" in letter
+    (notification,) = cloud.notifications()
+    assert "31 deliveries loaded, archived and checked; some checks still fail." in notification
+    assert "Check still open since" in notification
+    assert "17 (2 rows of one key)" in notification
 
 
 def test_a_check_that_passes_again_is_said_to(planned, cloud, found):
     found("scheduled__0")
     found(rows=[])
     planned.call("report")
-    (letter,) = cloud.letters()
-    assert "Check primary_keys_unique of orders passes again; it had failed since" in letter
+    (notification,) = cloud.notifications()
+    assert "Check primary_keys_unique of orders passes again; it had failed since" in notification
 
 
 def test_a_check_that_was_not_answered_is_told_and_its_batch_is_closed(planned, cloud, figures):
     _fail(planned, "checks.references_hold", AirflowException("Athena query q is FAILED: away"))
     planned.call("report")
-    (letter,) = cloud.letters()
-    assert "Reason:  Athena query q is FAILED: away" in letter
-    assert "one that was not answered is asked again by the next run" in letter
+    (notification,) = cloud.notifications()
+    assert "Reason:  Athena query q is FAILED: away" in notification
+    assert "A check whose query failed runs again in the next run." in notification
     assert figures["RunsFailed", None] == 1
 
 
@@ -567,14 +570,14 @@ def quarantined(run, cloud):
     return run
 
 
-def test_a_quarantine_is_one_letter_with_the_counts_and_the_command_that_lets_it_through(quarantined, cloud):
+def test_a_quarantine_is_one_notification_with_the_counts_and_the_command_that_lets_it_through(quarantined, cloud):
     quarantined.call("report")
-    (letter,) = cloud.letters()
+    (notification,) = cloud.notifications()
     batch_id = quarantined.xcoms["plan_batch", "return_value"]["batch_id"]
-    assert f"Batch {batch_id} (2 deliveries) is in quarantine" in letter
-    assert "300 of 400 rows were rejected, by total_not_negative 300" in letter
-    assert f"ledgerlake accept {batch_id}" in letter
-    assert "ledgerlake run --wait" not in letter
+    assert f"Batch {batch_id} (2 deliveries) is in quarantine" in notification
+    assert "300 of 400 rows were rejected, by total_not_negative 300" in notification
+    assert f"ledgerlake accept {batch_id}" in notification
+    assert "ledgerlake run --wait" not in notification
 
 
 def test_the_messages_of_a_quarantined_batch_are_deleted(quarantined, cloud):
@@ -597,7 +600,7 @@ def test_a_quarantine_of_a_run_by_date_leaves_the_queue_alone(by_date, cloud):
     quarantine.set_aside(cloud.s3, cloud.bucket, plan["batch_id"], WHY)
     _fail(by_date, "orders_etl", BatchQuarantined(WHY))
     by_date.call("report")
-    assert f"Batch {plan['batch_id']} (1 delivery of 2025-04-01) is in quarantine" in cloud.letters()[0]
+    assert f"Batch {plan['batch_id']} (1 delivery of 2025-04-01) is in quarantine" in cloud.notifications()[0]
     assert cloud.visible() == 1
 
 
@@ -614,25 +617,25 @@ def dated(by_date, cloud, monkeypatch):
     return by_date
 
 
-def test_the_letter_of_a_run_by_date_says_its_days(dated, cloud):
+def test_the_notification_of_a_run_by_date_says_its_days(dated, cloud):
     dated.call("report")
-    (letter,) = cloud.letters()
-    assert "31 deliveries of 2025-04-01 to 2025-04-03 loaded, archived and checked" in letter
+    (notification,) = cloud.notifications()
+    assert "31 deliveries of 2025-04-01 to 2025-04-03 loaded, archived and checked" in notification
 
 
 def test_one_day_is_said_once():
-    letter = letters.of_success(_facts(dates=("2025-04-01", "2025-04-01")), FIGURES, "")
-    assert "31 deliveries of 2025-04-01 loaded" in letter.subject
+    notification = success_notification(_facts(dates=("2025-04-01", "2025-04-01")), FIGURES, "")
+    assert "31 deliveries of 2025-04-01 loaded" in notification.subject
 
 
 def test_a_failed_run_by_date_names_the_commands_that_go_on(dated, cloud):
     _fail(dated, "orders_etl", RuntimeError("a"))
     dated.call("report")
-    (letter,) = cloud.letters()
-    assert "ecommerce_lakehouse_by_date, for the deliveries of 2025-04-01 to 2025-04-03, failed" in letter
-    assert "clear the failed task in Airflow" in letter
-    assert "ledgerlake backfill --from 2025-04-01 --to 2025-04-03" in letter
-    assert "messages come back" not in letter
+    (notification,) = cloud.notifications()
+    assert "ecommerce_lakehouse_by_date, for the deliveries of 2025-04-01 to 2025-04-03, failed" in notification
+    assert "clear the failed task in Airflow" in notification
+    assert "ledgerlake backfill --from 2025-04-01 --to 2025-04-03" in notification
+    assert "messages reappear" not in notification
 
 
 def test_a_refused_form_is_told_with_its_reason(by_date, cloud):
@@ -642,10 +645,10 @@ def test_a_refused_form_is_told_with_its_reason(by_date, cloud):
         by_date.call("plan_batch")
     _fail(by_date, "plan_batch", refused.value)
     by_date.call("report")
-    (letter,) = cloud.letters()
-    assert "from 2025-04-05 to 2025-04-01" in letter
-    assert "start another run" in letter
-    assert "ledgerlake backfill" not in letter
+    (notification,) = cloud.notifications()
+    assert "from 2025-04-05 to 2025-04-01" in notification
+    assert "start another run" in notification
+    assert "ledgerlake backfill" not in notification
 
 
 def test_the_lease_of_a_run_by_date_is_given_back_by_its_own_report_only(dated, cloud):
@@ -712,19 +715,19 @@ def test_a_notification_that_sns_refuses_fails_the_report_after_all_else_and_a_r
         refused.setattr(report, "client", lambda name: Refusing() if name == "sns" else cloud.s3)
         with pytest.raises(ClientError, match="Message too long"):
             planned.call("report")
-    assert cloud.letters() == []
+    assert cloud.notifications() == []
     assert lease.show(cloud.s3, cloud.bucket).holder == ""
     assert figures["RunsFailed" if failed else "RunsSucceeded", None] == 1
     assert cloud.s3.list_objects_v2(Bucket=cloud.bucket, Prefix="runs/")["KeyCount"] == (0 if failed else 1)
     planned.call("report")
-    (letter,) = cloud.letters()
-    assert ("Task:    product_etl" if failed else "31 deliveries loaded, archived and checked") in letter
+    (notification,) = cloud.notifications()
+    assert ("Task:    product_etl" if failed else "31 deliveries loaded, archived and checked") in notification
 
 
-def test_the_letter_is_sent_also_when_cloudwatch_cannot_be_told(planned, cloud, monkeypatch):
+def test_the_notification_is_sent_also_when_cloudwatch_cannot_be_told(planned, cloud, monkeypatch):
     def away():
         raise RuntimeError("CloudWatch is away")
 
     monkeypatch.setattr(report, "cloudwatch", away)
     planned.call("report")
-    assert "31 deliveries loaded" in cloud.letters()[0]
+    assert "31 deliveries loaded" in cloud.notifications()[0]

@@ -137,6 +137,6 @@ def test_an_acknowledgement_without_a_plan_deletes_nothing(run, cloud):
 def test_a_report_without_a_plan_is_a_failure_that_names_the_next_step(run, cloud):
     run.states.update(plan_batch="success", orders_etl="success", acknowledge="success")
     run.call("report")
-    (body,) = cloud.letters()
+    (body,) = cloud.notifications()
     assert "plan_batch has left no plan" in body
     assert NEXT_STEP in body

@@ -13,7 +13,7 @@ from cli.commands.demo import ANALYTICS, read_query
 from cli.main import app
 from cli.views import backfilling
 from ledgerlake.contracts import DATASETS
-from ledgerlake.reporting.letters import figures_sql
+from ledgerlake.reporting.success_notification import figures_sql
 from ledgerlake.tables import catalogue
 from ledgerlake.tables.checks import checks
 from tests.cli.test_docs import DOCS, commands
@@ -25,7 +25,7 @@ def of_the_project(lake: Connection) -> dict[str, str]:
     return {
         **{f"check {each.name}": each.sql for each in checks()},
         **{f"analytics {path.stem}": read_query(path)[1] for path in sorted(ANALYTICS.glob("*.sql"))},
-        "figures of the letter": figures_sql(batch),
+        "figures of the notification": figures_sql(batch),
         **_of_the_command(lake, batch),
         **_of_the_pages(),
         **{

@@ -28,7 +28,7 @@ def fates(lake, source_file: str) -> dict[str, int]:
 
 
 def subjects(lake) -> list[str]:
-    return [letter["Subject"] for letter in lake.notifications()]
+    return [notification["Subject"] for notification in lake.notifications()]
 
 
 def test_april_is_in_the_tables_to_the_cent(april):
@@ -82,11 +82,11 @@ def test_a_person_is_told_once_for_each_batch_of_april(april):
     assert not [subject for subject in subjects(april) if "FAILED" in subject]
 
 
-def test_each_batch_of_april_has_a_record_of_what_it_cost_and_its_letter_says_so(april):
+def test_each_batch_of_april_has_a_record_of_what_it_cost_and_its_notification_says_so(april):
     batches = {row["batch_id"] for row in april.query("SELECT DISTINCT batch_id FROM ledger")}
     records = {record["batch_id"]: record for record in json.loads(april.do("cost", "--format", "json"))}
     assert set(records) == batches
-    lines = "\n".join(letter["Message"] for letter in april.notifications())
+    lines = "\n".join(notification["Message"] for notification in april.notifications())
     for batch_id, record in records.items():
         assert record["unknown"] == "", "every figure was learnt"
         assert (record["queries"], record["workflow"]) == (6, "ecommerce_lakehouse")
@@ -172,11 +172,11 @@ def test_a_failing_job_keeps_the_files_tells_once_a_run_and_the_mended_one_compl
     assert done.returncode == 1
     assert "product_etl" in done.stdout + done.stderr
     assert "the disk of the catalogue is full" in done.stdout + done.stderr
-    letters = lake.notifications()[before:]
-    assert len(letters) == 1
-    assert "FAILED in product_etl of products" in letters[0]["Subject"]
-    assert "the disk of the catalogue is full" in letters[0]["Message"]
-    assert "ledgerlake run --wait" in letters[0]["Message"]
+    notifications = lake.notifications()[before:]
+    assert len(notifications) == 1
+    assert "FAILED in product_etl of products" in notifications[0]["Subject"]
+    assert "the disk of the catalogue is full" in notifications[0]["Message"]
+    assert "ledgerlake run --wait" in notifications[0]["Message"]
     assert "raw/products/broken.csv" in lake.keys(keys.RAW)
     assert lake.messages_in_queue() == 1
     s3.put_object(Bucket=artifacts, Key=script, Body=mended)
@@ -198,9 +198,9 @@ def test_a_failing_check_names_itself_and_the_offending_keys(dirty_day):
     done = lake.say("wait", "--timeout", "300")
     assert done.returncode == 1
     assert "CheckFailed: checks." in done.stdout + done.stderr
-    letter = lake.notifications()[before]["Message"]
-    assert "checks.primary_keys_unique" in letter
-    assert "90001 (2 rows of one key)" in letter
+    notification = lake.notifications()[before]["Message"]
+    assert "checks.primary_keys_unique" in notification
+    assert "90001 (2 rows of one key)" in notification
     table.update_incremental()
     table.restore(good)
     _wait_until_mended(lake)

@@ -38,7 +38,7 @@ def portrait(lake: Lake) -> dict[str, Part]:
         "messages": Counter({(names.QUEUE,): lake.messages_in_queue()}),
         "catalogue": Counter(_catalogue(lake)),
         "checks": Counter(_checks(lake)),
-        "letters": Counter(_letters(lake, batches)),
+        "notifications": Counter(_notifications(lake, batches)),
         "runs": Counter(_runs(lake, batches)),
     }
     for name in DATASETS:
@@ -138,8 +138,8 @@ def _runs(lake: Lake, batches: dict[str, str]) -> list[tuple[str, ...]]:
     ]
 
 
-def _letters(lake: Lake, batches: dict[str, str]) -> list[tuple[str, str]]:
+def _notifications(lake: Lake, batches: dict[str, str]) -> list[tuple[str, str]]:
     def plain(text: str) -> str:
         return _COST.sub("Cost: its own", _BATCH.sub(lambda found: batches.get(found[0], "?"), text))
 
-    return [(plain(letter["Subject"]), plain(letter["Message"])) for letter in lake.notifications()]
+    return [(plain(notification["Subject"]), plain(notification["Message"])) for notification in lake.notifications()]

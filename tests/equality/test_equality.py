@@ -31,7 +31,7 @@ def test_the_history_gives_both_something_to_do(portraits, told):
     assert len({fact[0] for fact in one["ledger"]}) == 2, "two batches"
     assert one["archive"].total() == 14
     assert one["raw"] == Counter({("raw/readme.txt",): 1})
-    assert one["letters"].total() == 2
+    assert one["notifications"].total() == 2
     assert one["checks"].total() == 10
     assert one["runs"].total() == 2
     assert all("unknown=" in fact for fact in one["runs"]), "every figure was learnt"

@@ -69,8 +69,8 @@ class Cloud:
             roleArn=f"arn:aws:iam::{ACCOUNT}:role/states",
         )["stateMachineArn"]
         self.topic = self.sns.create_topic(Name=names.TOPIC)["TopicArn"]
-        self._letters = self.sqs.create_queue(QueueName="letters")["QueueUrl"]
-        arn = f"arn:aws:sqs:us-east-1:{ACCOUNT}:letters"
+        self._notifications = self.sqs.create_queue(QueueName="notifications")["QueueUrl"]
+        arn = f"arn:aws:sqs:us-east-1:{ACCOUNT}:notifications"
         self.sns.subscribe(TopicArn=self.topic, Protocol="sqs", Endpoint=arn)
 
     def put(self, *keys, body=b"id\n1\n"):
@@ -108,9 +108,9 @@ class Cloud:
     def end(self, name):
         self.states.stop_execution(executionArn=self._arn(name))
 
-    def letters(self):
+    def notifications(self):
         """(Subject, Message) of each, also of those that were read before."""
-        answer = self.sqs.receive_message(QueueUrl=self._letters, MaxNumberOfMessages=10, VisibilityTimeout=0)
+        answer = self.sqs.receive_message(QueueUrl=self._notifications, MaxNumberOfMessages=10, VisibilityTimeout=0)
         said = [json.loads(message["Body"]) for message in answer.get("Messages", [])]
         return [(each["Subject"], each["Message"]) for each in said]
 

@@ -113,13 +113,13 @@ def test_a_stray_alone_is_told_of_once_with_what_was_meant(cloud, invoke):
     cloud.put("raw/Orders/alone.csv", "raw//orders/x.csv", "raw/orders/_SUCCESS")
     for number in range(3):
         invoke(NAME, LOOK, request_id=f"r-{number}")
-    ((subject, body),) = cloud.letters()
+    ((subject, body),) = cloud.notifications()
     assert subject == "Ledgerlake: 2 files in raw/ that no job reads"
     assert "raw/Orders/alone.csv (did you mean raw/orders/?)" in body
     assert "_SUCCESS" not in body
     cloud.put("raw/x.csv")
     invoke(NAME, LOOK, request_id="r-9")
-    assert "raw/x.csv (did you mean one of raw/products/" in cloud.letters()[1][1]
+    assert "raw/x.csv (did you mean one of raw/products/" in cloud.notifications()[1][1]
 
 
 def test_messages_of_files_that_wait_for_the_gate_are_answered(cloud, invoke):
@@ -285,9 +285,9 @@ def test_a_holder_that_died_is_replaced_and_a_person_is_told_once(cloud, invoke,
     assert returned(invoke(NAME, messages(*map(event_of, KEYS)))) == []
     invoke(NAME, LOOK)
     assert the_open_batch(cloud) in cloud.executions()
-    ((subject, body),) = cloud.letters()
+    ((subject, body),) = cloud.notifications()
     assert subject == f"Ledgerlake: execution e-1 {became}"
-    for said in (f"Execution e-1 of EcommerceETLPipeline {became}", "ledgerlake executions", "The lake is free again"):
+    for said in (f"Execution e-1 of EcommerceETLPipeline {became}", "ledgerlake executions", "The lease is free again"):
         assert said in body
 
 
@@ -298,10 +298,10 @@ def test_a_holder_that_died_keeps_the_lease_while_glue_runs_its_job(cloud, invok
     assert returned(invoke(NAME, messages(event_of(KEYS[0])))) == ["m0"]
     said = f"orders_etl is STARTING for batch e-1 (Glue run {run_id})"
     assert said in invoke(NAME, LOOK)["outcome"]
-    assert (cloud.executions(), holder(cloud), cloud.letters()) == ({}, "step_functions:e-1", [])
+    assert (cloud.executions(), holder(cloud), cloud.notifications()) == ({}, "step_functions:e-1", [])
 
 
-def test_when_the_letter_cannot_be_sent_the_work_goes_on(cloud, invoke, monkeypatch):
+def test_when_the_notification_cannot_be_sent_the_work_goes_on(cloud, invoke, monkeypatch):
     lease.acquire(cloud.s3, BUCKET, "step_functions:e-1", 600)
     monkeypatch.setenv("TOPIC_ARN", "arn:aws:sns:us-east-1:123456789012:gone")
     cloud.put(*KEYS)
@@ -322,7 +322,7 @@ def test_of_two_that_find_a_dead_holder_the_second_leaves_the_next_holder_alone(
     monkeypatch.setattr(StateMachine, "find", slow)
     cloud.put(*KEYS)
     assert returned(invoke(NAME, messages(event_of(KEYS[0])))) == ["m0"]
-    assert (holder(cloud), cloud.letters()) == ("airflow:ecommerce_lakehouse", [])
+    assert (holder(cloud), cloud.notifications()) == ("airflow:ecommerce_lakehouse", [])
 
 
 @pytest.mark.parametrize("foreign", ["airflow:ecommerce_lakehouse", "cli:somebody"])
@@ -456,7 +456,7 @@ def test_while_an_attempt_runs_no_other_is_started_and_the_messages_are_answered
 
 @pytest.mark.parametrize(("attempt", "rests"), [(1, 300), (2, 600), (3, 900), (9, 900)])
 def test_a_batch_that_failed_rests_until_its_delayed_message_comes(cloud, invoke, monkeypatch, attempt, rests):
-    """Else every look would try it at once, and each try send a letter and a message of its own."""
+    """Else every look would try it at once, and each try send a notification and a message of its own."""
     cloud.put(*KEYS)
     monkeypatch.setenv("LEDGERLAKE_RETRY_VISIBILITY_SECONDS", "300")
     batch_id = invoke(NAME, LOOK)["batch_id"]

@@ -161,12 +161,12 @@ def test_success_is_told_also_when_the_ledger_cannot_be_read(began, invoke, figu
     assert left(began) == ("", [])
 
 
-def test_what_the_producer_should_know_is_in_the_letter(began, invoke):
+def test_what_the_producer_should_know_is_in_the_notification(began, invoke):
     staged = summary(unknown={"raw/orders/1.csv": ["color"]}, attempt=ATTEMPT)
     began.s3.put_object(Bucket=BUCKET, Key=f"staging/{BATCH}/orders.json", Body=json.dumps(staged))
     answer = invoke(NAME, event(archive={"missing": ["raw/orders/gone.csv"]}, figures=FIGURES))
     assert "orders: columns that its contract does not have were left out: color" in answer["message"]
-    assert "Deleted before it was read, nothing of it is loaded: raw/orders/gone.csv" in answer["message"]
+    assert "Deleted before it was read; nothing of it is loaded: raw/orders/gone.csv" in answer["message"]
 
 
 def test_deleted_files_that_the_archive_only_counted_are_counted_in_the_notification(began, invoke):
@@ -206,7 +206,7 @@ def _record(cloud):
     return json.loads(cloud.s3.get_object(Bucket=BUCKET, Key=f"runs/{BATCH}.json")["Body"].read())
 
 
-def test_the_letter_says_what_the_execution_cost_and_its_record_is_written(began, invoke, glue):
+def test_the_notification_says_what_the_execution_cost_and_its_record_is_written(began, invoke, glue):
     glue()
     answer = invoke(NAME, event(**USED))
     (line,) = [line for line in answer["message"].splitlines() if line.startswith("Cost:")]
@@ -269,10 +269,10 @@ def test_a_failure_says_what_where_why_and_how_to_go_on_and_keeps_the_batch_open
         "Reason:  orders_etl FAILED: ArchiveError: no such file (Glue run jr_1)",
         "Log:     ledgerlake executions",
         "",
-        "To go on: mend the cause. No file is lost, and nothing is loaded twice.",
-        "The batch stays open: the next run goes on with it, by itself, when the messages come back in 15 s.",
+        "Next step: fix the cause. No file is lost, and nothing is loaded twice.",
+        "The batch stays open: the next run resumes it automatically, when the messages reappear in 15 s.",
         "To see what happened:  ledgerlake executions",
-        "To go on at once:      ledgerlake run --orchestrator step_functions",
+        "To resume at once:     ledgerlake run --orchestrator step_functions",
     ]
     assert left(began) == ("", [BATCH])
 
@@ -365,7 +365,7 @@ def test_a_notification_stands_in_the_log_whatever_sns_does_with_it(began, invok
     assert f"{answer['subject']}\n{answer['message']}" in caplog.text
 
 
-def test_every_failure_is_in_the_one_letter(began, invoke):
+def test_every_failure_is_in_the_one_notification(began, invoke):
     answer = invoke(NAME, event(failed=[FAILED, FAILED | {"state": "product_etl"}]))
     assert answer["subject"] == "Ledgerlake: FAILED in orders_etl of orders and 1 more"
     assert answer["message"].index("Task:    orders_etl") < answer["message"].index("Task:    product_etl")
@@ -389,12 +389,12 @@ def test_each_attempt_is_followed_after_twice_the_time_but_not_later_than_a_mess
 ):
     answer = invoke(NAME, event(execution=execution, failed=[FAILED]))
     assert answer["again_in_seconds"] == seconds
-    assert f"come back in {seconds} s" in answer["message"]
+    assert f"messages reappear in {seconds} s" in answer["message"]
 
 
 def test_a_run_that_failed_before_it_had_a_plan_is_tried_again(began, invoke):
     answer = invoke(NAME, event(plan=None, failed=[FAILED | {"state": "PlanBatch", "cause": ""}]))
-    assert "The next run tries again, by itself" in answer["message"]
+    assert "The next run tries again automatically" in answer["message"]
     assert "Dataset: none was planned" in answer["message"]
     assert answer["again_in_seconds"] == 15
 
@@ -418,7 +418,7 @@ def test_a_run_without_a_failed_state_closes_nothing_that_is_not_published(began
     for said in (
         f"Found:    batch {BATCH} is not published: orders: its job has staged rows and not published them\n",
         "Resume:   ledgerlake run --wait resumes the batch and runs its jobs again",
-        "The batch stays open: the next run goes on with it, by itself, when the messages come back in 15 s.",
+        "The batch stays open: the next run resumes it automatically, when the messages reappear in 15 s.",
     ):
         assert said in answer["message"]
     assert left(began) == ("", [BATCH])
@@ -499,7 +499,7 @@ def test_a_check_that_fails_first_is_told_with_its_keys_and_its_batch_is_closed(
         "orders: 15 files, 7,500 rows read: 7,490 inserted, 10 rejected",
         "",
     ]
-    assert "newer deliveries are processed as ever" in answer["message"]
+    assert "newer deliveries are processed as usual" in answer["message"]
     assert left(began) == ("", [])
     assert began.s3.list_objects_v2(Bucket=BUCKET, Prefix="runs/")["KeyCount"] == 1
 
@@ -578,12 +578,12 @@ def test_a_failed_run_by_date_is_not_tried_again_by_itself_and_says_how_to_go_on
     assert answer["again_in_seconds"] is None
     for said in (
         "of EcommerceETLPipeline, for the deliveries of 2025-04-01, failed.",
-        "To go on at once:      ledgerlake run --orchestrator step_functions",
-        "Or process it anew:    ledgerlake backfill --from 2025-04-01 --to 2025-04-01",
+        "To resume at once:     ledgerlake run --orchestrator step_functions",
+        "Or process it again:   ledgerlake backfill --from 2025-04-01 --to 2025-04-01",
     ):
         assert said in answer["message"]
-    assert "come back" not in answer["message"]
-    kept = "The batch stays open: the next run of EcommerceETLPipeline goes on with it."
+    assert "messages reappear" not in answer["message"]
+    kept = "The batch stays open: the next run of EcommerceETLPipeline resumes it."
     assert (kept in answer["message"]) == bool(more["plan"])
 
 
@@ -592,7 +592,7 @@ def test_an_input_that_was_refused_is_told_with_its_reason(cloud, invoke):
     item = {"state": "PlanDates", "error": "SelectionError", "cause": cause}
     answer = invoke(NAME, event(plan=None, failed=[item], **{"from": "2024-01-01", "to": "2025-04-01"}))
     assert "Reason:  PlanETLBatch: SelectionError: 457 days; expected at most 366 at once" in answer["message"]
-    assert "Nothing was begun. To go on: start another run, with an input that can be followed." in answer["message"]
+    assert "Nothing was started. Next step: start another run, with an input that is valid." in answer["message"]
     assert answer["again_in_seconds"] is None
 
 

@@ -229,12 +229,12 @@ def test_nobody_waits_for_a_function_that_is_called_as_an_event(run, function, c
     wait_for(lambda: client("s3").list_objects_v2(Bucket=BUCKET, Prefix=key).get("KeyCount"))
 
 
-def test_messages_are_sent_later_and_letters_at_once(run, client):
+def test_messages_are_sent_later_and_notifications_at_once(run, client):
     url = client("sqs").create_queue(QueueName=f"q-{uuid4().hex[:8]}")["QueueUrl"]
     topic = client("sns").create_topic(Name=f"t-{uuid4().hex[:8]}")["TopicArn"]
     found = run(
         task("sqs:sendMessage", {"QueueUrl": url, "MessageBody": {"look": "later"}, "DelaySeconds": "{% 1 + 1 %}"}),
-        task("sns:publish", {"TopicArn": topic, "Subject": "A letter", "Message": "Dear"}),
+        task("sns:publish", {"TopicArn": topic, "Subject": "A notification", "Message": "Dear"}),
     )
     assert output(found)["MessageId"]
     assert not client("sqs").receive_message(QueueUrl=url).get("Messages")

@@ -325,10 +325,10 @@ MUTANTS = (
     ),
     Mutant(
         "a key forges a paragraph of a notification",
-        f"{KERNEL}/reporting/letters.py",
+        f"{KERNEL}/reporting/notification.py",
         "display_text(line, None) for line in lines",
         "line for line in lines",
-        ("tests/unit/kernel/test_letters.py",),
+        ("tests/unit/kernel/test_notifications.py",),
     ),
     Mutant(
         "a text of a producer is a formula in a spreadsheet",

@@ -118,7 +118,7 @@ class Run:
         return self.execution["events"]
 
     @property
-    def letters(self) -> list[Any]:
+    def notifications(self) -> list[Any]:
         return [call.arguments for call in self.calls if call.resource.endswith("sns:publish")]
 
 

@@ -1,4 +1,4 @@
-"""Executions in which something fails: one letter says what, the lease is given back, and somebody will look again."""
+"""Executions in which something fails: one notification names it, the lease is released, and a retry follows."""
 
 import json
 import threading
@@ -23,11 +23,11 @@ def the_failure(done) -> list:
 
 
 def assert_told_and_looked_after(done) -> None:
-    """One report, which gives the lease back; then one letter; then a message that comes back later; then the end."""
+    """Expect one report, which releases the lease, then one notification, then a delayed message, then the end."""
     tail = [state for state in done.states if state.startswith(("Report", "Notify", "Try", "Look"))]
     assert tail[-3:] == ["ReportFailure", "NotifyFailure", "TryAgainLater"]
     assert done.states.count("ReportFailure") == 1
-    assert done.letters == [
+    assert done.notifications == [
         {"TopicArn": "topic", "Subject": FAILED_REPORT["subject"], "Message": FAILED_REPORT["message"]}
     ]
     assert done.asked("TryAgainLater")["DelaySeconds"] == FAILED_REPORT["again_in_seconds"]
@@ -51,7 +51,7 @@ def assert_told_and_looked_after(done) -> None:
         ("ReportRun", {}, "NotifyRun"),
     ],
 )
-def test_a_state_that_fails_ends_the_run_with_one_letter_that_names_it(run, state, answers, not_reached):
+def test_a_state_that_fails_ends_the_run_with_one_notification_that_names_it(run, state, answers, not_reached):
     done = run(**answers, **{state: Throw("Some.Error", "what happened")})
     assert the_failure(done) == [{"state": state, "error": "Some.Error", "cause": "what happened"}]
     assert done.states.count(state) == 1
@@ -112,7 +112,7 @@ def test_a_failed_parent_lets_its_sibling_end_its_work_before_the_lease_is_given
     assert_told_and_looked_after(done)
 
 
-def test_two_parents_that_fail_stand_in_one_letter(run):
+def test_two_parents_that_fail_stand_in_one_notification(run):
     done = run(product_etl=Throw("States.TaskFailed", "{}"), orders_etl=Throw("States.TaskFailed", JOB_RUN))
     assert [each["state"] for each in the_failure(done)] == ["product_etl", "orders_etl"]
     assert_told_and_looked_after(done)
@@ -136,7 +136,7 @@ def test_a_run_whose_report_names_a_failed_check_fails_and_is_not_tried_again(ru
     done = run(ReportRun=payload(REPORT | {"failures": [CHECK_FAILED]}))
     assert done.states[-3:] == ["ReportRun", "NotifyRun", "LookAgainAfterFailure"]
     assert "ReportFailure" not in done.states, "the batch is closed"
-    assert len(done.letters) == 1
+    assert len(done.notifications) == 1
     assert (done.status, done.execution["error"]) == ("FAILED", "CheckFailed")
     assert done.execution["cause"] == "checks.primary_keys_unique: CheckFailed: orders: 7 (2 rows of one key)"
 
@@ -191,11 +191,11 @@ def test_when_no_message_is_to_come_back_raw_is_looked_at_at_once(run, quarantin
 
 def test_a_report_that_fails_is_told_with_what_failed_before_it(run):
     done = run(orders_etl=Throw("Some.Error", "disk full"), ReportFailure=Throw("KeyError", "no plan"))
-    (letter,) = done.letters
-    assert letter["Subject"] == "Ledgerlake: an execution ended without its report"
-    assert done.execution["name"] in letter["Message"]
-    assert "ReportFailure: KeyError: no plan" in letter["Message"]
-    assert "orders_etl: Some.Error: disk full" in letter["Message"]
+    (notification,) = done.notifications
+    assert notification["Subject"] == "Ledgerlake: an execution ended without its report"
+    assert done.execution["name"] in notification["Message"]
+    assert "ReportFailure: KeyError: no plan" in notification["Message"]
+    assert "orders_etl: Some.Error: disk full" in notification["Message"]
     assert done.states[-1] == "NotifyWithoutReport"
     assert (done.status, done.execution["error"]) == ("FAILED", "Some.Error")
 
@@ -203,7 +203,7 @@ def test_a_report_that_fails_is_told_with_what_failed_before_it(run):
 def test_a_notification_that_is_lost_after_a_check_failed_names_the_check(run):
     told = Throw("SNS.NotFoundException", "no topic")
     done = run(ReportRun=payload(REPORT | {"failures": [CHECK_FAILED]}), NotifyRun=told)
-    assert "checks.primary_keys_unique: CheckFailed: orders: 7 (2 rows of one key)" in done.letters[-1]["Message"]
+    assert "checks.primary_keys_unique: CheckFailed: orders: 7 (2 rows of one key)" in done.notifications[-1]["Message"]
 
 
 def test_good_news_that_nobody_can_be_told_are_a_failure_but_none_of_the_batch(run):
@@ -214,7 +214,7 @@ def test_good_news_that_nobody_can_be_told_are_a_failure_but_none_of_the_batch(r
     assert done.execution["cause"] == "NotifyRun: SNS.NotFoundException: no topic"
 
 
-def test_a_letter_of_failure_that_is_lost_loses_no_try(run):
+def test_a_notification_of_failure_that_is_lost_loses_no_try(run):
     done = run(orders_etl=Throw("Some.Error", "x"), NotifyFailure=Throw("SNS.NotFoundException", "no topic"))
     assert done.states[-2:] == ["NotifyFailure", "TryAgainLater"]
     assert done.execution["error"] == "Some.Error"

@@ -60,7 +60,7 @@ def test_a_date_that_fails_stops_no_other_and_is_named_at_the_end(run):
     assert (done.status, done.execution["error"]) == ("FAILED", "DatesFailed")
     assert done.execution["cause"].startswith("1 of 3 dates failed")
     assert done.execution["cause"].endswith(": 2025-04-01")
-    assert done.letters == [], "the execution of that date has sent its own"
+    assert done.notifications == [], "the execution of that date has sent its own"
 
 
 def test_of_many_dates_that_fail_ten_are_named_and_all_are_counted(run):

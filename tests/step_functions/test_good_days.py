@@ -6,7 +6,7 @@ from ledgerlake import names
 from ledgerlake.contracts import DATASETS
 from ledgerlake.costs import request_counts
 from ledgerlake.intake import messages
-from ledgerlake.reporting.letters import figures_sql
+from ledgerlake.reporting.success_notification import figures_sql
 from ledgerlake.tables.checks import checks
 from tests.step_functions.conftest import (
     ARCHIVE,
@@ -139,8 +139,8 @@ def test_figures_are_a_list_of_rows_however_few_they_are(run, rows):
     assert run(GetFigures=table(*rows)).payload("ReportRun")["figures"] == {"rows": rows, "scanned": SCANNED}
 
 
-def test_one_letter_is_sent(run):
-    assert run().letters == [{"TopicArn": "topic", "Subject": REPORT["subject"], "Message": REPORT["message"]}]
+def test_one_notification_is_sent(run):
+    assert run().notifications == [{"TopicArn": "topic", "Subject": REPORT["subject"], "Message": REPORT["message"]}]
 
 
 def test_a_job_without_work_is_not_started(run):
@@ -151,7 +151,7 @@ def test_a_job_without_work_is_not_started(run):
 
 def test_with_nothing_to_do_nobody_is_told_but_raw_is_looked_at_since_the_lease_was_held(run):
     done = run(PlanBatch=payload(NOTHING))
-    assert (done.status, done.states, done.letters) == ("SUCCEEDED", ["PlanBatch", "LookAgain"], [])
+    assert (done.status, done.states, done.notifications) == ("SUCCEEDED", ["PlanBatch", "LookAgain"], [])
     assert done.output == {"batch_id": None, "reason": "nothing waits", "subject": ""}
 
 
@@ -208,7 +208,7 @@ def test_what_passes_by_itself_is_tried_again_and_nobody_hears_of_it(run, state,
     )
 
 
-def test_figures_that_cannot_be_read_cost_the_letter_its_figures_and_nothing_else(run):
+def test_figures_that_cannot_be_read_cost_the_notification_its_figures_and_nothing_else(run):
     for state in ("ReadFigures", "GetFigures"):
         done = run(**{state: Throw("Athena.InvalidRequestException", "no such table")})
         problem = "Athena.InvalidRequestException: no such table"

@@ -50,14 +50,14 @@ class Requests:
         s3_writes: PUT, COPY and LIST.
         s3_reads: GET and HEAD.
         messages: of SQS.
-        letters: published to SNS.
+        notifications: published to SNS.
         metrics: requests to CloudWatch.
     """
 
     s3_writes: int = 0
     s3_reads: int = 0
     messages: int = 0
-    letters: int = 0
+    notifications: int = 0
     metrics: int = 0
 
     def __add__(self, other: Requests) -> Requests:
@@ -160,7 +160,7 @@ def _of_requests(made: Requests) -> float:
         made.s3_writes / 1000 * prices.S3_WRITES.dollars
         + made.s3_reads / 1000 * prices.S3_READS.dollars
         + made.messages / 1_000_000 * prices.SQS_REQUESTS.dollars
-        + made.letters / 1_000_000 * prices.SNS_PUBLISHES.dollars
+        + made.notifications / 1_000_000 * prices.SNS_PUBLISHES.dollars
         + made.metrics / 1000 * prices.METRIC_REQUESTS.dollars
     )
 

@@ -74,13 +74,13 @@ def of_jobs(summaries: Iterable[Mapping[str, Any]]) -> Requests:
 
 
 def of_messages(deliveries: int, live: bool) -> Requests:
-    """One message for each delivery, received and deleted ten at a time; the letter; the figures for CloudWatch.
+    """One message for each delivery, received and deleted ten at a time; the notification; the figures for CloudWatch.
 
     Args:
         live: a run by date is woken by none.
     """
     batches = ceil(deliveries / MESSAGES_AT_ONCE)
-    return Requests(messages=deliveries + 2 * batches if live else 0, letters=1, metrics=1)
+    return Requests(messages=deliveries + 2 * batches if live else 0, notifications=1, metrics=1)
 
 
 def of_airflow(deliveries: int) -> Calls:

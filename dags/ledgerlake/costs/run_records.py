@@ -23,7 +23,7 @@ log = logging.getLogger(__name__)
 
 
 def account(seen: RunSeen, connect: Connect, bucket: str) -> str:
-    """Learn what the run cost, write its record, and say it in the line of a letter. Never raises."""
+    """Learn what the run cost, write its record, and say it in the line of a notification. Never raises."""
     try:
         found = record(seen, usage(seen, connect), datetime.now(UTC))
         line = said(found)

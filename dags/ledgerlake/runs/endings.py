@@ -17,7 +17,7 @@ from ledgerlake.planning.evidence import require_finished
 from ledgerlake.reporting import check_failures
 from ledgerlake.reporting.check_failures import CheckFailure
 from ledgerlake.reporting.failures import LONGEST, Failure
-from ledgerlake.reporting.letters import RunFacts
+from ledgerlake.reporting.run_facts import RunFacts
 
 CHECKS = "checks."
 """With which the name of a check begins, as a step of a run."""

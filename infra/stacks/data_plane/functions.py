@@ -187,7 +187,7 @@ def _catalogue() -> list[iam.PolicyStatement]:
 
 
 def _report(lake: s3.IBucket, key: kms.IKey) -> list[iam.PolicyStatement]:
-    """Close the batch, give the lease back, read what the jobs left for the letter, and write what the run cost."""
+    """Close the batch, release the lease, read what the jobs left for the notification, and record the cost."""
     return [
         access.objects(lake, [keys.BATCHES, _LEASE], access.WRITE),
         *access.history(lake, [keys.BATCHES, _LEASE, "staging/"]),

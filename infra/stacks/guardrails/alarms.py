@@ -37,7 +37,7 @@ class Alarms(Construct):
         self._alarm(
             "FailedRuns",
             FAILED,
-            "A run failed; its letter says why. See: ledgerlake status, ledgerlake logs last",
+            "A run failed; its notification says why. See: ledgerlake status, ledgerlake logs last",
             figures.failed_runs(),
             0,
         )

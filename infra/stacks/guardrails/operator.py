@@ -43,12 +43,12 @@ def look(lake: s3.IBucket) -> list[iam.PolicyStatement]:
 
 def mend(lake: s3.IBucket, key_arn: str) -> list[iam.PolicyStatement]:
     """`accept`, `lease release`, `dead-letters redrive`. Tables, deliveries and the archive stay out of reach."""
-    letters = ["ReceiveMessage", "DeleteMessage", "ChangeMessageVisibility"]
+    receive = ["ReceiveMessage", "DeleteMessage", "ChangeMessageVisibility"]
     move = ["StartMessageMoveTask", "ListMessageMoveTasks", "CancelMessageMoveTask"]
     return [
         access.objects(lake, [keys.ACCEPTED, keys.OPEN_BATCHES, keys.LEASE], ("s3:PutObject",)),
         access.objects(lake, [keys.QUARANTINED], ("s3:DeleteObject",)),
-        access.allow([f"sqs:{each}" for each in (*letters, *move)], _queues()[1:]),
+        access.allow([f"sqs:{each}" for each in (*receive, *move)], _queues()[1:]),
         access.allow(["sqs:SendMessage"], _queues()[:1]),
         access.through(key_arn, "sqs"),
     ]

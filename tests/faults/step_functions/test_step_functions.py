@@ -33,8 +33,8 @@ def test_an_execution_that_is_aborted_is_replaced_by_the_sweep_and_a_person_is_t
     (running,) = executions(lake, "RUNNING")
     lake.client("stepfunctions").stop_execution(executionArn=running["executionArn"])
     check(lake, round_)
-    told = [letter for letter in lake.notifications() if running["name"] in letter["Message"] + letter["Subject"]]
-    assert any("ABORTED" in letter["Message"] + letter["Subject"] for letter in told)
+    texts = [each["Subject"] + each["Message"] for each in lake.notifications()]
+    assert any(running["name"] in text and "ABORTED" in text for text in texts)
 
 
 @pytest.mark.long
@@ -57,7 +57,7 @@ def test_files_that_come_one_by_one_during_executions_are_all_archived_in_a_boun
         pytest.skip("the deliveries of April 2025 are not beside the repository")
     if lake.keys(keys.ARCHIVED):  # by another test
         lake.do("up", "--fresh", "--orchestrator", "step_functions")
-        lake.letters.clear()
+        lake.received.clear()
     files = sorted(APRIL.rglob("*.csv"))
     chance = random.Random(5)
     chance.shuffle(files)
@@ -74,7 +74,7 @@ def test_files_that_come_one_by_one_during_executions_are_all_archived_in_a_boun
     assert len(lake.keys(keys.ARCHIVED)) == len(files) == 31
     done = executions(lake)
     assert {each["status"] for each in done} == {"SUCCEEDED"}
-    loaded = [letter for letter in lake.notifications() if "loaded" in letter["Subject"]]
+    loaded = [notification for notification in lake.notifications() if "loaded" in notification["Subject"]]
     assert len(loaded) == len(lake.notifications()) <= len(done) <= len(files)
     assert lake.query(
         "SELECT (SELECT count(*) FROM products) AS products, (SELECT count(*) FROM orders) AS orders, "

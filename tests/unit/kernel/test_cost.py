@@ -64,7 +64,7 @@ def test_a_query_is_billed_by_the_megabyte_rounded_up():
 
 
 def test_requests_are_priced_by_their_kind():
-    # 1000 writes 0.005, 1000 reads 0.0004, 1000 messages 0.0004, 1000 letters 0.0005, 1000 figures 0.01
+    # 1000 writes 0.005, 1000 reads 0.0004, 1000 messages 0.0004, 1000 notifications 0.0005, 1000 figures 0.01
     assert dollars(requests=Requests(1000, 1000, 1000, 1000, 1000)).requests == 0.0163
 
 

@@ -3,7 +3,9 @@ from __future__ import annotations
 import pytest
 
 from ledgerlake.planning import stages
-from ledgerlake.reporting import drift, letters
+from ledgerlake.reporting import drift
+from ledgerlake.reporting.run_facts import RunFacts
+from ledgerlake.reporting.success_notification import success_notification
 
 
 @pytest.mark.parametrize(
@@ -55,10 +57,11 @@ def test_the_notification_of_a_batch_with_a_file_rejected_whole():
     plan = {"batch_id": "20250401T000000Z-abc", "datasets": ["orders"], "deliveries": 2}
     figures = [{"dataset": "orders", "files": "2", "rows_read": "11", "files_rejected": "1", "lines_rejected": "5",
                 "inserted": "10", "rejected": "1"}]  # fmt: skip
-    facts = letters.RunFacts("w", "r", plan=plan, rejected={"raw/orders/x.csv": "missing_column: no date"})
-    letter = letters.of_success(facts, figures, "")
-    assert letter.subject == "Ledgerlake: 1 of 2 deliveries loaded, 1 rejected whole (20250401T000000Z-abc)"
-    assert "1 file rejected whole: raw/orders/x.csv: missing_column: no date" in letter.body
+    facts = RunFacts("w", "r", plan=plan, rejected={"raw/orders/x.csv": "missing_column: no date"})
+    notification = success_notification(facts, figures, "")
+    assert notification.subject == "Ledgerlake: 1 of 2 deliveries loaded, 1 rejected whole (20250401T000000Z-abc)"
+    assert "1 file rejected whole: raw/orders/x.csv: missing_column: no date" in notification.body
     assert (
-        "orders: 2 files, 11 rows read: 10 inserted, 1 rejected, 1 file rejected whole (5 lines of text)" in letter.body
+        "orders: 2 files, 11 rows read: 10 inserted, 1 rejected, 1 file rejected whole (5 lines of text)"
+        in notification.body
     )

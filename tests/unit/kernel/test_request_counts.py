@@ -62,8 +62,8 @@ def test_a_job_reads_each_file_once_and_one_with_rejects_again():
 
 
 def test_messages_come_ten_at_a_time_and_a_run_by_date_has_none():
-    assert request_counts.of_messages(25, live=True) == Requests(messages=25 + 3 + 3, letters=1, metrics=1)
-    assert request_counts.of_messages(25, live=False) == Requests(letters=1, metrics=1)
+    assert request_counts.of_messages(25, live=True) == Requests(messages=25 + 3 + 3, notifications=1, metrics=1)
+    assert request_counts.of_messages(25, live=False) == Requests(notifications=1, metrics=1)
 
 
 def test_airflow_calls_one_function_and_step_functions_each():

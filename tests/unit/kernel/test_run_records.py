@@ -1,4 +1,4 @@
-"""The record of a run: its object, its columns, and its line in the letter."""
+"""The record of a run: its object, its columns, and its line in the notification."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def test_a_record_is_one_line():
     assert run_records.record(SEEN, USED, ENDED).as_line().count("\n") == 1
 
 
-def test_the_line_of_the_letter_says_amounts_and_dollars_of_each_service():
+def test_the_line_of_the_notification_says_amounts_and_dollars_of_each_service():
     assert run_records.said(run_records.record(SEEN, USED, ENDED)) == (
         "Cost: $0.1979 (Glue 412 DPU-s $0.0504, crawler 1,200 DPU-s $0.1467, Athena 71 MB $0.0003, "
         "requests 145 $0.0005, Lambda 0.9 GB-s $0.0000) at prices of 2026-11"
@@ -86,7 +86,7 @@ def test_a_service_that_was_not_used_is_not_said():
     assert "crawler" not in run_records.said(run_records.record(SEEN, Usage(jobs=(DpuTime(60, 2),)), ENDED))
 
 
-def test_what_is_not_known_is_null_in_the_record_and_unknown_in_the_letter():
+def test_what_is_not_known_is_null_in_the_record_and_unknown_in_the_notification():
     found = run_records.record(SEEN, Usage(jobs=None, crawls=None, scanned=None, requests=None, transitions=4), ENDED)
     for name in ("job_runs", "dpu_seconds", "glue_dollars", "crawls", "scanned_bytes", "s3_writes", "requests"):
         assert getattr(found, name) is None, name

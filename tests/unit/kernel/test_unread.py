@@ -3,7 +3,7 @@ from __future__ import annotations
 from ledgerlake import keys
 from ledgerlake.intake.deliveries import Waiting, waiting
 from ledgerlake.planning.unread import Unread, take_news
-from ledgerlake.reporting import letters
+from ledgerlake.reporting.success_notification import stray_files_notification
 
 BUCKET = "lake"
 TWO = Waiting((), ("raw/Orders/a.csv", "raw/x.csv"), ("raw/orders/_SUCCESS",))
@@ -40,19 +40,19 @@ def test_a_damaged_memory_is_made_anew(s3):
 def test_four_thousand_strays_are_counted_and_ten_of_them_named(s3):
     strays = tuple(f"raw/Orders/{number:04}.csv" for number in range(4_000))
     news = take_news(s3, BUCKET, Waiting((), strays), "r1")
-    letter = letters.of_strays(news)
-    assert letter.subject == "Ledgerlake: 4,000 files in raw/ that no job reads"
-    assert letter.body.count("did you mean raw/orders/?") == 10
-    assert "… and 3,990 more" in letter.body
-    assert len(letter.body) < 2_000
+    notification = stray_files_notification(news)
+    assert notification.subject == "Ledgerlake: 4,000 files in raw/ that no job reads"
+    assert notification.body.count("did you mean raw/orders/?") == 10
+    assert "… and 3,990 more" in notification.body
+    assert len(notification.body) < 2_000
 
 
 def test_the_notification_of_one_stray(s3, deliver):
     deliver("raw/Orders/alone.csv")
     news = take_news(s3, BUCKET, waiting(s3, BUCKET), "r1")
-    letter = letters.of_strays(news)
-    assert letter.subject == "Ledgerlake: 1 file in raw/ that no job reads"
-    assert letter.body.splitlines()[:2] == [
+    notification = stray_files_notification(news)
+    assert notification.subject == "Ledgerlake: 1 file in raw/ that no job reads"
+    assert notification.body.splitlines()[:2] == [
         "1 file in raw/ is read by no job:",
         "  raw/Orders/alone.csv (did you mean raw/orders/?)",
     ]

@@ -13,18 +13,20 @@ from ledgerlake import keys, names
 from ledgerlake.errors import NotPublished
 from ledgerlake.planning.stages import blank_rows, summaries, unknown_columns
 from ledgerlake.planning.unread import Unread
-from ledgerlake.reporting import failures, letters, message_size
+from ledgerlake.reporting import failures, message_size
 from ledgerlake.reporting.check_failures import CheckFailure, Observed
-from ledgerlake.reporting.failure_letters import (
-    of_checks,
-    of_dead_execution,
-    of_failure,
-    of_quarantine,
-    of_unfinished,
-    without_report,
+from ledgerlake.reporting.failure_notification import (
+    checks_notification,
+    dead_execution_notification,
+    failure_notification,
+    missing_report_notification,
+    quarantine_notification,
+    unfinished_notification,
 )
 from ledgerlake.reporting.failures import Failure
-from ledgerlake.reporting.letters import AIRFLOW, STEP_FUNCTIONS, Letter, RunFacts, missing_files, of_strays, of_success
+from ledgerlake.reporting.notification import Notification
+from ledgerlake.reporting.run_facts import AIRFLOW, STEP_FUNCTIONS, RunFacts, missing_files
+from ledgerlake.reporting.success_notification import figures_sql, stray_files_notification, success_notification
 from ledgerlake_serverless.state_failures import failure_of
 
 PLAN = {"batch_id": "20250401T000000Z-abc", "datasets": ["orders"], "deliveries": 31, "strays": 1}
@@ -44,12 +46,12 @@ def facts_of_both(run):
     more = {"plan": PLAN, "missing": ("raw/orders/gone.csv",), "missing_count": 1, "note": "ticket 12"} | more
     return (
         RunFacts(dag, run_id, **more),
-        RunFacts(names.STATE_MACHINE, "e-1", **more, words=STEP_FUNCTIONS),
+        RunFacts(names.STATE_MACHINE, "e-1", **more, wording=STEP_FUNCTIONS),
     )
 
 
 def differing(one, other):
-    """The lines of two letters that are not the same, as pairs."""
+    """The lines of two notifications that are not the same, as pairs."""
     assert one.title == other.title
     pairs = zip(one.body.splitlines(), other.body.splitlines(), strict=True)
     return [pair for pair in pairs if pair[0] != pair[1]]
@@ -67,7 +69,7 @@ FAILED = [
 
 @pytest.mark.parametrize("run", ["live", "by date"])
 def test_a_success_is_told_in_the_same_lines(run):
-    one, other = (of_success(facts, FIGURES, "Athena is away") for facts in facts_of_both(run))
+    one, other = (success_notification(facts, FIGURES, "Athena is away") for facts in facts_of_both(run))
     assert differing(one, other) == []
 
 
@@ -75,15 +77,15 @@ def test_a_success_is_told_in_the_same_lines(run):
 @pytest.mark.parametrize(("task", "state"), FAILED, ids=["job"])
 def test_a_failure_is_told_in_the_same_lines_apart_from_names_logs_and_commands(run, task, state):
     airflow, states = facts_of_both(run)
-    one = of_failure(airflow, [task], 15)
-    other = of_failure(states, [failure_of(state, "https://console")], 15)
+    one = failure_notification(airflow, [task], 15)
+    other = failure_notification(states, [failure_of(state, "https://console")], 15)
     differ = differing(one, other)
     assert differ[0] == (
         f"Run {airflow.run_id} of {airflow.workflow}{airflow.days and f', for the deliveries{airflow.days},'} failed.",
         f"Run e-1 of EcommerceETLPipeline{airflow.days and f', for the deliveries{airflow.days},'} failed.",
     )
     assert differ[1] == ("Log:     http://airflow", "Log:     https://console")
-    at_once = "To go on at once:      "
+    at_once = "To resume at once:     "
     assert (
         differ[2:]
         == {
@@ -93,8 +95,8 @@ def test_a_failure_is_told_in_the_same_lines_apart_from_names_logs_and_commands(
             ],
             "by date": [
                 (
-                    "The batch stays open: the next run of ecommerce_lakehouse goes on with it.",
-                    "The batch stays open: the next run of EcommerceETLPipeline goes on with it.",
+                    "The batch stays open: the next run of ecommerce_lakehouse resumes it.",
+                    "The batch stays open: the next run of EcommerceETLPipeline resumes it.",
                 ),
                 (
                     f"{at_once}clear the failed task in Airflow, with those after it",
@@ -103,8 +105,8 @@ def test_a_failure_is_told_in_the_same_lines_apart_from_names_logs_and_commands(
             ],
             "refused": [
                 (
-                    "Nothing was begun. To go on: start another run, with a form that can be followed.",
-                    "Nothing was begun. To go on: start another run, with an input that can be followed.",
+                    "Nothing was started. Next step: start another run, with a form that is valid.",
+                    "Nothing was started. Next step: start another run, with an input that is valid.",
                 )
             ],
         }[run]
@@ -114,7 +116,7 @@ def test_a_failure_is_told_in_the_same_lines_apart_from_names_logs_and_commands(
 @pytest.mark.parametrize("run", ["live", "by date"])
 def test_a_quarantine_is_told_in_the_same_lines_apart_from_the_log(run):
     one, other = (
-        of_quarantine(facts, [Failure("orders_etl", "too many", log)])
+        quarantine_notification(facts, [Failure("orders_etl", "too many", log)])
         for facts, log in zip(facts_of_both(run), ("http://airflow", "https://console"), strict=True)
     )
     assert differing(one, other) == [("Log:     http://airflow", "Log:     https://console")]
@@ -123,12 +125,12 @@ def test_a_quarantine_is_told_in_the_same_lines_apart_from_the_log(run):
 @pytest.mark.parametrize("run", ["live", "by date"])
 def test_a_check_that_failed_is_told_in_the_same_lines_apart_from_the_log_and_the_command(run):
     one, other = (
-        of_checks(facts, [Failure("checks.references_hold", "7 is not there", log)], FIGURES, "")
+        checks_notification(facts, [Failure("checks.references_hold", "7 is not there", log)], FIGURES, "")
         for facts, log in zip(facts_of_both(run), ("http://airflow", "https://console"), strict=True)
     )
     assert differing(one, other) == [
         ("Log:     http://airflow", "Log:     https://console"),
-        tuple(f"To ask all checks again:      {words.again}, for any day with deliveries" for words in
+        tuple(f"To run all checks again:      {wording.reprocess}, for any day with deliveries" for wording in
               (AIRFLOW, STEP_FUNCTIONS)),
     ]  # fmt: skip
 
@@ -136,7 +138,7 @@ def test_a_check_that_failed_is_told_in_the_same_lines_apart_from_the_log_and_th
 @pytest.mark.parametrize("run", ["live", "by date"])
 def test_a_batch_that_is_not_finished_is_told_with_what_was_found_and_how_to_resume(run):
     missing = NotPublished("orders: no part", expected="the ledger to cover it", remedy="ledgerlake run --wait")
-    one, other = (of_unfinished(facts, missing, 15) for facts in facts_of_both(run))
+    one, other = (unfinished_notification(facts, missing, 15) for facts in facts_of_both(run))
     assert "Found:    orders: no part\nExpected: the ledger to cover it\nResume:   ledgerlake run --wait\n" in one.body
     assert one.subject == other.subject
     assert one.subject.startswith("Ledgerlake: NOT FINISHED 20250401T000000Z-abc")
@@ -157,8 +159,8 @@ def test_of_many_unknown_columns_ten_are_named_and_the_others_counted():
         f"raw/orders/{file:03}.csv": [f"column_{file:03}_{number:02}_{'x' * 90}" for number in range(50)]
         for file in range(500)
     }
-    letter = of_success(RunFacts("d", "r", plan=PLAN, unknown={"orders": keys}), FIGURES, "")
-    (line,) = (each for each in letter.body.splitlines() if "contract does not have" in each)
+    notification = success_notification(RunFacts("d", "r", plan=PLAN, unknown={"orders": keys}), FIGURES, "")
+    (line,) = (each for each in notification.body.splitlines() if "contract does not have" in each)
     assert line.count("column_000_") == 10
     assert line.endswith(", and 24,990 more (500 files, raw/orders/000.csv first)")
     assert len(line) < 2000
@@ -176,26 +178,28 @@ HUGE = {
 @pytest.mark.parametrize(("batch", "step"), [("b-1", "ledgerlake ledger b-1"), ("", "ledgerlake status")])
 def test_a_notification_never_exceeds_what_sns_takes_and_says_what_was_cut(text, batch, step):
     lines = [f"{number}: {text}" for number in range(2000)]
-    letter = Letter.of("x" * 300, lines, batch)
-    assert len((letter.subject + letter.body).encode()) <= 262_144
-    assert len(json.dumps([letter.subject, letter.body])) <= 200_000, "it has to pass between two states"
-    *kept, last = letter.body.split("\n")
+    notification = Notification.of("x" * 300, lines, batch)
+    assert len((notification.subject + notification.body).encode()) <= 262_144
+    assert len(json.dumps([notification.subject, notification.body])) <= 200_000, "it has to pass between two states"
+    *kept, last = notification.body.split("\n")
     assert kept == lines[: len(kept)], "cut at a whole line"
     assert last == f"… and {2000 - len(kept):,} more lines; next step: {step}"
     assert len(kept) > 40
 
 
 def test_a_single_line_that_is_too_long_is_cut_and_those_after_it_are_kept():
-    letter = of_failure(RunFacts("d", "r", plan=PLAN, note="n" * 300_000), [Failure("orders_etl", "x" * 300_000, "l")])
-    assert len(letter.body) < 50_000
-    assert "\nLog:     l\n" in letter.body
-    assert "To go on at once:" in letter.body
-    assert "more lines" not in letter.body
+    notification = failure_notification(
+        RunFacts("d", "r", plan=PLAN, note="n" * 300_000), [Failure("orders_etl", "x" * 300_000, "l")]
+    )
+    assert len(notification.body) < 50_000
+    assert "\nLog:     l\n" in notification.body
+    assert "To resume at once:" in notification.body
+    assert "more lines" not in notification.body
 
 
 def test_a_notification_of_an_ordinary_size_is_not_cut():
     lines = [f"{number}: {'x' * 300}" for number in range(400)]
-    assert Letter.of("t", lines, "b-1").body == "\n".join(lines)
+    assert Notification.of("t", lines, "b-1").body == "\n".join(lines)
 
 
 @pytest.mark.parametrize("orchestrator", [0, 1])
@@ -205,35 +209,36 @@ def test_every_notification_of_a_batch_that_is_cut_names_the_ledger(orchestrator
     failed = [Failure("orders_etl", "why", "log")]
     missing = NotPublished("orders: no part", expected="the ledger to cover it", remedy="ledgerlake run --wait")
     for each in (
-        of_success(facts, FIGURES * 20, ""),
-        of_failure(facts, failed * 20),
-        of_quarantine(facts, failed * 20),
-        of_checks(facts, failed * 20, FIGURES, ""),
-        of_unfinished(facts, missing),
-        without_report(facts, "x" * 900, "log"),
+        success_notification(facts, FIGURES * 20, ""),
+        failure_notification(facts, failed * 20),
+        quarantine_notification(facts, failed * 20),
+        checks_notification(facts, failed * 20, FIGURES, ""),
+        unfinished_notification(facts, missing),
+        missing_report_notification(facts, "x" * 900, "log"),
     ):
         assert each.body.endswith(f"more lines; next step: ledgerlake ledger {facts.batch_id}")
 
 
 def test_a_dropped_batch_is_told_with_its_reason():
-    letter = of_success(RunFacts("d", "r", plan=PLAN, dropped="the wrong file"), FIGURES, "")
-    assert letter.body.startswith(
+    notification = success_notification(RunFacts("d", "r", plan=PLAN, dropped="the wrong file"), FIGURES, "")
+    assert notification.body.startswith(
         "Batch 20250401T000000Z-abc: 31 deliveries dropped (the wrong file), archived and checked."
     )
 
 
 def test_a_run_without_a_report_says_where_its_log_is():
-    letter = without_report(RunFacts("ecommerce_lakehouse", "manual__1"), "no SNS", "http://log")
+    notification = missing_report_notification(RunFacts("ecommerce_lakehouse", "manual__1"), "no SNS", "http://log")
     assert (
-        "Run manual__1 of ecommerce_lakehouse has ended, but its report failed: no SNS\nLog: http://log" in letter.body
+        "Run manual__1 of ecommerce_lakehouse has ended, but its report failed: no SNS\nLog: http://log"
+        in notification.body
     )
 
 
 def test_a_subject_is_what_sns_accepts():
-    letter = of_failure(RunFacts("x", "r", plan=PLAN), [Failure("\u00e9\n" + "x" * 200, "why", "log")])
-    assert len(letter.subject) == 100
-    assert letter.subject.isascii()
-    assert "\n" not in letter.subject
+    notification = failure_notification(RunFacts("x", "r", plan=PLAN), [Failure("\u00e9\n" + "x" * 200, "why", "log")])
+    assert len(notification.subject) == 100
+    assert notification.subject.isascii()
+    assert "\n" not in notification.subject
 
 
 def test_a_failure_knows_whose_job_it_is():
@@ -241,13 +246,13 @@ def test_a_failure_knows_whose_job_it_is():
     assert Failure("ArchiveETLFiles", "why", "log").dataset == ""
 
 
-def test_the_words_of_the_orchestrators_differ_in_everything():
+def test_the_wording_of_the_orchestrators_differs_in_everything():
     assert not set(vars(AIRFLOW).values()) & set(vars(STEP_FUNCTIONS).values())
 
 
 def test_the_figures_are_asked_for_by_dataset():
-    assert "count(*) AS files, sum(rows_read) AS rows_read" in letters.figures_sql("b-1")
-    assert "WHERE batch_id = 'b-1' GROUP BY dataset" in letters.figures_sql("b-1")
+    assert "count(*) AS files, sum(rows_read) AS rows_read" in figures_sql("b-1")
+    assert "WHERE batch_id = 'b-1' GROUP BY dataset" in figures_sql("b-1")
 
 
 def test_unknown_columns_are_those_that_the_jobs_wrote_down(s3):
@@ -264,7 +269,7 @@ def hostile_facts():
     more = {"plan": PLAN, "missing": (HOSTILE,), "unknown": {"orders": {HOSTILE: [HOSTILE]}}, "note": HOSTILE}
     key = HOSTILE.replace("\ud800", "")  # of S3: it has no such keys
     more["unread"] = Unread(strays=(key,), ignored=(key,))
-    return RunFacts("dag", HOSTILE, **more), RunFacts(names.STATE_MACHINE, HOSTILE, **more, words=STEP_FUNCTIONS)
+    return RunFacts("dag", HOSTILE, **more), RunFacts(names.STATE_MACHINE, HOSTILE, **more, wording=STEP_FUNCTIONS)
 
 
 def test_nothing_that_producers_write_acts_in_a_notification_or_forges_a_line_of_it():
@@ -272,16 +277,16 @@ def test_nothing_that_producers_write_acts_in_a_notification_or_forges_a_line_of
     state = {"state": "orders_etl", "error": HOSTILE, "cause": HOSTILE}
     failed = [Failure(check.step, check.found, HOSTILE), failure_of(state, HOSTILE)]
     for facts in hostile_facts():
-        told = replace(facts, checks=Observed(still=(check,), closed=(check,)))
+        checked = replace(facts, checks=Observed(still=(check,), closed=(check,)))
         sent = (
-            of_success(told, FIGURES, HOSTILE, HOSTILE),
-            of_checks(told, failed, FIGURES, HOSTILE),
-            of_failure(facts, failed),
-            of_quarantine(facts, failed),
-            without_report(facts, HOSTILE, HOSTILE),
-            of_dead_execution(HOSTILE, HOSTILE, HOSTILE),
-            of_strays(facts.unread),
-            letters.Letter.of(HOSTILE, [HOSTILE]),
+            success_notification(checked, FIGURES, HOSTILE, HOSTILE),
+            checks_notification(checked, failed, FIGURES, HOSTILE),
+            failure_notification(facts, failed),
+            quarantine_notification(facts, failed),
+            missing_report_notification(facts, HOSTILE, HOSTILE),
+            dead_execution_notification(HOSTILE, HOSTILE, HOSTILE),
+            stray_files_notification(facts.unread),
+            Notification.of(HOSTILE, [HOSTILE]),
         )
         for each in sent:
             acting = [c for c in each.body if unicodedata.category(c) in ("Cc", "Cf", "Cs", "Zl", "Zp") and c != "\n"]
@@ -301,6 +306,6 @@ def test_skipped_blank_rows_are_those_that_the_jobs_counted(s3):
 @pytest.mark.parametrize("orchestrator", [0, 1])
 def test_a_success_says_how_many_blank_rows_were_skipped(orchestrator):
     found = {"orders": {"raw/orders/1.csv": 40}, "products": {"raw/products/1.csv": 1, "raw/products/2.csv": 1000}}
-    body = of_success(replace(facts_of_both("live")[orchestrator], blank_rows=found), FIGURES, "").body
+    body = success_notification(replace(facts_of_both("live")[orchestrator], blank_rows=found), FIGURES, "").body
     assert "\norders: 40 blank rows skipped in raw/orders/1.csv\n" in body
     assert "\nproducts: 1,001 blank rows skipped in 2 files, raw/products/1.csv first\n" in body
