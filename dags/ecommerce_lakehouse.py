@@ -49,7 +49,7 @@ from airflow.sdk import DAG, Param
 from ledgerlake import names, settings
 from ledgerlake_airflow import WAIT
 from ledgerlake_airflow.acknowledge import acknowledge
-from ledgerlake_airflow.orchestrator import documented, ours
+from ledgerlake_airflow.orchestrator import consumes_queue, documented
 from ledgerlake_airflow.pipeline import ending, pipeline, task_defaults
 from ledgerlake_airflow.planning import plan_batch
 from ledgerlake_airflow.report import report
@@ -62,7 +62,7 @@ with DAG(
     names.LIVE_DAG,
     description="Loads what is delivered to raw/ into checked tables, and accounts for every row.",
     doc_md=documented(__doc__, SETTINGS, "this DAG has no schedule, or both would take messages from each other."),
-    schedule=Always() if ours(SETTINGS) else OnRequest(),
+    schedule=Always() if consumes_queue(SETTINGS) else OnRequest(),
     start_date=pendulum.datetime(2025, 4, 1, tz="UTC"),
     catchup=False,
     max_active_runs=1,

@@ -24,7 +24,7 @@ from ledgerlake.errors import LedgerlakeError, SettingsError
 from ledgerlake.intake import messages as codec
 from ledgerlake.planning.availability import left_behind, wait_until_settled
 from ledgerlake.reporting.notification import Notification
-from ledgerlake.runs.executions import StateMachine, look_holder
+from ledgerlake.runs.executions import StateMachine, dispatch_holder
 from ledgerlake.settings import Settings, from_environment, lake_bucket, state_machine_arn, topic_arn
 from ledgerlake.storage.objects import client_config
 from ledgerlake_serverless.looks import Looker, Outcome
@@ -84,7 +84,7 @@ def _look(s3: Any, bucket: str, settings: Settings, context: Any) -> Outcome:
         settings,
         StateMachine(states, state_machine_arn()),
         boto3.client("glue", config=client_config()),
-        look_holder(context.aws_request_id),
+        dispatch_holder(context.aws_request_id),
         partial(_tell, topic_arn()),
     )
     return looker.look()

@@ -22,7 +22,7 @@ from ledgerlake.reporting.failure_notification import dead_execution_notificatio
 from ledgerlake.reporting.notification import Notification
 from ledgerlake.reporting.success_notification import stray_files_notification
 from ledgerlake.runs import dead_executions
-from ledgerlake.runs.executions import LIVE, StateMachine, is_look
+from ledgerlake.runs.executions import LIVE, StateMachine, is_dispatch
 from ledgerlake.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -129,7 +129,7 @@ class Looker:
             except LeaseTaken as taken:
                 says = str(taken)
             held = lease.show(self.s3, self.bucket)
-            if held is None or not held.holder or is_look(held.holder):
+            if held is None or not held.holder or is_dispatch(held.holder):
                 time.sleep(_PAUSE)
                 continue
             found = dead_executions.holder_of(held, self.machine, self.glue)

@@ -65,14 +65,14 @@ def _in_words(state: str, said: Mapping[str, Any], error: str) -> tuple[str, str
         KeyError: of no service that we know.
     """
     if "JobRunState" in said:
-        return failures.of_job(said["JobName"], said, said["Id"], f"Step Functions says {error}"), error
+        return failures.job_reason(said["JobName"], said, said["Id"], f"Step Functions says {error}"), error
     if "QueryExecution" in said:
         query = said["QueryExecution"]
         status = query["Status"]
-        return failures.of_query(query["QueryExecutionId"], status["State"], status.get("StateChangeReason")), error
+        return failures.query_reason(query["QueryExecutionId"], status["State"], status.get("StateChangeReason")), error
     kind = said.get("errorType") or error
     message = {"errorType": kind, "errorMessage": said["errorMessage"]}
-    return failures.of_lambda(_FUNCTIONS.get(state, state), message), kind
+    return failures.lambda_reason(_FUNCTIONS.get(state, state), message), kind
 
 
 def _step(state: str) -> str:

@@ -47,7 +47,7 @@ from ledgerlake.reporting.notification import Notification
 from ledgerlake.reporting.run_facts import STEP_FUNCTIONS, RunFacts, missing_files
 from ledgerlake.reporting.success_notification import success_notification
 from ledgerlake.runs.endings import Ended, Ending, judge
-from ledgerlake.runs.executions import console_url, holder_of, patience
+from ledgerlake.runs.executions import console_url, holder_of, retry_delay
 from ledgerlake.runs.job_runs import still_at_work
 from ledgerlake.settings import Settings, from_environment, lake_bucket
 from ledgerlake.storage.objects import client_config
@@ -138,9 +138,9 @@ def _done(s3: Any, bucket: str, ended: Ended, figures: dict[str, Any], seen: Run
     batch.close(s3, bucket, facts.batch_id)
     _release(s3, bucket, facts)
     if ended.ending is Ending.SUCCEEDED:
-        metrics.tell_success(lambda: _quick("cloudwatch"), rows)
+        metrics.publish_success(lambda: _quick("cloudwatch"), rows)
         return _told(success_notification(facts, rows, problem, cost))
-    metrics.tell_failure(lambda: _quick("cloudwatch"), rows)
+    metrics.publish_failure(lambda: _quick("cloudwatch"), rows)
     return _told(checks_notification(facts, ended.failed, rows, problem, cost), ended)
 
 
@@ -164,7 +164,7 @@ def _table(figures: dict[str, Any]) -> tuple[list[dict[str, str | None]], str]:
 
 def _failure(s3: Any, bucket: str, settings: Settings, ended: Ended) -> dict[str, Any]:
     facts, set_aside = ended.facts, ended.ending is Ending.QUARANTINED
-    again = None if set_aside or not facts.live else patience(facts.run_id, settings)
+    again = None if set_aside or not facts.live else retry_delay(facts.run_id, settings)
     if set_aside:
         notification = quarantine_notification(facts, ended.failed)
     elif ended.missing:
@@ -172,7 +172,7 @@ def _failure(s3: Any, bucket: str, settings: Settings, ended: Ended) -> dict[str
     else:
         notification = failure_notification(facts, ended.failed, again or 0)
     _release(s3, bucket, facts)
-    metrics.tell_failure(lambda: _quick("cloudwatch"))
+    metrics.publish_failure(lambda: _quick("cloudwatch"))
     return _told(notification, ended, again)
 
 

@@ -32,7 +32,7 @@ def acknowledge() -> None:
     """Delete the messages that the run answered, and close its batch."""
     context = get_current_context()
     ti, batch_id = context["ti"], finished_batch(context)
-    answer(ti.xcom_pull(task_ids=PLAN, key=RECEIPTS) or [], batch_id)
+    acknowledge_messages(ti.xcom_pull(task_ids=PLAN, key=RECEIPTS) or [], batch_id)
     if batch_id:
         batch.close(client("s3"), lake().bucket, batch_id)
 
@@ -69,11 +69,11 @@ def _states(context: Context) -> dict[str, str]:
     return dict(states.get(run_id, states))
 
 
-def answer(receipts: Sequence[str], batch_id: str | None) -> None:
+def acknowledge_messages(receipts: Sequence[str], batch_id: str | None) -> None:
     """Delete the messages; when the next run has something to do, it is woken at once."""
     queue, left = Queue.open(), left_behind(client("s3"), lake().bucket, settings.current(), batch_id)
     if left:
-        queue.look_again(receipts)
+        queue.delete_and_wake(receipts)
         log.info(
             "%s deliveries have landed since the plan, %s first: the next run looks at once.", len(left), left[0].key
         )

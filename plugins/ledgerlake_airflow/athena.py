@@ -18,14 +18,14 @@ from ledgerlake.settings import Settings
 from ledgerlake.tables.checks import Check
 from ledgerlake_airflow import PLAN
 from ledgerlake_airflow.aws import CONNECTION, client, lake, pause_of
-from ledgerlake_airflow.turns import take_turn
+from ledgerlake_airflow.lease_wait import acquire_or_reschedule
 
 QUERY_SECONDS = 600
 _RESULT = "return_value"
 
 
 @dataclass(frozen=True)
-class Answer:
+class QueryResult:
     """Rows as text by column, and the query that they answer."""
 
     rows: list[dict[str, str | None]]
@@ -56,7 +56,7 @@ class AthenaCheckOperator(AthenaOperator):
         self.check = check
 
     def execute(self, context: Context) -> str | None:
-        take_turn(context)  # while another publishes, table and ledger are not of one moment
+        acquire_or_reschedule(context)  # while another publishes, table and ledger are not of one moment
         query_id = super().execute(context)
         context["ti"].xcom_push(key=_RESULT, value=query_id)  # also when the task fails: it was answered
         observed = self._observe(context, query_id)
@@ -81,7 +81,7 @@ class AthenaCheckOperator(AthenaOperator):
         )
 
 
-def ask(sql: str, settings: Settings) -> Answer:
+def run_query(sql: str, settings: Settings) -> QueryResult:
     """What Athena answers.
 
     Raises:
@@ -91,8 +91,8 @@ def ask(sql: str, settings: Settings) -> Answer:
     query_id = hook.run_query(sql, {"Database": names.DATABASE}, {}, None, names.WORKGROUP)
     state = hook.poll_query_status(query_id, _attempts(settings), _pause(settings))  # type: ignore[arg-type]
     if state not in AthenaHook.SUCCESS_STATES:
-        raise AirflowException(failures.of_query(query_id, str(state), hook.get_state_change_reason(query_id)))
-    return Answer(result_rows(hook, query_id), query_id)
+        raise AirflowException(failures.query_reason(query_id, str(state), hook.get_state_change_reason(query_id)))
+    return QueryResult(result_rows(hook, query_id), query_id)
 
 
 def result_rows(hook: AthenaHook, query_id: str | None) -> list[dict[str, str | None]]:

@@ -7,7 +7,7 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from ledgerlake.reporting.failures import LONGEST, Failure, dataset_of, of_job, of_lost_job
+from ledgerlake.reporting.failures import LONGEST, Failure, dataset_of, job_reason, lost_job_reason
 from ledgerlake.runs import job_runs
 from ledgerlake.settings import Settings
 from ledgerlake_airflow import PLAN, REPORT, glue_runs
@@ -15,12 +15,12 @@ from ledgerlake_airflow.aws import client
 from ledgerlake_airflow.plans import NO_PLAN, PlanMissing
 
 FAILURE = "failure"
-LONGEST_PATIENCE = 3600  # seconds
+LONGEST_RETRY_DELAY = 3600  # seconds
 _LEFT_NOTHING = "it left no error (Airflow or its machine ended it): see its log"
 FINISHED = {"success", "failed", "skipped", "upstream_failed", "removed"}
 
 
-def remember_failure(context: dict[str, Any]) -> None:
+def push_failure(context: dict[str, Any]) -> None:
     """As a task's `on_failure_callback`: keep its last error as XCom `failure`."""
     ti, error = context["ti"], context.get("exception")
     reason = f"{error}" if error else ""
@@ -47,7 +47,7 @@ def failures(ti: Any, states: dict[str, str], order: list[str]) -> list[Failure]
     for task_id in (name for name in order if states.get(name) == "failed"):
         left = ti.xcom_pull(task_ids=task_id, key=FAILURE) or {}
         log = left.get("log") or _log(ti, task_id)
-        reason = left.get("reason") or _asked_of_glue(ti, task_id) or _LEFT_NOTHING
+        reason = left.get("reason") or _reason_from_glue(ti, task_id) or _LEFT_NOTHING
         found.append(Failure(task_id, reason, log, left.get("kind", "")))
     return found
 
@@ -66,14 +66,14 @@ def still_at_work(states: dict[str, str], batch_id: str | None) -> list[str]:
     return tasks + (job_runs.still_at_work(client("glue"), batch_id) if batch_id else [])
 
 
-def _asked_of_glue(ti: Any, task_id: str) -> str:
+def _reason_from_glue(ti: Any, task_id: str) -> str:
     """Return what became of the task's Glue run; empty when it is no job, has no run, or Glue cannot be asked."""
     run = _glue_run(ti, task_id) if dataset_of(task_id) else None
     if run is None:
         return ""
     if run["JobRunState"] == glue_runs.SUCCEEDED or glue_runs.at_work(run):
-        return of_lost_job(task_id, run, run["Id"])
-    return of_job(task_id, run, run["Id"], "Airflow left none either")
+        return lost_job_reason(task_id, run, run["Id"])
+    return job_reason(task_id, run, run["Id"], "Airflow left none either")
 
 
 def _glue_run(ti: Any, job: str) -> glue_runs.GlueRun | None:
@@ -90,7 +90,7 @@ def _glue_run(ti: Any, job: str) -> glue_runs.GlueRun | None:
         return None
 
 
-def patience(ti: Any, configured: Settings) -> int:
+def retry_delay(ti: Any, configured: Settings) -> int:
     """In how many seconds the messages of a failed run come back.
 
     Soon, the first time; then after as long as runs have been failing, so that each wait is about twice
@@ -102,4 +102,4 @@ def patience(ti: Any, configured: Settings) -> int:
     good = ti.get_previous_dagrun(state="success")
     since = (good and good.end_date) or previous.start_date
     failing = (datetime.now(UTC) - since).total_seconds() if since else 0
-    return int(min(max(shortest, failing), LONGEST_PATIENCE))
+    return int(min(max(shortest, failing), LONGEST_RETRY_DELAY))

@@ -19,7 +19,7 @@ from ledgerlake.planning.by_date import Selection
 from ledgerlake.planning.selections import BOTH, REPROCESS
 
 
-class FormRefused(AirflowFailException):
+class FormError(AirflowFailException):
     """The run cannot know what to do; not retried, since the form stays what it is."""
 
 
@@ -65,7 +65,7 @@ def selection(run: Any, params: Mapping[str, Any]) -> Selection:
         params: the form's fields, with the run's conf over them.
 
     Raises:
-        FormRefused: says what was asked for, what can be, and what to do.
+        FormError: says what was asked for, what can be, and what to do.
     """
     day = day_of(run)
     if run.run_type == "scheduled":
@@ -74,7 +74,7 @@ def selection(run: Any, params: Mapping[str, Any]) -> Selection:
         selections.refuse_unknown(run.conf or {}, fields(), "the conf")
         return selections.asked(params, *_days(run, params, day))
     except SelectionError as error:
-        raise FormRefused(f"{error}; to go on: start another run, this one keeps what it was given") from error
+        raise FormError(f"{error}; to go on: start another run, this one keeps what it was given") from error
 
 
 def day_of(run: Any) -> date:

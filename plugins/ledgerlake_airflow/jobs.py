@@ -24,8 +24,8 @@ from ledgerlake.settings import Settings
 from ledgerlake_airflow import PLAN, glue_runs
 from ledgerlake_airflow.aws import pause_of
 from ledgerlake_airflow.failure import trigger_error
+from ledgerlake_airflow.lease_wait import acquire_or_reschedule, reschedule
 from ledgerlake_airflow.plans import planned
-from ledgerlake_airflow.turns import take_turn, wait
 
 BATCH_ID = "{{ (ti.xcom_pull(task_ids='" + PLAN + "') or {}).get('batch_id') }}"
 LAMBDA_SECONDS = 900  # the longest that a Lambda runs
@@ -86,7 +86,7 @@ class DatasetJob(GlueJobOperator):
         plan = planned(context["ti"])
         if self.dataset_name not in plan["datasets"]:
             raise AirflowSkipException(f"no delivery of {self.dataset_name}, nor of its parents, is in the batch")
-        take_turn(context)
+        acquire_or_reschedule(context)
         earlier = glue_runs.of_batch(self.hook.conn, self.job_name, plan["batch_id"])
         if earlier and glue_runs.at_work(earlier):
             self._watch(context, earlier)
@@ -97,7 +97,7 @@ class DatasetJob(GlueJobOperator):
         except ClientError as error:
             if error.response["Error"]["Code"] != _BUSY:
                 raise
-            wait(f"a run of {self.job_name} that nobody watches any more has to end first")
+            reschedule(f"a run of {self.job_name} that nobody watches any more has to end first")
 
     def defer(self, **kwargs: Any) -> NoReturn:
         """Defer the task for no longer than a run can take, also when its trigger is lost."""
@@ -128,7 +128,7 @@ class DatasetJob(GlueJobOperator):
             self._watch(context, run)
         if self._succeeded(context, run):
             return run_id
-        happened = failures.of_job(self.job_name, run, run_id, f"the wait for it ended with: {lost}")
+        happened = failures.job_reason(self.job_name, run, run_id, f"the wait for it ended with: {lost}")
         raise (BatchQuarantined if QualityError.__name__ in happened else JobFailed)(happened) from error
 
     def _watch(self, context: Context, run: glue_runs.GlueRun) -> NoReturn:
@@ -207,7 +207,7 @@ class ArchiveFiles(LambdaInvokeFunctionOperator):
 
     def execute(self, context: Context) -> Any:
         planned(context["ti"])
-        take_turn(context)
+        acquire_or_reschedule(context)
         try:
             answer = json.loads(super().execute(context))
         except ValueError as error:
@@ -229,6 +229,6 @@ def _lambda_error(error: ValueError) -> str:
     """`ErrorType: message`, out of what the provider's operator raises for a FunctionError."""
     details = error.args[1] if len(error.args) > 1 and isinstance(error.args[1], dict) else {}
     try:
-        return failures.of_lambda(names.ARCHIVE_FUNCTION, json.loads(details["Payload"]))
+        return failures.lambda_reason(names.ARCHIVE_FUNCTION, json.loads(details["Payload"]))
     except (KeyError, TypeError, ValueError):
         return f"{names.ARCHIVE_FUNCTION}: {error}"

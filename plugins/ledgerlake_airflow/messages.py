@@ -94,7 +94,7 @@ class Queue:
             for entry in answer.get("Failed", []):
                 log.info("A message keeps its visibility timeout: %s %s", entry["Code"], entry.get("Message", ""))
 
-    def look_again(self, receipts: Sequence[str]) -> None:
+    def delete_and_wake(self, receipts: Sequence[str]) -> None:
         """Delete the messages, but wake the next run at once: by the last of them, or by one of our own."""
         if receipts:
             self.delete(receipts[:-1])

@@ -26,20 +26,20 @@ class TwoConsumers(AirflowException):
     """Step Functions consumes the queue as well; retried, since somebody may be about to switch it off."""
 
 
-def ours(settings: Settings) -> bool:
+def consumes_queue(settings: Settings) -> bool:
     """Whether the queue is for this Airflow to consume, and raw/ for it to sweep."""
     return settings.orchestrator == AIRFLOW
 
 
 def documented(text: str | None, settings: Settings, consequence: str) -> str:
     """The documentation of a DAG, which begins with what is different while Step Functions is at work."""
-    if ours(settings):
+    if consumes_queue(settings):
         return text or ""
     why = f"**Step Functions consumes the queue** (`orchestrator` is `{settings.orchestrator}`): {consequence}"
     return f"{why} To have Airflow consume it again: `ledgerlake orchestrator use airflow`.\n\n{text or ''}"
 
 
-def refuse_two_consumers(lambdas: Any) -> None:
+def check_single_consumer(lambdas: Any) -> None:
     """Ask Lambda whether messages of the queue wake Step Functions.
 
     Without an answer (there is no such function, or this Airflow may not ask) the run goes on.

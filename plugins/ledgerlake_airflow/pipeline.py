@@ -14,7 +14,7 @@ from ledgerlake.tables.checks import checks
 from ledgerlake_airflow import ARCHIVE, CHECKS, CRAWL, SUCCEEDED
 from ledgerlake_airflow.athena import AthenaCheckOperator
 from ledgerlake_airflow.crawl import CrawlWhenChanged
-from ledgerlake_airflow.failure import remember_failure
+from ledgerlake_airflow.failure import push_failure
 from ledgerlake_airflow.jobs import ArchiveFiles, DatasetJob
 
 
@@ -27,7 +27,7 @@ def task_defaults(settings: Settings) -> dict[str, Any]:
         "retry_exponential_backoff": 2.0,
         "max_retry_delay": timedelta(minutes=15),
         "execution_timeout": timedelta(minutes=20),
-        "on_failure_callback": remember_failure,
+        "on_failure_callback": push_failure,
     }
 
 

@@ -16,9 +16,9 @@ from ledgerlake.planning import batch
 from ledgerlake.settings import Settings
 from ledgerlake_airflow import ACKNOWLEDGE, PLAN, REPORT, WAIT
 from ledgerlake_airflow.aws import client, lake
+from ledgerlake_airflow.lease_wait import WAITING_RETRIES, acquire_or_reschedule, holder_of, release
 from ledgerlake_airflow.messages import Queue
 from ledgerlake_airflow.sensor import MESSAGES
-from ledgerlake_airflow.turns import WAITING_RETRIES, give_back, holder_of, take_turn
 
 log = logging.getLogger(__name__)
 
@@ -31,7 +31,7 @@ def plan_batch() -> dict[str, Any]:
     """Collect the messages, and make or resume a batch under the lease; wait while another has it.
 
     Returns:
-        As `told`. The receipts of the messages are the XCom `receipts`.
+        As `plan_outcome`. The receipts of the messages are the XCom `receipts`.
     """
     context = get_current_context()
     ti = context["ti"]
@@ -47,7 +47,7 @@ def plan_batch() -> dict[str, Any]:
         queue.hide(receipts, configured.retry_delay_seconds)
         raise
     ti.xcom_push(key=RECEIPTS, value=receipts)
-    return told(context, plan)
+    return plan_outcome(context, plan)
 
 
 def decide(context: Context, queue: Queue, receipts: list[str], configured: Settings) -> batch.Plan:
@@ -56,13 +56,13 @@ def decide(context: Context, queue: Queue, receipts: list[str], configured: Sett
     Args:
         receipts: of the messages that woke the run; those that are drained are added.
     """
-    take_turn(context)
+    acquire_or_reschedule(context)
     s3, bucket = client("s3"), lake().bucket
     if not batch.open_batches(s3, bucket):
         drain(queue, receipts, s3, bucket, configured)
     plan = batch.plan(s3, bucket, configured, owner=holder_of(context))
     if plan.batch is None:
-        give_back(context)
+        release(context)
     return plan
 
 
@@ -79,7 +79,7 @@ def drain(queue: Queue, receipts: list[str], s3: Any, bucket: str, configured: S
             time.sleep(min(1.0, configured.settle_seconds))
 
 
-def told(context: Context, plan: batch.Plan, **more: Any) -> dict[str, Any]:
+def plan_outcome(context: Context, plan: batch.Plan, **more: Any) -> dict[str, Any]:
     """The plan as the other tasks read it; of a quiet run everything up to the acknowledgement is skipped.
 
     Returns:

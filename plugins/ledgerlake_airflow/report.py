@@ -37,31 +37,31 @@ from ledgerlake.reporting.success_notification import figures_sql, stray_files_n
 from ledgerlake.runs.endings import Ended, Ending, judge
 from ledgerlake.tables.checks import checks
 from ledgerlake_airflow import ARCHIVE, CHECKS, CRAWL, PLAN, REPORT, WAIT
-from ledgerlake_airflow.acknowledge import answer
-from ledgerlake_airflow.athena import Answer, ask
+from ledgerlake_airflow.acknowledge import acknowledge_messages
+from ledgerlake_airflow.athena import QueryResult, run_query
 from ledgerlake_airflow.aws import client, cloudwatch, lake, quick
 from ledgerlake_airflow.by_date import DATES
-from ledgerlake_airflow.failure import failures, patience, still_at_work
+from ledgerlake_airflow.failure import failures, retry_delay, still_at_work
+from ledgerlake_airflow.lease_wait import release
 from ledgerlake_airflow.messages import Queue
-from ledgerlake_airflow.orchestrator import ours
+from ledgerlake_airflow.orchestrator import consumes_queue
 from ledgerlake_airflow.planning import RECEIPTS
 from ledgerlake_airflow.sensor import MESSAGES
-from ledgerlake_airflow.turns import give_back
 
 log = logging.getLogger(__name__)
 
 
-def tell_without_report(context: dict[str, Any]) -> None:
+def notify_missing_report(context: dict[str, Any]) -> None:
     """As `on_failure_callback` of the report: when it could not tell, tell at least that."""
     run = context.get("dag_run")
     facts = RunFacts(getattr(run, "dag_id", "?"), getattr(run, "run_id", "?"))
-    metrics.tell_failure(cloudwatch)
+    metrics.publish_failure(cloudwatch)
     publish(
         missing_report_notification(facts, f"{context.get('exception') or 'its process ended'}", context["ti"].log_url)
     )
 
 
-@task(task_id=REPORT, on_failure_callback=tell_without_report)
+@task(task_id=REPORT, on_failure_callback=notify_missing_report)
 def report() -> None:
     """Release the lease, let the messages of a failed run come back, and send one message to the topic.
 
@@ -79,7 +79,7 @@ def report() -> None:
     if active := still_at_work(states, facts.batch_id):
         log.warning("The lease is kept until it expires: %s.", "; ".join(active))
     else:
-        give_back(context)
+        release(context)
     if ended.ending is Ending.QUIET:
         if (news := _unread(facts, run_id, strays_only=True)).strays:
             publish(stray_files_notification(news))
@@ -88,7 +88,7 @@ def report() -> None:
     if ended.ending.done:
         publish(_of_finished(context, ended, staged, crawled=states.get(CRAWL) == "success"))
     else:
-        metrics.tell_failure(cloudwatch)
+        metrics.publish_failure(cloudwatch)
         publish(_of_failure(context, ended))
 
 
@@ -113,9 +113,9 @@ def _of_finished(context: Context, ended: Ended, staged: dict[str, dict[str, Any
     seen = _seen(context, facts, staged, figures.query_id, crawled=crawled)
     cost = run_records.account(seen, quick, lake().bucket)
     if ended.ending is Ending.SUCCEEDED:
-        metrics.tell_success(cloudwatch, figures.rows)
+        metrics.publish_success(cloudwatch, figures.rows)
         return success_notification(facts, figures.rows, problem, cost)
-    metrics.tell_failure(cloudwatch, figures.rows)
+    metrics.publish_failure(cloudwatch, figures.rows)
     return checks_notification(facts, ended.failed, figures.rows, problem, cost)
 
 
@@ -162,7 +162,7 @@ def _facts(context: Context, staged: dict[str, dict[str, Any]]) -> RunFacts:
         rejected=rejected_files(staged),
         note=str(context["params"].get("reason") or ""),
         dropped=_dropped(plan.get("batch_id")),
-        wording=AIRFLOW if ours(settings.current()) else replace(AIRFLOW, live=names.STATE_MACHINE),
+        wording=AIRFLOW if consumes_queue(settings.current()) else replace(AIRFLOW, live=names.STATE_MACHINE),
     )
 
 
@@ -180,10 +180,10 @@ def _of_failure(context: Context, ended: Ended) -> Notification:
     facts, receipts, seconds = ended.facts, _receipts(context["ti"]), 0
     if ended.ending is Ending.QUARANTINED:
         if facts.live:
-            answer(receipts, facts.batch_id)
+            acknowledge_messages(receipts, facts.batch_id)
         return quarantine_notification(facts, ended.failed)
     if facts.live:
-        seconds = patience(context["ti"], settings.current())
+        seconds = retry_delay(context["ti"], settings.current())
         Queue.open().hide(receipts, seconds)
     if ended.missing:
         return unfinished_notification(facts, ended.missing, seconds)
@@ -198,10 +198,10 @@ def _receipts(ti: Any) -> list[str]:
     return [message["ReceiptHandle"] for message in ti.xcom_pull(task_ids=WAIT, key=MESSAGES) or []]
 
 
-def _figures(batch_id: str) -> tuple[Answer, str]:
+def _figures(batch_id: str) -> tuple[QueryResult, str]:
     """The ledger's rows of the batch; or none, and why: the batch is done, and that must be told in any case."""
     try:
-        return ask(figures_sql(batch_id), settings.current()), ""
+        return run_query(figures_sql(batch_id), settings.current()), ""
     except (AirflowException, BotoCoreError, ClientError) as error:
         log.warning("The ledger could not be read: %s", error)
-        return Answer([]), str(error)
+        return QueryResult([]), str(error)

@@ -15,7 +15,7 @@ from ledgerlake_airflow import REPORT
 from ledgerlake_airflow.aws import client
 from ledgerlake_airflow.failure import trigger_error
 from ledgerlake_airflow.messages import AT_ONCE, is_over_limit, queue_url
-from ledgerlake_airflow.orchestrator import refuse_two_consumers
+from ledgerlake_airflow.orchestrator import check_single_consumer
 from ledgerlake_airflow.trigger import GIVE_WAY, WaitForMessages, queued_runs
 
 MESSAGES = "messages"
@@ -45,13 +45,13 @@ class WaitForDeliveries(SqsSensor):
         )
 
     def execute(self, context: Context) -> Any:
-        refuse_two_consumers(client("lambda"))
+        check_single_consumer(client("lambda"))
         if context["dag_run"].run_type == "manual":
             self.log.info("Somebody started this run: it looks into raw/ at once.")
             context["ti"].xcom_push(key=MESSAGES, value=[])
             return None
         self.sqs_queue = queue_url(self.hook.conn, self.sqs_queue)
-        if self._finds_some_at_once(context):
+        if self._received_at_once(context):
             return None
         return super().execute(context)
 
@@ -67,7 +67,7 @@ class WaitForDeliveries(SqsSensor):
             self.log.info("Another run of %s is queued: this one ends, and that one looks into raw/.", self.dag_id)
             raise DownstreamTasksSkipped(tasks=sorted(context["task"].get_flat_relative_ids(upstream=False) - {REPORT}))
 
-    def _finds_some_at_once(self, context: Context) -> bool:
+    def _received_at_once(self, context: Context) -> bool:
         """Messages that are there already need no triggerer; going through it would cost seconds.
 
         It would also be a risk: Airflow 3.3 may take a task that is resumed as soon as it was deferred for a lost one.
@@ -78,7 +78,7 @@ class WaitForDeliveries(SqsSensor):
         except (AirflowException, ClientError) as error:
             if not _is_over_limit(error):
                 raise
-            self._look_anyway(context, f"SQS gives no messages for now ({error})")
+            self._continue_without_messages(context, f"SQS gives no messages for now ({error})")
             return True
         finally:
             self.wait_time_seconds = LONG_POLL_SECONDS
@@ -87,16 +87,16 @@ class WaitForDeliveries(SqsSensor):
         try:
             return super().resume_execution(next_method, next_kwargs, context)
         except AirflowSensorTimeout:
-            self._look_anyway(context, f"no message came in {self.timeout} s")
+            self._continue_without_messages(context, f"no message came in {self.timeout} s")
             return None
         except TaskDeferralError as error:
             happened = trigger_error(next_kwargs) or str(error)
             if is_over_limit(happened):
-                self._look_anyway(context, f"SQS gives no messages for now ({happened})")
+                self._continue_without_messages(context, f"SQS gives no messages for now ({happened})")
                 return None
             raise AirflowException(f"the wait for messages failed: {happened}") from error
 
-    def _look_anyway(self, context: Context, why: str) -> None:
+    def _continue_without_messages(self, context: Context, why: str) -> None:
         self.log.info("Looking into raw/ without a message: %s.", why)
         context["ti"].xcom_push(key=MESSAGES, value=[])
 

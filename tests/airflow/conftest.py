@@ -215,7 +215,7 @@ def by_date_dag(bag: Any) -> Any:
 def cloud(monkeypatch: pytest.MonkeyPatch) -> Iterator[Aws]:
     """An empty lake, in which a delivery is planned in the second in which it landed."""
     for module in ("batch", "by_date"):
-        monkeypatch.setattr(f"ledgerlake.planning.{module}.ripe", lambda *_: True)
+        monkeypatch.setattr(f"ledgerlake.planning.{module}.is_final", lambda *_: True)
     monkeypatch.setattr("ledgerlake_airflow.sensor.queued_runs", lambda _: 0)  # there is no Airflow to ask
     aws.client.cache_clear()
     aws.quick.cache_clear()

@@ -213,7 +213,7 @@ def test_quarantined_files_wake_nobody(run, cloud):
 
 def test_what_landed_in_this_second_is_taken_by_a_run_that_follows_at_once(run, cloud, monkeypatch):
     cloud.deliver(*ALL)
-    monkeypatch.setattr(batch, "ripe", lambda *_: False)
+    monkeypatch.setattr(batch, "is_final", lambda *_: False)
     _quiet(run)
     run.call("acknowledge")
     assert (cloud.visible(), cloud.hidden()) == (1, 0)

@@ -19,7 +19,7 @@ from ledgerlake.contracts import DATASETS
 from ledgerlake.intake.deliveries import iso
 from ledgerlake.planning import batch, lease
 from ledgerlake.planning.by_date import Selection
-from ledgerlake_airflow import form, turns
+from ledgerlake_airflow import form, lease_wait
 
 pytestmark = pytest.mark.slow
 
@@ -275,7 +275,7 @@ def test_a_new_run_looks_again_after_all_that_have_waited(by_date, loaded):
         by_date.call("plan_batch")
     now = datetime.now(UTC)
     ends = lease.Lease("x", iso(now - timedelta(hours=1)), iso(now + timedelta(hours=1)))
-    assert waiting.value.reschedule_date >= turns._next_look(ends, 3) - timedelta(seconds=2)
+    assert waiting.value.reschedule_date >= lease_wait._next_attempt(ends, 3) - timedelta(seconds=2)
 
 
 def test_a_run_that_has_the_lease_lets_nobody_go_first(by_date, loaded):
@@ -291,7 +291,7 @@ def _end(cloud, run):
     if plan["batch_id"]:
         cloud.publish(plan["batch_id"])
     run.call("acknowledge")
-    turns.give_back(run.of("report"))
+    lease_wait.release(run.of("report"))
 
 
 def test_four_runs_and_a_live_one_side_by_side_take_turns_and_none_fails(by_date_dag, dag, loaded, new_run):

@@ -113,7 +113,7 @@ def test_each_check_shows_its_sql_and_asks_in_the_lakes_workgroup(dag):
 
 def test_rows_come_as_text_by_column(answer):
     answer(("dataset", "files"), ("orders", "15"))
-    found = athena.ask("SELECT 1", settings.current())
+    found = athena.run_query("SELECT 1", settings.current())
     assert found.rows == [{"dataset": "orders", "files": "15"}]
     asked = boto3.client("athena").get_query_execution(QueryExecutionId=found.query_id)["QueryExecution"]
     assert asked["Query"] == "SELECT 1"
@@ -122,4 +122,4 @@ def test_rows_come_as_text_by_column(answer):
 def test_a_query_that_does_not_succeed_is_an_error(answer, monkeypatch):
     monkeypatch.setattr(athena.AthenaHook, "poll_query_status", lambda *_, **__: "FAILED")
     with pytest.raises(AirflowException, match="is FAILED"):
-        athena.ask("SELECT 1", settings.current())
+        athena.run_query("SELECT 1", settings.current())

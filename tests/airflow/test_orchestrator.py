@@ -14,7 +14,7 @@ from ledgerlake import names, settings
 from ledgerlake.contracts import DATASETS
 from ledgerlake.planning import batch, lease
 from ledgerlake_airflow import orchestrator, sensor
-from ledgerlake_airflow.failure import remember_failure
+from ledgerlake_airflow.failure import push_failure
 
 from .conftest import ROOT
 
@@ -93,7 +93,7 @@ def test_its_other_runs_take_their_days(by_date_run, cloud, run_type):
 def test_a_failed_run_by_date_says_who_goes_on_with_its_batch(by_date_run, cloud):
     by_date_run.call("plan_batch")
     by_date_run.states.update(dict.fromkeys(by_date_run.dag.task_ids, "success"))
-    remember_failure({**by_date_run.of("orders_etl"), "exception": RuntimeError("a")})
+    push_failure({**by_date_run.of("orders_etl"), "exception": RuntimeError("a")})
     by_date_run.states["orders_etl"] = "failed"
     by_date_run.call("report")
     (notification,) = cloud.notifications()

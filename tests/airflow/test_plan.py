@@ -10,7 +10,7 @@ from airflow.sdk.exceptions import AirflowRescheduleException, DownstreamTasksSk
 from ledgerlake import settings
 from ledgerlake.intake.deliveries import Waiting, iso
 from ledgerlake.planning import batch, lease, quarantine
-from ledgerlake_airflow import planning, turns
+from ledgerlake_airflow import lease_wait, planning
 
 ALL = ("raw/products/p.csv", "raw/orders/o.csv", "raw/order_items/i.csv")
 
@@ -84,7 +84,7 @@ def test_while_another_holds_the_lease_the_run_waits_and_its_messages_stay_hidde
     monkeypatch.setattr(planning.Queue, "hide", lambda _, receipts, seconds: hidden.append((len(receipts), seconds)))
     with caplog.at_level("INFO"):
         assert 5 < _waits(run) <= 11
-    for said in ("cli:somebody", held.since, held.expires_at, "looking again at"):
+    for said in ("cli:somebody", held.since, held.expires_at, "the next attempt is at"):
         assert said in caplog.text
     assert hidden == [(3, settings.current().visibility_seconds)]
     assert lease.show(cloud.s3, cloud.bucket).holder == "cli:somebody"
@@ -96,7 +96,7 @@ def test_it_looks_less_often_for_a_run_that_takes_long_but_a_live_run_does_not(m
     now = datetime.now(UTC)
     held = lease.Lease("x", iso(now - timedelta(minutes=minutes)), iso(now + timedelta(hours=1)))
     for longest, seconds in ((1, live), (3, by_hand)):
-        assert (turns._next_look(held, longest) - now).total_seconds() == pytest.approx(seconds, abs=1)
+        assert (lease_wait._next_attempt(held, longest) - now).total_seconds() == pytest.approx(seconds, abs=1)
 
 
 def test_while_it_waits_no_message_is_received_that_the_next_attempt_would_forget(run, cloud):
@@ -119,7 +119,7 @@ def test_when_the_lease_is_free_again_the_run_goes_on_where_it_waited(run, cloud
 def test_it_looks_again_as_soon_as_the_lease_expires():
     now = datetime.now(UTC)
     held = lease.Lease("cli:dead", iso(now), iso(now + timedelta(seconds=3)))
-    assert (turns._next_look(held, 3) - now).total_seconds() == pytest.approx(4, abs=0.5)
+    assert (lease_wait._next_attempt(held, 3) - now).total_seconds() == pytest.approx(4, abs=0.5)
 
 
 def test_it_takes_the_lease_over_when_it_has_expired(run, cloud):

@@ -22,10 +22,10 @@ from ledgerlake.reporting.failures import Failure
 from ledgerlake.reporting.run_facts import RunFacts
 from ledgerlake.reporting.success_notification import figures_sql, success_notification
 from ledgerlake.tables.checks import check, checks
-from ledgerlake_airflow import failure, report, turns
-from ledgerlake_airflow.athena import Answer, CheckFailed
-from ledgerlake_airflow.failure import remember_failure
-from ledgerlake_airflow.form import FormRefused
+from ledgerlake_airflow import failure, lease_wait, report
+from ledgerlake_airflow.athena import CheckFailed, QueryResult
+from ledgerlake_airflow.failure import push_failure
+from ledgerlake_airflow.form import FormError
 from ledgerlake_airflow.jobs import BatchQuarantined
 
 pytestmark = pytest.mark.slow
@@ -49,7 +49,7 @@ FIGURES = [
 @pytest.fixture
 def planned(run, cloud, monkeypatch):
     lease.acquire(cloud.s3, cloud.bucket, batch.LIVE, 600)
-    monkeypatch.setattr(report, "ask", lambda *_: Answer(FIGURES, "q-figures"))
+    monkeypatch.setattr(report, "run_query", lambda *_: QueryResult(FIGURES, "q-figures"))
     _done(cloud)
     run.xcoms["plan_batch", "return_value"] = PLAN
     run.states.update({task_id: "success" for task_id in run.dag.task_ids})
@@ -64,7 +64,7 @@ def _done(cloud):
 
 
 def _fail(run, task_id, error):
-    remember_failure({**run.of(task_id), "exception": error})
+    push_failure({**run.of(task_id), "exception": error})
     run.states[task_id] = "failed"
 
 
@@ -81,7 +81,7 @@ def test_success_is_told_also_when_the_ledger_cannot_be_read(planned, cloud, mon
     def away(*_):
         raise AirflowException("Athena is away")
 
-    monkeypatch.setattr(report, "ask", away)
+    monkeypatch.setattr(report, "run_query", away)
     planned.call("report")
     (notification,) = cloud.notifications()
     assert "31 deliveries loaded" in notification
@@ -163,14 +163,14 @@ def test_the_message_is_sent_last_so_that_a_retry_sends_no_second_one(planned, c
     def away(_):
         raise RuntimeError("S3 is away")
 
-    monkeypatch.setattr(report, "give_back", away)
+    monkeypatch.setattr(report, "release", away)
     with pytest.raises(RuntimeError):
         planned.call("report")
     assert cloud.notifications() == []
 
 
 def test_when_the_report_itself_fails_a_person_is_told_that(run, cloud):
-    report.tell_without_report({**run.of("report"), "exception": RuntimeError("no SNS")})
+    report.notify_missing_report({**run.of("report"), "exception": RuntimeError("no SNS")})
     (notification,) = cloud.notifications()
     assert "its report failed: no SNS" in notification
 
@@ -257,7 +257,7 @@ def test_withdrawn_and_restored_rows_are_among_the_figures(planned, cloud, monke
     figures = [
         {"dataset": "orders", "files": "1", "rows_read": "5", "restored": "1", "withdrawn": "2", "rejected": "2"}
     ]
-    monkeypatch.setattr(report, "ask", lambda *_: Answer(figures, "q-figures"))
+    monkeypatch.setattr(report, "run_query", lambda *_: QueryResult(figures, "q-figures"))
     planned.call("report")
     (notification,) = cloud.notifications()
     assert "orders: 1 file, 5 rows read: 1 restored, 2 rejected, 2 withdrawn" in notification
@@ -609,7 +609,7 @@ def test_a_quarantine_of_a_run_by_date_leaves_the_queue_alone(by_date, cloud):
 
 @pytest.fixture
 def dated(by_date, cloud, monkeypatch):
-    monkeypatch.setattr(report, "ask", lambda *_: Answer(FIGURES, "q-figures"))
+    monkeypatch.setattr(report, "run_query", lambda *_: QueryResult(FIGURES, "q-figures"))
     _done(cloud)
     by_date.xcoms["plan_batch", "return_value"] = PLAN
     by_date.xcoms["plan_batch", "dates"] = ["2025-04-01", "2025-04-03"]
@@ -641,7 +641,7 @@ def test_a_failed_run_by_date_names_the_commands_that_go_on(dated, cloud):
 def test_a_refused_form_is_told_with_its_reason(by_date, cloud):
     by_date.run_type = "manual"
     by_date.asked(**{"from": "2025-04-05", "to": "2025-04-01"})
-    with pytest.raises(FormRefused) as refused:
+    with pytest.raises(FormError) as refused:
         by_date.call("plan_batch")
     _fail(by_date, "plan_batch", refused.value)
     by_date.call("report")
@@ -652,7 +652,7 @@ def test_a_refused_form_is_told_with_its_reason(by_date, cloud):
 
 
 def test_the_lease_of_a_run_by_date_is_given_back_by_its_own_report_only(dated, cloud):
-    own = turns.holder_of(dated.of("report"))
+    own = lease_wait.holder_of(dated.of("report"))
     lease.acquire(cloud.s3, cloud.bucket, f"{own}-of-another", 600)
     dated.call("report")
     assert lease.show(cloud.s3, cloud.bucket).holder == f"{own}-of-another"
@@ -693,7 +693,7 @@ def test_a_failure_is_told_to_cloudwatch_and_a_quiet_run_is_not(planned, figures
 
 
 def test_a_report_whose_process_ended_is_told_to_cloudwatch_as_a_failure(planned, figures):
-    report.tell_without_report(planned.of("report"))
+    report.notify_missing_report(planned.of("report"))
     assert figures == {("RunsFailed", None): 1}
 
 
@@ -703,7 +703,7 @@ def test_a_notification_that_sns_refuses_fails_the_report_after_all_else_and_a_r
 ):
     if failed:
         _fail(planned, "product_etl", ValueError("a"))
-    own = turns.holder_of(planned.of("report"))
+    own = lease_wait.holder_of(planned.of("report"))
     lease.release(cloud.s3, cloud.bucket, batch.LIVE)
     lease.acquire(cloud.s3, cloud.bucket, own, 600)
 

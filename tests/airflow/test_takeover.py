@@ -9,8 +9,8 @@ from botocore.exceptions import ClientError
 from ledgerlake import names
 from ledgerlake.planning import batch, lease
 from ledgerlake_airflow import takeover
+from ledgerlake_airflow.lease_wait import acquire_or_reschedule
 from ledgerlake_airflow.plans import PlanMissing
-from ledgerlake_airflow.turns import take_turn
 
 OVER = f"airflow:{names.BY_DATE_DAG}/backfill__2025-04-01"
 EXECUTION = "step_functions:20250401T120000Z-0123abcd"
@@ -34,7 +34,7 @@ def holder(cloud) -> str:
 def test_the_lease_of_a_run_by_date_that_is_over_is_taken_over(run, cloud):
     lease.acquire(cloud.s3, cloud.bucket, OVER, 7200)
     run.runs.append((names.BY_DATE_DAG, "backfill__2025-04-01", "failed"))
-    take_turn(run.of("plan_batch"))
+    acquire_or_reschedule(run.of("plan_batch"))
     assert holder(cloud) == batch.LIVE
 
 
@@ -43,7 +43,7 @@ def test_the_lease_of_a_run_by_date_that_is_active_is_waited_for(run, cloud, sta
     lease.acquire(cloud.s3, cloud.bucket, OVER, 7200)
     run.runs.append((names.BY_DATE_DAG, "backfill__2025-04-01", state))
     with pytest.raises(AirflowRescheduleException):
-        take_turn(run.of("plan_batch"))
+        acquire_or_reschedule(run.of("plan_batch"))
     assert holder(cloud) == OVER
 
 
@@ -51,9 +51,9 @@ def test_the_lease_is_not_taken_while_a_glue_job_is_at_work(run, cloud, glue):
     lease.acquire(cloud.s3, cloud.bucket, OVER, 7200)
     glue["orders_etl"] = [{"Id": "jr", "JobRunState": "RUNNING", "Arguments": {"--batch_id": "b"}}]
     with pytest.raises(AirflowRescheduleException):
-        take_turn(run.of("plan_batch"))
+        acquire_or_reschedule(run.of("plan_batch"))
     glue["orders_etl"][0]["JobRunState"] = "STOPPED"
-    take_turn(run.of("plan_batch"))
+    acquire_or_reschedule(run.of("plan_batch"))
     assert holder(cloud) == batch.LIVE
 
 
@@ -64,7 +64,7 @@ def test_the_lease_is_waited_for_while_glue_cannot_be_asked(run, cloud, monkeypa
     monkeypatch.setattr(cloud.glue, "get_job_runs", away)
     lease.acquire(cloud.s3, cloud.bucket, OVER, 7200)
     with pytest.raises(AirflowRescheduleException):
-        take_turn(run.of("plan_batch"))
+        acquire_or_reschedule(run.of("plan_batch"))
     assert holder(cloud) == OVER
 
 
@@ -77,7 +77,7 @@ def test_a_lease_that_is_renewed_while_its_run_is_looked_at_is_kept(run, cloud, 
 
     monkeypatch.setattr(takeover, "is_over", renewed)
     with pytest.raises(AirflowRescheduleException):
-        take_turn(run.of("plan_batch"))
+        acquire_or_reschedule(run.of("plan_batch"))
     assert holder(cloud) == OVER
 
 

@@ -127,7 +127,7 @@ def cloud(s3, monkeypatch):
     monkeypatch.setattr(boto3, "client", lambda name, **_: _client(name))
     made = Cloud(s3)
     for module in ("batch", "by_date"):
-        monkeypatch.setattr(f"ledgerlake.planning.{module}.ripe", lambda *_: True)
+        monkeypatch.setattr(f"ledgerlake.planning.{module}.is_final", lambda *_: True)
     monkeypatch.setenv("LEDGERLAKE_ENVIRONMENT", "local")
     monkeypatch.setenv("LEDGERLAKE_ORCHESTRATOR", "step_functions")
     monkeypatch.setenv("LEDGERLAKE_SETTLE_SECONDS", "0")

@@ -253,7 +253,7 @@ def test_events_through_sns_and_eventbridge_wake_and_come_back_when_too_late(clo
 def test_what_landed_in_this_second_and_was_not_planned_comes_back(cloud, invoke, monkeypatch):
     cloud.load()
     cloud.put("raw/orders/a.csv")
-    monkeypatch.setattr(batch, "ripe", lambda *_: False)
+    monkeypatch.setattr(batch, "is_final", lambda *_: False)
     monkeypatch.setattr("ledgerlake.planning.availability.batch.settled", lambda *_: True)
     assert returned(invoke(NAME, messages(event_of("raw/orders/a.csv")), seconds=60)) == ["m0"]
     assert cloud.executions() == {}

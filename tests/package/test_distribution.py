@@ -82,7 +82,7 @@ def test_plugins_unpack_into_the_plugins_folder_itself(built):
 def test_a_file_that_was_there_before_is_not_in_the_next_distribution(tree, tmp_path):
     folder = tmp_path / "dist"
     distribution.build(folder, tree)
-    (tree / "plugins" / "ledgerlake_airflow" / "turns.py").unlink()
+    (tree / "plugins" / "ledgerlake_airflow" / "lease_wait.py").unlink()
     (tree / "dags" / "ecommerce_lakehouse_by_date.py").unlink()
     again = distribution.build(folder, tree)
     assert f"{DAGS}ecommerce_lakehouse_by_date.py" not in again.files

@@ -26,7 +26,7 @@ from ledgerlake.settings import Settings
 from ledgerlake.storage.objects import exists, put_if_absent
 
 __all__ = ["LIVE", "Batch", "Plan", "close", "closed_by", "load", "load_or_set_aside", "loaded_tables"]
-__all__ += ["make", "open_batches", "owner_of", "plan", "ripe", "settled"]
+__all__ += ["is_final", "make", "open_batches", "owner_of", "plan", "settled"]
 
 log = logging.getLogger(__name__)
 
@@ -73,7 +73,7 @@ def settled(found: Waiting, settings: Settings, now: datetime) -> bool:
     return quiet or (now - min(landed)).total_seconds() >= settings.max_wait_seconds
 
 
-def ripe(delivery: Delivery, now: datetime) -> bool:
+def is_final(delivery: Delivery, now: datetime) -> bool:
     """Whether no later version can land in the delivery's second any more.
 
     S3 tells time in seconds: of two versions of one second the order is seen only while both wait.
@@ -97,7 +97,7 @@ def plan(s3: Any, bucket: str, settings: Settings, now: datetime | None = None, 
             return Plan(batch, f"goes on with {batch_id}, which an earlier run left open", True, Unread.of(found))
     held = in_quarantine(s3, bucket)
     free = tuple(delivery for delivery in found.deliveries if delivery.id not in held)
-    deliveries = tuple(delivery for delivery in free if ripe(delivery, now))
+    deliveries = tuple(delivery for delivery in free if is_final(delivery, now))
     if not deliveries:
         return Plan(None, _why_nothing(found, held, free), unread=Unread.of(found), young=len(free))
     loaded = loaded_tables(s3, bucket)

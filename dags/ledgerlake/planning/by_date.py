@@ -18,7 +18,7 @@ from ledgerlake.errors import SelectionError
 from ledgerlake.intake.deliveries import Delivery, from_iso, waiting
 from ledgerlake.intake.raw_keys import named_date
 from ledgerlake.planning import batch as batches
-from ledgerlake.planning.batch import Plan, ripe
+from ledgerlake.planning.batch import Plan, is_final
 from ledgerlake.planning.manifest import readable
 from ledgerlake.planning.quarantine import in_quarantine
 from ledgerlake.settings import Settings
@@ -178,7 +178,7 @@ def plan(
             continue
         if batch := batches.load_or_set_aside(s3, bucket, batch_id):
             return Plan(batch, f"goes on with {batch_id}, which this run has planned before", True)
-    deliveries = tuple(each for each in find(s3, bucket, selection) if ripe(each, now))
+    deliveries = tuple(each for each in find(s3, bucket, selection) if is_final(each, now))
     if not deliveries:
         return Plan(None, f"nothing of {selection} waits{'' if selection.older else ' or is archived'}")
     loaded = batches.loaded_tables(s3, bucket)

@@ -39,7 +39,7 @@ def dataset_of(step: str) -> str:
     return next((name for name, dataset in DATASETS.items() if dataset.job == step), "")
 
 
-def of_job(job: str, run: Mapping[str, Any], run_id: str, otherwise: str) -> str:
+def job_reason(job: str, run: Mapping[str, Any], run_id: str, otherwise: str) -> str:
     """Why a Glue job failed.
 
     Args:
@@ -50,7 +50,7 @@ def of_job(job: str, run: Mapping[str, Any], run_id: str, otherwise: str) -> str
     return f"{job} {run['JobRunState']}: {said} (Glue run {run_id})"
 
 
-def of_lost_job(job: str, run: Mapping[str, Any], run_id: str) -> str:
+def lost_job_reason(job: str, run: Mapping[str, Any], run_id: str) -> str:
     """Return what is said of a job that did not fail, but whose task ended before it could see that."""
     return (
         f"{job} {run['JobRunState']} in Glue (run {run_id}); its task was ended before it saw that; "
@@ -58,7 +58,7 @@ def of_lost_job(job: str, run: Mapping[str, Any], run_id: str) -> str:
     )
 
 
-def of_lambda(function: str, said: Mapping[str, Any]) -> str:
+def lambda_reason(function: str, said: Mapping[str, Any]) -> str:
     """Why a Lambda failed: `ArchiveETLFiles: ArchiveError: …`.
 
     Args:
@@ -67,6 +67,6 @@ def of_lambda(function: str, said: Mapping[str, Any]) -> str:
     return f"{function}: {said['errorType']}: {said['errorMessage']}"
 
 
-def of_query(query_id: str | None, state: str, why: str | None) -> str:
+def query_reason(query_id: str | None, state: str, why: str | None) -> str:
     """Why Athena did not answer."""
     return f"Athena query {query_id} is {state}: {why}"

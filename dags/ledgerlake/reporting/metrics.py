@@ -28,7 +28,7 @@ def client_config() -> Config:
     return Config(connect_timeout=2, read_timeout=4, retries={"mode": "standard", "total_max_attempts": 2})
 
 
-def tell_success(connect: Callable[[], Any], figures: Sequence[Mapping[str, str | None]]) -> None:
+def publish_success(connect: Callable[[], Any], figures: Sequence[Mapping[str, str | None]]) -> None:
     """One run that went well, and the rows of each dataset.
 
     Args:
@@ -38,7 +38,7 @@ def tell_success(connect: Callable[[], Any], figures: Sequence[Mapping[str, str 
     _tell(connect, lambda: [_run(RUNS_SUCCEEDED), *(each for row in figures for each in _rows(row))])
 
 
-def tell_failure(connect: Callable[[], Any], figures: Sequence[Mapping[str, str | None]] = ()) -> None:
+def publish_failure(connect: Callable[[], Any], figures: Sequence[Mapping[str, str | None]] = ()) -> None:
     """One run that failed; what became of its rows is told by the run that finishes its batch.
 
     Args:

@@ -32,18 +32,18 @@ def holder_of(execution: str) -> str:
     return f"{_HOLDER}{execution}"
 
 
-def look_holder(request_id: str) -> str:
+def dispatch_holder(request_id: str) -> str:
     """Who one invocation of CheckDataAvailability is while it plans."""
     return f"{_LOOK}{request_id}"
 
 
-def is_look(holder: str) -> bool:
+def is_dispatch(holder: str) -> bool:
     return holder.startswith(_LOOK)
 
 
 def execution_of(holder: str) -> str | None:
     """The inverse of `holder_of`; None for anybody else, also for a look."""
-    return holder.removeprefix(_HOLDER) if holder.startswith(_HOLDER) and not is_look(holder) else None
+    return holder.removeprefix(_HOLDER) if holder.startswith(_HOLDER) and not is_dispatch(holder) else None
 
 
 def name_of(batch_id: str, attempt: int) -> str:
@@ -69,7 +69,7 @@ def console_url(function_arn: str, execution: str) -> str:
     return f"https://{region}.{domain}/states/home?region={region}#/v2/executions/details/{arn}"
 
 
-def patience(execution: str, settings: Settings) -> int:
+def retry_delay(execution: str, settings: Settings) -> int:
     """In how many seconds a batch is tried again after that execution failed: twice as many as after the one before."""
     doublings = min(attempt_of(execution) - 1, 10)
     return int(min(LONGEST_DELAY, settings.retry_visibility_seconds * 2**doublings))
@@ -124,7 +124,7 @@ class StateMachine:
         """Start an execution for the batch, unless one is at work on it, or has failed only now.
 
         Its name says which try it is, and Step Functions gives a name to one execution only: of two who
-        start at once, one is told that the other was quicker. A batch that failed rests for `patience`, at
+        start at once, one is told that the other was quicker. A batch that failed rests for `retry_delay`, at
         the end of which a delayed message has somebody look; other looks leave it alone until then.
         """
         last: tuple[str, Found] | None = None
@@ -155,7 +155,7 @@ def _rests_until(name: str, found: Found, settings: Settings) -> datetime | None
     """Until when the batch of a failed execution rests; None when it is time, or when no message was sent for then."""
     if found.status != "FAILED" or found.ended is None:
         return None
-    seconds = patience(name, settings)
+    seconds = retry_delay(name, settings)
     # the message was sent a moment before the execution ended, and must not come too early
     until = found.ended + timedelta(seconds=seconds - min(_EARLY, seconds / 3))
     return until if datetime.now(UTC) < until else None

@@ -90,7 +90,7 @@ def test_without_a_settle_time_it_waits_until_a_plan_would_take_something(s3, de
     (delivery,) = waiting(s3, BUCKET).deliveries
     clock = Clock()
     assert wait(s3, clock, settings=Settings(settle_seconds=0))
-    assert batch.ripe(delivery, clock.now())
+    assert batch.is_final(delivery, clock.now())
     assert 1 <= len(clock.slept) <= 3
 
 

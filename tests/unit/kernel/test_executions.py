@@ -25,11 +25,11 @@ def test_a_batch_whose_hash_is_all_digits_is_not_taken_for_an_attempt():
 
 def test_a_holder_is_an_execution_or_a_look_or_a_stranger():
     assert executions.execution_of(executions.holder_of("e-1")) == "e-1"
-    look = executions.look_holder("r-1")
+    look = executions.dispatch_holder("r-1")
     assert look == "step_functions:CheckDataAvailability/r-1"
-    assert (executions.is_look(look), executions.execution_of(look)) == (True, None)
+    assert (executions.is_dispatch(look), executions.execution_of(look)) == (True, None)
     for stranger in ("airflow:ecommerce_lakehouse", "cli:x", ""):
-        assert (executions.is_look(stranger), executions.execution_of(stranger)) == (False, None)
+        assert (executions.is_dispatch(stranger), executions.execution_of(stranger)) == (False, None)
 
 
 @pytest.mark.parametrize(

@@ -25,7 +25,7 @@ def told():
 
 
 def test_a_success_is_one_run_and_the_rows_of_each_dataset(told):
-    metrics.tell_success(lambda: told, ROWS)
+    metrics.publish_success(lambda: told, ROWS)
     ((request),) = told
     assert request["Namespace"] == "Ledgerlake"
     assert [(each["MetricName"], _dataset(each), each["Value"]) for each in request["MetricData"]] == [
@@ -38,12 +38,12 @@ def test_a_success_is_one_run_and_the_rows_of_each_dataset(told):
 
 
 def test_a_success_whose_figures_could_not_be_read_is_a_run_all_the_same(told):
-    metrics.tell_success(lambda: told, [])
+    metrics.publish_success(lambda: told, [])
     assert [each["MetricName"] for each in told[0]["MetricData"]] == ["RunsSucceeded"]
 
 
 def test_a_failure_is_one_run_without_rows(told):
-    metrics.tell_failure(lambda: told)
+    metrics.publish_failure(lambda: told)
     assert [(each["MetricName"], each["Value"]) for each in told[0]["MetricData"]] == [("RunsFailed", 1)]
 
 
@@ -51,7 +51,7 @@ def test_cloudwatch_accepts_what_it_is_told():
     client = boto3.client("cloudwatch", region_name="us-east-1", aws_access_key_id="test", aws_secret_access_key="test")
     with Stubber(client) as stub:
         stub.add_response("put_metric_data", {})
-        metrics.tell_success(lambda: client, ROWS)
+        metrics.publish_success(lambda: client, ROWS)
         stub.assert_no_pending_responses()
 
 
@@ -74,9 +74,9 @@ class _Refusing:
     ],
 )
 def test_whatever_goes_wrong_is_logged_and_the_run_goes_on(caplog, connect, rows, said):
-    metrics.tell_success(connect, rows)
+    metrics.publish_success(connect, rows)
     assert said in caplog.text
-    metrics.tell_failure(_Refusing)
+    metrics.publish_failure(_Refusing)
 
 
 def test_a_silent_cloudwatch_is_given_up_within_a_quarter_of_a_minute():

@@ -59,8 +59,8 @@ def differing(one, other):
 
 FAILED = [
     (
-        Failure("orders_etl", failures.of_job("orders_etl", {"JobRunState": "FAILED", "ErrorMessage": "E"}, "j", ""),
-                "http://airflow"),
+        Failure("orders_etl", failures.job_reason("orders_etl", {"JobRunState": "FAILED", "ErrorMessage": "E"},
+                                                  "j", ""), "http://airflow"),
         {"state": "orders_etl", "error": "States.TaskFailed", "cause": json.dumps(
             {"JobName": "orders_etl", "Id": "j", "JobRunState": "FAILED", "ErrorMessage": "E"})},
     ),

@@ -21,7 +21,7 @@ def test_a_plan_lists_a_page_for_each_thousand_files():
 
 
 def test_the_formula_of_a_plan_is_what_a_plan_sends(s3, deliver, monkeypatch):
-    monkeypatch.setattr(batch, "ripe", lambda *_: True)
+    monkeypatch.setattr(batch, "is_final", lambda *_: True)
     for name in ("a", "b"):
         deliver(f"raw/orders/{name}.csv")
     lease.acquire(s3, "lake", "somebody", 1)
