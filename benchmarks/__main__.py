@@ -12,10 +12,10 @@ import typer
 from rich.console import Console
 from rich.markdown import Markdown
 
-from benchmarks import lab, report
+from benchmarks import report, sandbox
 from benchmarks.measuring import Failed
 from cli import failures
-from cli.failures import tell
+from cli.failures import print_error
 
 NAMES = ("batch", "start", "growth", "small_files", "orchestration", "memory")
 SMOKE = ("batch", "small_files")
@@ -42,9 +42,9 @@ def main(
         try:
             missed += _run(name, smoke=smoke)
         except Failed as error:
-            raise typer.Exit(tell(failures.Failed(f"{name}: {error}", remedy=go_on))) from None
+            raise typer.Exit(print_error(failures.Failed(f"{name}: {error}", remedy=go_on))) from None
         except KeyboardInterrupt:
-            tell(failures.Failed(f"{name} was interrupted", remedy=go_on))
+            print_error(failures.Failed(f"{name} was interrupted", remedy=go_on))
             raise typer.Exit(failures.INTERRUPTED) from None
     console.print(f"{len(chosen)} benchmarks in {time.monotonic() - began:.0f} s")
     for goal in missed:
@@ -53,7 +53,7 @@ def main(
 
 def _run(name: str, *, smoke: bool) -> list[report.Goal]:
     console.rule(name)
-    with lab.opened(
+    with sandbox.opened(
         name, smoke=smoke, say=lambda text: console.print(f"[dim]{time.strftime('%H:%M:%S')} {text}[/]")
     ) as here:
         results: list[report.Result] = importlib.import_module(f"benchmarks.{name}").run(here)

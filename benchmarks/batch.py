@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from benchmarks import samples
-from benchmarks.lab import Lab
 from benchmarks.lake import COLUMNS, Lake
-from benchmarks.measuring import Measured, in_turns, spread
+from benchmarks.measuring import Measured, interleaved, spread
 from benchmarks.report import Goal, Result
+from benchmarks.sandbox import Sandbox
 
 ITEMS, SMALL = 5_000_000, 20_000
 LAPS = {"1 file": 3, "30 files": 1}
@@ -20,48 +20,50 @@ _UNDECIDED = "add_to_cart_order"
 """The column in which versions of one key differ: which of them the usual way keeps is chance."""
 
 
-def run(lab: Lab) -> list[Result]:
+def run(sandbox: Sandbox) -> list[Result]:
     """The same deliveries as one file and as thirty."""
-    sample = samples.made(lab, items=SMALL if lab.smoke else ITEMS)
-    base = parents(lab, sample)
-    shapes = {"30 files": sample.items} if lab.smoke else {"1 file": [sample.whole], "30 files": sample.items}
-    lakes = {name: [_lake(lab, base, files, number) for number in range(LAPS[name])] for name, files in shapes.items()}
+    sample = samples.made(sandbox, items=SMALL if sandbox.smoke else ITEMS)
+    base = parents(sandbox, sample)
+    shapes = {"30 files": sample.items} if sandbox.smoke else {"1 file": [sample.whole], "30 files": sample.items}
+    lakes = {
+        name: [_lake(sandbox, base, files, number) for number in range(LAPS[name])] for name, files in shapes.items()
+    }
     every = [lake for laps in lakes.values() for lake in laps]
     buckets = [lake.bucket for lake in every]
     planned = ",".join(lake.planned() for lake in every)
-    ways = in_turns(
+    ways = interleaved(
         {
-            "Ledgerlake": lambda: lab.start_spark("ours", planned, "order_items"),
-            "the usual way": lambda: lab.start_spark("baselines.seeds_way", *buckets),
-            "DuckDB + delta-rs": lambda: lab.start_python("baselines.duckdb_floor", str(lab.folder), *buckets),
+            "Ledgerlake": lambda: sandbox.start_spark("ledgerlake_jobs", planned, "order_items"),
+            "the usual way": lambda: sandbox.start_spark("baselines.naive_spark", *buckets),
+            "DuckDB + delta-rs": lambda: sandbox.start_python("baselines.duckdb_floor", str(sandbox.folder), *buckets),
         },
         len(every),
-        lab.say,
+        sandbox.say,
     )
     for lake in every:
-        refuse_difference(lake)
+        check_equal(lake)
     megabytes = sample.whole.stat().st_size / 1e6
     return [_table(name, ways, [every.index(lake) for lake in laps], megabytes) for name, laps in lakes.items()]
 
 
-def _lake(lab: Lab, base: Lake, files: list[Path], number: int) -> Lake:
-    lake = Lake(lab, f"lake-{len(files)}-{number}")
+def _lake(sandbox: Sandbox, base: Lake, files: list[Path], number: int) -> Lake:
+    lake = Lake(sandbox, f"lake-{len(files)}-{number}")
     lake.copy_tables(base, "products", "orders")
     lake.deliver("order_items", files)
     return lake
 
 
-def parents(lab: Lab, sample: samples.Made, name: str = "base") -> Lake:
+def parents(sandbox: Sandbox, sample: samples.Made, name: str = "base") -> Lake:
     """A lake with the sample's products and orders loaded."""
-    lab.say("loading products and orders …")
-    base = Lake(lab, name)
+    sandbox.say("loading products and orders …")
+    base = Lake(sandbox, name)
     base.deliver("products", [sample.folder / "products.csv"])
     base.deliver("orders", sample.orders)
-    lab.spark("ours", base.planned(), "products", "orders")
+    sandbox.spark("ledgerlake_jobs", base.planned(), "products", "orders")
     return base
 
 
-def refuse_difference(lake: Lake) -> None:
+def check_equal(lake: Lake) -> None:
     """The three tables hold the same rows, apart from what the usual way leaves to chance."""
     ours = lake.checksum("lakehouse-dwh/order_items")
     floor = lake.checksum("floor/order_items")

@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from benchmarks import samples
-from benchmarks.lab import Lab
 from benchmarks.lake import Lake
 from benchmarks.measuring import Spread
 from benchmarks.report import Goal, Result
+from benchmarks.sandbox import Sandbox
 
 ROWS = 100_000
 SIZES = (1, 10, 100)
@@ -17,52 +17,52 @@ NEXT, LATE, CORRECTED = "2025-05-01", "2025-04-15", "2025-04-20"
 """Days of the sample: after all that the table holds; missing in it; in it, and moved to another day."""
 
 
-def run(lab: Lab) -> list[Result]:
+def run(sandbox: Sandbox) -> list[Result]:
     """A day in order, a late one, and a corrected one whose rows change partition."""
-    rows_a_day = 1_000 if lab.smoke else ROWS
-    sizes = SIZES[:2] if lab.smoke else SIZES
-    days = _days(lab, rows_a_day)
-    tables = {f"{size} days": _grown(lab, size, rows_a_day) for size in sizes}
-    commits = 20 if lab.smoke else 1000
+    rows_a_day = 1_000 if sandbox.smoke else ROWS
+    sizes = SIZES[:2] if sandbox.smoke else SIZES
+    days = _days(sandbox, rows_a_day)
+    tables = {f"{size} days": _grown(sandbox, size, rows_a_day) for size in sizes}
+    commits = 20 if sandbox.smoke else 1000
     many = f"{commits:,} commits"
     replayed = tables[f"{sizes[0]} days"]
-    tables[many] = _grown(lab, sizes[0], rows_a_day, commits)
+    tables[many] = _grown(sandbox, sizes[0], rows_a_day, commits)
     loads = [(table, day) for day in days for table in tables if table != many or day == "in order"]
-    times = _loaded(lab, tables, days, loads * (1 if lab.smoke else TIMES))
-    return [_table(times, rows_a_day, list(tables)), _replay(lab, replayed, days["in order"])]
+    times = _loaded(sandbox, tables, days, loads * (1 if sandbox.smoke else TIMES))
+    return [_table(times, rows_a_day, list(tables)), _replay(sandbox, replayed, days["in order"])]
 
 
-def _days(lab: Lab, rows: int) -> dict[str, Path]:
+def _days(sandbox: Sandbox, rows: int) -> dict[str, Path]:
     """The deliveries, by what they are."""
-    sample = samples.made(lab, items=31 * rows, days=31, dirt=0.0).folder / "order_items"
-    moved = lab.folder / "moved.csv"
+    sample = samples.made(sandbox, items=31 * rows, days=31, dirt=0.0).folder / "order_items"
+    moved = sandbox.folder / "moved.csv"
     text = (sample / f"{CORRECTED}.csv").read_text()
     moved.write_text(text.replace(f",{CORRECTED}\n", ",2025-04-21\n"))
     return {"in order": sample / f"{NEXT}.csv", "late": sample / f"{LATE}.csv", "moved to another day": moved}
 
 
-def _grown(lab: Lab, days: int, rows: int, commits: int = 1) -> Lake:
-    lab.say(f"a table of {days} days, {rows:,} rows each, {commits:,} commits …")
-    lake = Lake(lab, f"grown-{days}-{commits}-{len(lab.s3.list_buckets()['Buckets'])}")
-    lab.spark("grown", lake.bucket, str(days), str(rows), *(["rows"] if commits > 1 else []))
+def _grown(sandbox: Sandbox, days: int, rows: int, commits: int = 1) -> Lake:
+    sandbox.say(f"a table of {days} days, {rows:,} rows each, {commits:,} commits …")
+    lake = Lake(sandbox, f"grown-{days}-{commits}-{len(sandbox.s3.list_buckets()['Buckets'])}")
+    sandbox.spark("grown_tables", lake.bucket, str(days), str(rows), *(["rows"] if commits > 1 else []))
     if commits > 1:
-        lab.python("commits", lake.bucket, str(commits))
+        sandbox.python("commits", lake.bucket, str(commits))
     return lake
 
 
 def _loaded(
-    lab: Lab, tables: dict[str, Lake], days: dict[str, Path], loads: list[tuple[str, str]]
+    sandbox: Sandbox, tables: dict[str, Lake], days: dict[str, Path], loads: list[tuple[str, str]]
 ) -> dict[tuple[str, str], Spread]:
     """The seconds of the job that loads a day into a copy of a table, by table and day; one session loads all."""
     first = loads[0]
-    lakes = [Lake(lab, f"{tables[table].bucket}-{number}") for number, (table, _) in enumerate([first, *loads])]
+    lakes = [Lake(sandbox, f"{tables[table].bucket}-{number}") for number, (table, _) in enumerate([first, *loads])]
     for lake, (table, day) in zip(lakes, [first, *loads], strict=True):
         lake.copy_tables(tables[table], "products", "orders", "order_items")
         lake.deliver("order_items", [days[day]])
     before = {table: base.checksum("lakehouse-dwh/order_items")[0] for table, base in tables.items()}
-    lab.say(f"a first day, and {len(loads)} more: {', '.join(days)}; into a table of {', '.join(tables)} …")
+    sandbox.say(f"a first day, and {len(loads)} more: {', '.join(days)}; into a table of {', '.join(tables)} …")
     plans = ",".join(lake.planned() for lake in lakes)
-    _, *runs = lab.spark("ours", plans, "order_items", job_like_local=True).answer["runs"]
+    _, *runs = sandbox.spark("ledgerlake_jobs", plans, "order_items", job_like_local=True).answer["runs"]
     for lake, (table, _), run in zip(lakes[1:], loads, runs, strict=True):
         counts = run["counts"]["order_items"]
         rows, keys, *_ = lake.checksum("lakehouse-dwh/order_items")
@@ -98,11 +98,11 @@ def _table(times: dict[tuple[str, str], Spread], rows: int, tables: list[str]) -
     )
 
 
-def _replay(lab: Lab, lake: Lake, file: Path) -> Result:
+def _replay(sandbox: Sandbox, lake: Lake, file: Path) -> Result:
     lake.deliver("order_items", [file])
     planned = lake.planned()
-    lab.say("the same batch once more …")
-    first, again = lab.spark("ours", f"{planned},{planned}", "order_items").answer["runs"]
+    sandbox.say("the same batch once more …")
+    first, again = sandbox.spark("ledgerlake_jobs", f"{planned},{planned}", "order_items").answer["runs"]
     assert first["versions"] == again["versions"], "the second time must not commit"
     rows = [[name, f"{run['seconds']['job']:.1f}"] for name, run in (("first", first), ("again", again))]
     goal = Goal("seconds of the second time", again["seconds"]["job"], 1)

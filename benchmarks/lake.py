@@ -11,7 +11,7 @@ from typing import Any
 import duckdb
 from deltalake import DeltaTable
 
-from benchmarks.lab import Lab
+from benchmarks.sandbox import Sandbox
 from ledgerlake import keys
 from ledgerlake.intake import deliveries
 from ledgerlake.planning import batch
@@ -26,8 +26,8 @@ COLUMNS = (
 class Lake:
     """One bucket."""
 
-    def __init__(self, lab: Lab, name: str) -> None:
-        self.lab, self.s3, self.bucket = lab, lab.s3, lab.bucket(name)
+    def __init__(self, sandbox: Sandbox, name: str) -> None:
+        self.sandbox, self.s3, self.bucket = sandbox, sandbox.s3, sandbox.bucket(name)
 
     def deliver(self, dataset: str, files: Iterable[Path]) -> None:
         """Upload the files in their order."""
@@ -49,7 +49,7 @@ class Lake:
         return planned
 
     def planned(self) -> str:
-        """Such a batch, as `benchmarks.ours` takes it."""
+        """Such a batch, as `benchmarks.ledgerlake_jobs` takes it."""
         return f"{self.bucket}/{self.plan().batch_id}"
 
     def plan_only(self, name: str) -> Batch:
@@ -75,7 +75,7 @@ class Lake:
     def checksum(self, prefix: str, columns: str = COLUMNS) -> tuple[Any, ...]:
         """Rows, sums and a checksum over `columns` of a Delta table of order items."""
         options = {
-            "AWS_ENDPOINT_URL": self.lab.endpoint_url,
+            "AWS_ENDPOINT_URL": self.sandbox.endpoint_url,
             "AWS_ACCESS_KEY_ID": "test",
             "AWS_SECRET_ACCESS_KEY": "test",
             "AWS_REGION": "us-east-1",

@@ -15,7 +15,7 @@ from typing import Any
 
 import psutil
 
-from benchmarks.laps import LAP
+from benchmarks.timings import LAP
 
 _LOOK_EVERY = 0.1
 _AT_REST, _MOST_RESTS = 0.1, 30
@@ -39,7 +39,7 @@ class Measured:
         cpu: seconds of all its processes together, as seen until a tenth of a second before each ended.
         memory: bytes resident in all of them at the worst moment; pages that they share count for each.
         answer: the JSON of its last line.
-        laps: the parts of its work, of a process that says where each ends (`benchmarks.laps`).
+        laps: the parts of its work, of a process that says where each ends (`benchmarks.timings`).
     """
 
     wall: float
@@ -144,7 +144,9 @@ def measure(argv: Sequence[str], environment: Mapping[str, str]) -> Measured:
         running.kill()
 
 
-def in_turns(starts: Mapping[str, Callable[[], Running]], laps: int, say: Callable[[str], None]) -> dict[str, Measured]:
+def interleaved(
+    starts: Mapping[str, Callable[[], Running]], laps: int, say: Callable[[str], None]
+) -> dict[str, Measured]:
     """Let several processes work lap by lap, one after the other, so that a slow hour of the machine meets all of them.
 
     Args:
@@ -233,4 +235,4 @@ def spread(runs: Sequence[Measured], name: str) -> Spread:
     return Spread(tuple(float(run.answer["seconds"][name]) for run in runs))
 
 
-__all__ = ["Failed", "Measured", "Running", "Spread", "in_turns", "measure", "spread"]
+__all__ = ["Failed", "Measured", "Running", "Spread", "interleaved", "measure", "spread"]

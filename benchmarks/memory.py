@@ -8,19 +8,19 @@ from pathlib import Path
 
 from benchmarks import samples
 from benchmarks.batch import ITEMS, SMALL, parents
-from benchmarks.lab import Lab
 from benchmarks.lake import Lake
 from benchmarks.report import Result
+from benchmarks.sandbox import Sandbox
 
 TIMES = 4
 """So often the sample is in the file: all but the last rows of a key are superseded."""
 
 
-def run(lab: Lab) -> list[Result]:
+def run(sandbox: Sandbox) -> list[Result]:
     """Twenty million rows in one file, a row of a megabyte, and five million rows in a file that one task reads."""
-    sample = samples.made(lab, items=SMALL if lab.smoke else ITEMS)
-    base = parents(lab, sample)
-    large = lab.folder / "large.csv"
+    sample = samples.made(sandbox, items=SMALL if sandbox.smoke else ITEMS)
+    base = parents(sandbox, sample)
+    large = sandbox.folder / "large.csv"
     with large.open("wb") as out, sample.whole.open("rb") as file:
         header = file.readline()
         out.write(header)
@@ -28,21 +28,21 @@ def run(lab: Lab) -> list[Result]:
             file.seek(len(header))
             while block := file.read(1 << 24):
                 out.write(block)
-    long_row = lab.folder / "long.csv"
+    long_row = sandbox.folder / "long.csv"
     long_row.write_text(
         f"product_id,department_id,department,product_name\n1,1,Home,{'x' * (1 << 20)}\n2,1,Home,Lamp\n"
     )
-    rows = [_run(lab, base, "order_items", large), _run(lab, base, "products", long_row)]
+    rows = [_run(sandbox, base, "order_items", large), _run(sandbox, base, "products", long_row)]
     columns = ["", "rows", "MB", "wall s", "CPU s", "memory GB"]
-    return [Result("Large things in a driver of 2 GB", columns, rows), _zipped(lab, sample.whole)]
+    return [Result("Large things in a driver of 2 GB", columns, rows), _zipped(sandbox, sample.whole)]
 
 
-def _run(lab: Lab, base: Lake, dataset: str, file: Path) -> list[str]:
-    lake = Lake(lab, f"memory-{dataset.replace('_', '-')}")
+def _run(sandbox: Sandbox, base: Lake, dataset: str, file: Path) -> list[str]:
+    lake = Lake(sandbox, f"memory-{dataset.replace('_', '-')}")
     lake.copy_tables(base, "products", "orders")
     lake.deliver(dataset, [file])
-    lab.say(f"{file.name}, {file.stat().st_size >> 20:,} MB …")
-    measured = lab.spark("ours", lake.planned(), dataset, memory="2g")
+    sandbox.say(f"{file.name}, {file.stat().st_size >> 20:,} MB …")
+    measured = sandbox.spark("ledgerlake_jobs", lake.planned(), dataset, memory="2g")
     counts = measured.answer["counts"][dataset]
     assert counts["rows_read"] == sum(
         counts[name] for name in ("inserted", "superseded", "rejected", "parked", "updated")
@@ -57,14 +57,14 @@ def _run(lab: Lab, base: Lake, dataset: str, file: Path) -> list[str]:
     ]
 
 
-def _zipped(lab: Lab, file: Path) -> Result:
-    zipped = lab.folder / f"{file.name}.gz"
+def _zipped(sandbox: Sandbox, file: Path) -> Result:
+    zipped = sandbox.folder / f"{file.name}.gz"
     text = file.read_bytes()
     zipped.write_bytes(gzip.compress(text, 6))
-    lake = Lake(lab, "one-task")
+    lake = Lake(sandbox, "one-task")
     lake.deliver("order_items", [zipped])
-    lab.say(f"{zipped.name}, {len(text) / 1e6:,.0f} MB of text …")
-    answer = lab.spark("one_task", lake.planned(), "order_items", memory="2g").answer
+    sandbox.say(f"{zipped.name}, {len(text) / 1e6:,.0f} MB of text …")
+    answer = sandbox.spark("one_task", lake.planned(), "order_items", memory="2g").answer
     assert answer["problem"] is None
     assert answer["rows"] == text.count(b"\n") - 1
     cold, *warm = answer["seconds"]

@@ -15,9 +15,9 @@ from typing import Any
 import boto3
 
 from benchmarks import samples
-from benchmarks.lab import ROOT, Lab
 from benchmarks.measuring import Failed
 from benchmarks.report import Goal, Result
+from benchmarks.sandbox import ROOT, Sandbox
 from ledgerlake import keys
 from ledgerlake.contracts import DATASETS
 from ledgerlake.intake import deliveries
@@ -34,14 +34,16 @@ _AT_REST = 5
 _GOALS = {"airflow": 15, "step_functions": 5}
 
 
-def run(lab: Lab) -> list[Result]:
+def run(sandbox: Sandbox) -> list[Result]:
     """A day after the other, each delivered when the one before is acknowledged."""
-    times = 2 if lab.smoke else 5
-    sample = samples.made(lab, items=5_000, days=times + 1, dirt=0.0)
+    times = 2 if sandbox.smoke else 5
+    sample = samples.made(sandbox, items=5_000, days=times + 1, dirt=0.0)
     rows, goals = [], []
     for orchestrator, limit in _GOALS.items():
-        with _lake(lab, orchestrator) as home:
-            seconds = [_day(lab, home, sample, number) for number in range(times + 1)][1:]  # the first fills the tables
+        with _lake(sandbox, orchestrator) as home:
+            seconds = [_day(sandbox, home, sample, number) for number in range(times + 1)][
+                1:
+            ]  # the first fills the tables
         over = [whole - jobs for whole, jobs in seconds]
         cells = [statistics.median(each) for each in (*zip(*seconds, strict=True), over)]
         rows.append([orchestrator, *(f"{cell:.1f}" for cell in cells), f"{min(over):.1f}–{max(over):.1f}"])
@@ -53,10 +55,10 @@ def run(lab: Lab) -> list[Result]:
 
 
 @contextmanager
-def _lake(lab: Lab, orchestrator: str) -> Iterator[Home]:
+def _lake(sandbox: Sandbox, orchestrator: str) -> Iterator[Home]:
     with tempfile.TemporaryDirectory(prefix="lake-") as folder:
         home = Home(Path(folder))
-        lab.say(f"starting a lake, orchestrated by {orchestrator} …")
+        sandbox.say(f"starting a lake, orchestrated by {orchestrator} …")
         try:
             _ledgerlake(home, "up", "--fresh", "--orchestrator", orchestrator)
             yield home
@@ -73,9 +75,9 @@ def _ledgerlake(home: Home, *arguments: str) -> None:
         raise Failed.of(["ledgerlake", *arguments], done.returncode, done.stdout, done.stderr)
 
 
-def _day(lab: Lab, home: Home, sample: samples.Made, number: int) -> tuple[float, float]:
+def _day(sandbox: Sandbox, home: Home, sample: samples.Made, number: int) -> tuple[float, float]:
     """Deliver one day to a lake at rest; returns the seconds to its acknowledgement, and those in which jobs ran."""
-    lab.say(f"day {number + 1} …")
+    sandbox.say(f"day {number + 1} …")
     s3 = boto3.client("s3", **client_arguments(home))
     bucket = Places.of(Settings()).bucket
     files = {"orders": sample.orders[number], "order_items": sample.items[number]}

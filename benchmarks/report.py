@@ -13,7 +13,7 @@ from importlib.metadata import version
 
 import psutil
 
-from benchmarks.lab import FOLDER, ROOT
+from benchmarks.sandbox import FOLDER, ROOT
 
 PAGE = ROOT / "docs" / "performance.md"
 

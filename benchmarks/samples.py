@@ -6,7 +6,7 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.lab import FOLDER, Lab
+from benchmarks.sandbox import FOLDER, Sandbox
 from cli.sample import Expected, Sample, write
 
 ITEMS_PER_ORDER = 3.77
@@ -34,7 +34,7 @@ class Made:
         return sorted((self.folder / "orders").iterdir())
 
 
-def made(lab: Lab, *, items: int, days: int = 30, dirt: float = 0.1) -> Made:
+def made(sandbox: Sandbox, *, items: int, days: int = 30, dirt: float = 0.1) -> Made:
     """About `items` order items with their orders and products.
 
     Args:
@@ -44,7 +44,7 @@ def made(lab: Lab, *, items: int, days: int = 30, dirt: float = 0.1) -> Made:
     folder = FOLDER / f"sample-{items}-{days}-{dirt}"
     whole = folder / "order_items.csv"
     if not whole.exists():
-        lab.say(f"making {items:,} order items …")
+        sandbox.say(f"making {items:,} order items …")
         unfinished = folder.with_suffix(".unfinished")
         shutil.rmtree(unfinished, ignore_errors=True)
         generate(unfinished, items=items, days=days, dirt=dirt)

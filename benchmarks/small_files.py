@@ -6,19 +6,19 @@ from concurrent.futures import ThreadPoolExecutor
 
 from benchmarks import samples
 from benchmarks.batch import parents
-from benchmarks.lab import Lab
 from benchmarks.lake import Lake
 from benchmarks.report import Goal, Result
+from benchmarks.sandbox import Sandbox
 
 FILES, ROWS = 10_000, 50
 
 
-def run(lab: Lab) -> list[Result]:
+def run(sandbox: Sandbox) -> list[Result]:
     """The time and the memory of each step, at a tenth of the files and at all of them."""
-    files = 40 if lab.smoke else FILES
-    sample = samples.made(lab, items=files * ROWS, days=1)
-    base = None if lab.smoke else parents(lab, sample)
-    measured = {number: _steps(lab, base, sample, number) for number in (files // 10, files)}
+    files = 40 if sandbox.smoke else FILES
+    sample = samples.made(sandbox, items=files * ROWS, days=1)
+    base = None if sandbox.smoke else parents(sandbox, sample)
+    measured = {number: _steps(sandbox, base, sample, number) for number in (files // 10, files)}
     rows = [
         [
             step,
@@ -33,25 +33,25 @@ def run(lab: Lab) -> list[Result]:
     return [Result(f"Files of {ROWS} rows each", header, rows, goals)]
 
 
-def _steps(lab: Lab, base: Lake | None, sample: samples.Made, files: int) -> dict[str, tuple[float, int]]:
-    lake = Lake(lab, f"files-{files}")
+def _steps(sandbox: Sandbox, base: Lake | None, sample: samples.Made, files: int) -> dict[str, tuple[float, int]]:
+    lake = Lake(sandbox, f"files-{files}")
     if base:
         lake.copy_tables(base, "products", "orders")
-    lab.say(f"delivering {files:,} files …")
+    sandbox.say(f"delivering {files:,} files …")
     header, *lines = sample.whole.read_text().splitlines(keepends=True)
     lines = lines[: files * ROWS]
     bodies = [header + "".join(lines[start : start + ROWS]) for start in range(0, len(lines), ROWS)]
     with ThreadPoolExecutor(12) as pool:
         list(pool.map(lambda each: lake.put("order_items", f"{each[0]:05}.csv", each[1]), enumerate(bodies)))
-    lab.say("planning, reading, archiving …")
-    planned = lab.python("steps", lake.bucket, "plan")
+    sandbox.say("planning, reading, archiving …")
+    planned = sandbox.python("steps", lake.bucket, "plan")
     batch_id = planned.answer["batch_id"]
     found = {"plan": (planned.answer["seconds"]["plan"], planned.memory)}
     if base and files == FILES:
-        job = lab.spark("ours", f"{lake.bucket}/{batch_id}", "order_items")
+        job = sandbox.spark("ledgerlake_jobs", f"{lake.bucket}/{batch_id}", "order_items")
         found["job"] = (job.answer["seconds"]["job"], job.memory)
         assert job.answer["counts"]["order_items"]["rows_read"] == len(lines)
-    archived = lab.python("steps", lake.bucket, "archive", batch_id)
+    archived = sandbox.python("steps", lake.bucket, "archive", batch_id)
     assert (archived.answer["moved"], planned.answer["deliveries"]) == (len(bodies), len(bodies))
     assert not lake.waiting()
     return found | {"archive": (archived.answer["seconds"]["archive"], archived.memory)}

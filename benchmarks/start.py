@@ -4,30 +4,30 @@ from __future__ import annotations
 
 from benchmarks import samples
 from benchmarks.batch import parents
-from benchmarks.lab import Lab
 from benchmarks.measuring import Measured
 from benchmarks.report import Result
+from benchmarks.sandbox import Sandbox
 
 PHASES = ("session", "table", "stage", "withdrawal", "rejects", "merge", "parking", "ledger", "job")
 
 
-def run(lab: Lab) -> list[Result]:
+def run(sandbox: Sandbox) -> list[Result]:
     """One day's order items, cold and then warm in the same session, by the settings of the local Glue."""
-    sizes = (100,) if lab.smoke else (100, 100_000)
-    rows = [row for size in sizes for row in _rows(lab, size)]
+    sizes = (100,) if sandbox.smoke else (100, 100_000)
+    rows = [row for size in sizes for row in _rows(sandbox, size)]
     notes = ["`job` is the whole of the job without the session; the phases are parts of it."]
     return [Result("A small batch, in seconds", ["rows", *PHASES, "CPU s"], rows, notes=notes)]
 
 
-def _rows(lab: Lab, size: int) -> list[list[str]]:
-    sample = samples.made(lab, items=2 * size, days=2)
-    lake = parents(lab, sample, name=f"start-{size}")
+def _rows(sandbox: Sandbox, size: int) -> list[list[str]]:
+    sample = samples.made(sandbox, items=2 * size, days=2)
+    lake = parents(sandbox, sample, name=f"start-{size}")
     batches = []
     for file in sample.items:
         lake.deliver("order_items", [file])
         batches.append(f"{lake.bucket}/{lake.plan_only(file.name).batch_id}")
-    lab.say(f"{size:,} rows, cold and warm …")
-    measured = lab.spark("ours", ",".join(batches), "order_items", job_like_local=True)
+    sandbox.say(f"{size:,} rows, cold and warm …")
+    measured = sandbox.spark("ledgerlake_jobs", ",".join(batches), "order_items", job_like_local=True)
     return [_row(f"{size:,}, {name}", measured, number) for number, name in enumerate(("cold", "warm"))]
 
 

@@ -21,13 +21,13 @@ class Failed(LedgerlakeError):
     exit_code = FAILED
 
 
-class Mistyped(LedgerlakeError):
+class UsageError(LedgerlakeError):
     """The command names something that is not there."""
 
     exit_code = USAGE
 
 
-class NotUp(LedgerlakeError):
+class LakeUnavailable(LedgerlakeError):
     """Nobody answers where the lake should be."""
 
     exit_code = NOT_UP
@@ -50,9 +50,11 @@ def explain(error: Exception) -> LedgerlakeError:
     if isinstance(error, LedgerlakeError):
         return error
     if isinstance(error, NoCredentialsError):
-        return NotUp("no AWS credentials were found", expected="a profile or AWS_* variables", remedy="aws sso login")
+        return LakeUnavailable(
+            "no AWS credentials were found", expected="a profile or AWS_* variables", remedy="aws sso login"
+        )
     if isinstance(error, ConnectionError):
-        return NotUp(
+        return LakeUnavailable(
             f"no answer: {error}", expected="the lake to be up", remedy="ledgerlake up (or: ledgerlake status)"
         )
     if isinstance(error, ClientError):
@@ -63,7 +65,7 @@ def explain(error: Exception) -> LedgerlakeError:
     raise error
 
 
-def tell(error: LedgerlakeError) -> int:
+def print_error(error: LedgerlakeError) -> int:
     """Print the error on stderr in up to three lines; returns the exit code."""
     stderr.print(styled("✗ ", "bold red") + styled(error.seen))
     if error.expected:

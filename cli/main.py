@@ -15,7 +15,7 @@ from cli.commands.dead_letter import dead_letters
 from cli.commands.lease import lease
 from cli.commands.orchestrator import orchestrator
 from cli.console import stderr
-from cli.failures import EXIT_CODES, INTERRUPTED, explain, tell
+from cli.failures import EXIT_CODES, INTERRUPTED, explain, print_error
 from ledgerlake import __version__
 from ledgerlake.errors import LedgerlakeError
 
@@ -28,7 +28,7 @@ class Environment(StrEnum):
     PROD = "prod"
 
 
-class Speaking(TyperGroup):
+class ErrorGroup(TyperGroup):
     """Says errors in three lines instead of a traceback, and exits with a code that tells why."""
 
     def invoke(self, ctx: Any) -> Any:
@@ -39,11 +39,11 @@ class Speaking(TyperGroup):
             stderr.print("Interrupted.")
             raise typer.Exit(INTERRUPTED) from None
         except (LedgerlakeError, BotoCoreError, ClientError) as error:
-            raise typer.Exit(tell(explain(error))) from error
+            raise typer.Exit(print_error(explain(error))) from error
 
 
 app = typer.Typer(
-    cls=Speaking,
+    cls=ErrorGroup,
     no_args_is_help=True,
     pretty_exceptions_show_locals=False,
     rich_markup_mode="rich",

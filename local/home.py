@@ -176,7 +176,7 @@ class Home:
         Raises:
             PortTaken: somebody else listens there.
         """
-        refuse_taken(name, port)
+        check_free(name, port)
         self._keep("ports.json", self._kept("ports.json") | {name: port})
 
     def secret(self, name: str, make: Callable[[], str] | None = None) -> str:
@@ -232,7 +232,7 @@ def answers(url: str) -> bool:
         return False
 
 
-def refuse_taken(name: str, port: int, *, patience: float = 0) -> None:
+def check_free(name: str, port: int, *, patience: float = 0) -> None:
     """Refuse to go on while somebody listens on `port`.
 
     Args:

@@ -11,7 +11,7 @@ import requests
 
 from local import processes
 from local.aws.access import authorization
-from local.home import Home, refuse_taken
+from local.home import Home, check_free
 
 NAME = "aws"
 
@@ -22,7 +22,7 @@ def start(home: Home) -> None:
     if processes.current(home, NAME, fingerprint):
         return
     processes.stop(home, NAME)
-    refuse_taken(NAME, home.port(NAME), patience=3)  # a killed one takes a moment to let go
+    check_free(NAME, home.port(NAME), patience=3)  # a killed one takes a moment to let go
     (home.folder / "aws").mkdir(parents=True, exist_ok=True)
     argv = [sys.executable, "-m", "local.aws", str(home.folder)]
     processes.start(home, NAME, argv, environment(home), fingerprint=fingerprint, keep=True)

@@ -18,7 +18,7 @@ import boto3
 import duckdb
 from deltalake import DeltaTable, write_deltalake
 
-from benchmarks.laps import end_lap
+from benchmarks.timings import end_lap
 
 _OPTIONS = {"AWS_ALLOW_HTTP": "true", "AWS_S3_ALLOW_UNSAFE_RENAME": "true"}
 _READ = """

@@ -11,7 +11,7 @@ from typing import Any
 from urllib.parse import quote
 
 from cli.clients.airflow_transport import Refused, Transport
-from cli.failures import NotUp
+from cli.failures import LakeUnavailable
 from ledgerlake import names
 
 _PAGE = 100
@@ -100,7 +100,7 @@ class Airflow:
         path = f"/dags/{run.dag_id}/dagRuns/{quote(run.run_id)}/taskInstances/{task.task_id}/logs/{task.try_number}"
         try:
             return last_error(self._get(path, full_content="true").get("content") or [])
-        except (NotUp, Refused):
+        except (LakeUnavailable, Refused):
             return ""
 
     def is_paused(self, dag_id: str) -> bool:

@@ -11,7 +11,7 @@ import requests
 from botocore.exceptions import ClientError
 
 from cli.clients.connection import up_command
-from cli.failures import Failed, NotUp
+from cli.failures import Failed, LakeUnavailable
 from local.home import Home
 
 LONGEST_PATH = 64
@@ -54,7 +54,7 @@ class Transport(Protocol):
         """The JSON that Airflow answers; `path` is below `/api/v2`.
 
         Raises:
-            NotUp: nobody answers.
+            LakeUnavailable: nobody answers.
             Refused: Airflow answered with an error.
         """
 
@@ -83,9 +83,11 @@ class LocalAirflow:
                 self._log_in()
                 answer = self._ask(method, path, params, body)
         except requests.Timeout as error:
-            raise NotUp(f"{self.name} has not answered in time", remedy="ledgerlake status, then again") from error
+            raise LakeUnavailable(
+                f"{self.name} has not answered in time", remedy="ledgerlake status, then again"
+            ) from error
         except requests.RequestException as error:
-            raise NotUp(f"{self.name} does not answer", remedy=self._remedy) from error
+            raise LakeUnavailable(f"{self.name} does not answer", remedy=self._remedy) from error
         if not answer.ok:
             raise _refused(answer.status_code, method, path, _json(answer))
         return _json(answer)
@@ -109,7 +111,7 @@ class LocalAirflow:
             f"{self._url}/auth/token", json={"username": user, "password": password}, timeout=_PATIENCE["GET"][0]
         )
         if not answer.ok:
-            raise NotUp(f"Airflow refused the login of {user}: {answer.status_code}", remedy=self._remedy)
+            raise LakeUnavailable(f"Airflow refused the login of {user}: {answer.status_code}", remedy=self._remedy)
         self._http.headers["Authorization"] = f"Bearer {answer.json()['access_token']}"
 
 
@@ -150,7 +152,7 @@ class ManagedAirflow:
             status = int(answer.get("RestApiStatusCode") or HTTPStatus.INTERNAL_SERVER_ERROR)
             return _refused(status, method, path, _as_dict(answer.get("RestApiResponse")))
         if code == _ABSENT:
-            return NotUp(
+            return LakeUnavailable(
                 f"there is no MWAA environment {self._environment}",
                 expected="the name of one in this account and region",
                 remedy="ledgerlake --mwaa-environment NAME …, or set LEDGERLAKE_MWAA_ENVIRONMENT",

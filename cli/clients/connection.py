@@ -10,7 +10,7 @@ import boto3
 import typer
 from botocore.config import Config
 
-from cli.failures import NotUp
+from cli.failures import LakeUnavailable
 from ledgerlake.names import Places
 from ledgerlake.settings import ENVIRONMENTS, Settings, from_environment, mwaa_environment
 from local.home import Home
@@ -69,7 +69,7 @@ def connect(choice: Choice) -> Connection:
     """The lake that was chosen.
 
     Raises:
-        NotUp: the local lake does not run.
+        LakeUnavailable: the local lake does not run.
     """
     return _local() if choice.environment == "local" else _account(choice)
 
@@ -92,7 +92,9 @@ def _local() -> Connection:
     home = Home.current()
     if not home.answering():
         where = home.endpoint_url if home.addresses else home.folder
-        raise NotUp(f"the local lake {'at' if home.addresses else 'in'} {where} is not up", remedy=up_command(home))
+        raise LakeUnavailable(
+            f"the local lake {'at' if home.addresses else 'in'} {where} is not up", remedy=up_command(home)
+        )
     variables = home.environment()
     session = boto3.Session(
         aws_access_key_id=variables["AWS_ACCESS_KEY_ID"],

@@ -10,7 +10,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from cli.clients.connection import Connection
-from cli.failures import Failed, NotUp, TimedOut
+from cli.failures import Failed, LakeUnavailable, TimedOut
 from ledgerlake import names
 from ledgerlake.intake import messages
 from ledgerlake.intake.deliveries import iso
@@ -24,7 +24,7 @@ _NOWHERE = "ledgerlake status; in an account: deploy the template in infra/templ
 
 
 @dataclass(frozen=True)
-class Letter:
+class DeadLetter:
     """One dead message.
 
     Args:
@@ -39,7 +39,7 @@ class Letter:
 
 
 @dataclass(frozen=True)
-class DeadLetters:
+class DeadLetterQueue:
     """The queue and its dead letters, by URL."""
 
     sqs: Any
@@ -47,7 +47,7 @@ class DeadLetters:
     queue_url: str
 
     @classmethod
-    def of(cls, lake: Connection) -> DeadLetters:
+    def of(cls, lake: Connection) -> DeadLetterQueue:
         queue_url = lake.places.queue_url
         return cls(lake.client("sqs"), f"{queue_url.rpartition('/')[0]}/{names.DEAD_LETTER_QUEUE}", queue_url)
 
@@ -55,15 +55,15 @@ class DeadLetters:
         """How many there are, about: SQS knows no more."""
         return int(self._attributes(self.url)["ApproximateNumberOfMessages"])
 
-    def peek(self, limit: int) -> list[Letter]:
+    def peek(self, limit: int) -> list[DeadLetter]:
         """Up to `limit` of them; they are given back at once."""
         found: list[dict[str, Any]] = []
         try:
             while len(found) < limit and (some := self._receive(at_most=limit - len(found), wait=0)):
                 found += some
         finally:
-            self._give_back(found)
-        return [_letter(message) for message in found]
+            self._return_to_queue(found)
+        return [_dead_letter(message) for message in found]
 
     def redrive(self) -> int:
         """Move all of them back to the queue; returns how many.
@@ -134,7 +134,7 @@ class DeadLetters:
         found: list[dict[str, Any]] = answer.get("Messages", [])
         return found
 
-    def _give_back(self, messages: list[dict[str, Any]]) -> None:
+    def _return_to_queue(self, messages: list[dict[str, Any]]) -> None:
         for message in messages:
             self.sqs.change_message_visibility(
                 QueueUrl=self.url, ReceiptHandle=message["ReceiptHandle"], VisibilityTimeout=0
@@ -145,16 +145,18 @@ class DeadLetters:
             found = self.sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"]
         except ClientError as error:
             if "NonExistentQueue" in error.response["Error"]["Code"] or "DoesNotExist" in str(error):
-                raise NotUp(f"there is no queue {url}", expected="a deployed lake", remedy=_NOWHERE) from error
+                raise LakeUnavailable(
+                    f"there is no queue {url}", expected="a deployed lake", remedy=_NOWHERE
+                ) from error
             raise
         return {name: str(value) for name, value in found.items()}
 
 
-def _letter(message: dict[str, Any]) -> Letter:
+def _dead_letter(message: dict[str, Any]) -> DeadLetter:
     attributes = message.get("Attributes", {})
     sent = datetime.fromtimestamp(int(attributes.get("SentTimestamp", 0)) / 1000, UTC)
     received = int(attributes.get("ApproximateReceiveCount", 0))
-    return Letter(message["Body"], iso(sent), received, about(message["Body"]))
+    return DeadLetter(message["Body"], iso(sent), received, about(message["Body"]))
 
 
 def about(body: str) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from cli.clients.connection import Connection
-from cli.failures import Failed, Mistyped
+from cli.failures import Failed, UsageError
 from ledgerlake import names
 
 _ABSENT = ("StateMachineDoesNotExist", "ExecutionDoesNotExist")
@@ -84,13 +84,13 @@ class Executions:
         """The execution whose name begins so; the newest for `last`.
 
         Raises:
-            Mistyped: there is none, or more than one.
+            UsageError: there is none, or more than one.
         """
         latest = self.latest(200)
         exact = [each for each in latest if each.name == name]
         found = exact or (latest[:1] if name == "last" else [each for each in latest if each.name.startswith(name)])
         if len(found) != 1:
-            raise Mistyped(
+            raise UsageError(
                 f"{len(found) or 'no'} executions are called {name}…", expected="one", remedy="ledgerlake executions"
             )
         return found[0]

@@ -17,7 +17,7 @@ from cli.clients.airflow_transport import Refused
 from cli.clients.connection import Connection
 from cli.commands.delivery import TimeoutOption
 from cli.console import stderr, stdout
-from cli.failures import Failed, Mistyped, NotUp
+from cli.failures import Failed, LakeUnavailable, UsageError
 from cli.rows import Rows
 from cli.views.backfilling import Outcome, failures_of, figures, follow
 from cli.views.showing import Format, FormatOption, show
@@ -101,18 +101,18 @@ def chosen(first: datetime | None, last: datetime | None, datasets: Sequence[str
     """The days that the options name.
 
     Raises:
-        Mistyped: a date is missing, they are the wrong way round, or a day is not over yet; or there
+        UsageError: a date is missing, they are the wrong way round, or a day is not over yet; or there
             is no such dataset.
     """
     if first is None or last is None:
-        raise Mistyped(
+        raise UsageError(
             "the days are missing",
             expected="--from and --to",
             remedy="ledgerlake backfill --from 2025-04-01 --to 2025-04-15",
         )
     yesterday = datetime.now(UTC).date() - timedelta(days=1)
     if last.date() > yesterday >= first.date() or first.date() > yesterday:
-        raise Mistyped(
+        raise UsageError(
             f"{last.date()} is not over yet",
             expected=f"days up to yesterday, {yesterday} (UTC): a day's run begins when the day is over",
             remedy="what is delivered today is processed as it comes; ledgerlake wait",
@@ -121,7 +121,7 @@ def chosen(first: datetime | None, last: datetime | None, datasets: Sequence[str
     try:
         _selection(days)
     except SelectionError as error:
-        raise Mistyped(error.seen, expected=error.expected) from error
+        raise UsageError(error.seen, expected=error.expected) from error
     return days
 
 
@@ -152,17 +152,17 @@ def start(airflow: Airflow, days: Days, max_active: int, *, unpause: bool) -> Ba
     """Have Airflow begin.
 
     Raises:
-        NotUp: Airflow does not answer, or does not know the DAG.
+        LakeUnavailable: Airflow does not answer, or does not know the DAG.
         Failed: the DAG is paused, another backfill goes on, or Airflow refuses the days.
     """
     try:
-        _refuse_paused(airflow, days, unpause=unpause)
+        _check_paused(airflow, days, unpause=unpause)
         _wait_for_the_last_one(airflow)
         conf = {"datasets": list(days.datasets)} if days.datasets else {}
         return airflow.start_backfill(days.first, days.last, conf, max_active)
     except Refused as error:
         if error.status == HTTPStatus.NOT_FOUND:
-            raise NotUp(
+            raise LakeUnavailable(
                 f"{airflow.name} does not know the DAG {names.BY_DATE_DAG}",
                 expected="it to be read from dags/, which takes Airflow half a minute after its start",
                 remedy="ledgerlake up, and then again",
@@ -182,7 +182,7 @@ def _wait_for_the_last_one(airflow: Airflow) -> None:
         time.sleep(_LOOK_SECONDS)
 
 
-def _refuse_paused(airflow: Airflow, days: Days, *, unpause: bool) -> None:
+def _check_paused(airflow: Airflow, days: Days, *, unpause: bool) -> None:
     if not airflow.is_paused(names.BY_DATE_DAG):
         return
     if not unpause:

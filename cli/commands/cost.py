@@ -13,7 +13,7 @@ from cli.clients import connection
 from cli.clients.athena import ask
 from cli.clients.connection import Connection
 from cli.commands.query import of_batch
-from cli.failures import Mistyped
+from cli.failures import UsageError
 from cli.rows import Rows
 from cli.views import growth
 from cli.views.showing import Format, FormatOption, show
@@ -71,7 +71,7 @@ def cost(
     Example: ledgerlake cost --estimate-gb-per-day 100
     """
     if sum([batch is not None, since is not None, show_prices, bool(estimate)]) > 1:
-        raise Mistyped("a batch, --since, --prices and --estimate-gb-per-day", expected="one of them")
+        raise UsageError("a batch, --since, --prices and --estimate-gb-per-day", expected="one of them")
     if show_prices:
         show(price_list(), style, title=f"List prices of {prices.REGION}, looked up on {prices.LOOKED_UP}")
     elif estimate:
@@ -98,13 +98,13 @@ def read_records(lake: Connection, batch: str | None = None, since: datetime | N
     """The table `runs`, oldest first; values are texts.
 
     Raises:
-        Mistyped: the text is not a batch id, or no run has finished such a batch.
+        UsageError: the text is not a batch id, or no run has finished such a batch.
     """
     where = of_batch(batch, "ledgerlake cost") if batch is not None else ""
     where = f"WHERE finished_at >= TIMESTAMP '{since:%Y-%m-%d} 00:00:00' " if since else where
     found = ask(lake, f"SELECT {', '.join(_NAMES)} FROM runs {where}ORDER BY finished_at, batch_id")
     if batch and not found.rows:
-        raise Mistyped(
+        raise UsageError(
             f"there is no record of a run that finished batch {batch}",
             expected="a batch whose run has ended well since there are such records",
             remedy="ledgerlake cost lists them; ledgerlake ledger lists all batches",

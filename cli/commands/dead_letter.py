@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from cli.clients import connection
-from cli.clients.dead_letters import DeadLetters, Letter
+from cli.clients.dead_letters import DeadLetter, DeadLetterQueue
 from cli.console import stderr, stdout
 from cli.rows import Rows
 from cli.views.showing import Format, FormatOption, show
@@ -24,7 +24,7 @@ _REMEDY = (
 
 
 @dead_letters.command("show")
-def show_letters(
+def show_dead_letters(
     ctx: typer.Context,
     limit: Annotated[int, typer.Option("--limit", "-n", min=1, help="Messages shown.")] = 10,
     style: FormatOption = Format.TABLE,
@@ -33,7 +33,7 @@ def show_letters(
 
     Example: ledgerlake dead-letters show --limit 3
     """
-    letters = DeadLetters.of(connection.of(ctx))
+    letters = DeadLetterQueue.of(connection.of(ctx))
     count = letters.count()
     found = letters.peek(limit)
     if style is Format.TABLE and not found and not count:
@@ -52,7 +52,7 @@ def redrive(ctx: typer.Context) -> None:
 
     Example: ledgerlake dead-letters redrive
     """
-    moved = DeadLetters.of(connection.of(ctx)).redrive()
+    moved = DeadLetterQueue.of(connection.of(ctx)).redrive()
     if not moved:
         stdout.print("There are no dead letters.")
         return
@@ -60,5 +60,5 @@ def redrive(ctx: typer.Context) -> None:
     stdout.print("To see what becomes of them: ledgerlake wait")
 
 
-def _row(letter: Letter) -> list[Any]:
+def _row(letter: DeadLetter) -> list[Any]:
     return [letter.sent_at, letter.received, letter.about, letter.body]

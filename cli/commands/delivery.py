@@ -15,9 +15,9 @@ from rich.progress import track
 from cli.clients import connection
 from cli.clients.connection import Connection
 from cli.clients.executions import Executions
-from cli.commands.orchestrator import STEP_FUNCTIONS, refuse_unless_chosen
+from cli.commands.orchestrator import STEP_FUNCTIONS, check_chosen
 from cli.console import stderr, stdout
-from cli.failures import Mistyped
+from cli.failures import UsageError
 from cli.views.waiting import wait as wait_for
 from ledgerlake.contracts import DATASETS
 from ledgerlake.intake import messages
@@ -50,28 +50,28 @@ def keys_for(dataset: str, files: Sequence[Path], name: str | None = None) -> di
     """The raw key of each file.
 
     Raises:
-        Mistyped: unknown dataset, missing file, or two files that would have one key.
+        UsageError: unknown dataset, missing file, or two files that would have one key.
     """
     if dataset not in DATASETS:
         meant = suggested_dataset(dataset)
-        raise Mistyped(
+        raise UsageError(
             f"there is no dataset {dataset!r}{meant and f'; did you mean {meant}?'}",
             expected=f"one of {', '.join(DATASETS)}",
         )
     if missing := [str(path) for path in files if not path.is_file()]:
-        raise Mistyped(f"{', '.join(missing)}: no such file", expected="files that exist")
+        raise UsageError(f"{', '.join(missing)}: no such file", expected="files that exist")
     if name is not None and len(files) > 1:
-        raise Mistyped(f"--as gives one name, but {len(files)} files were named", expected="one file")
+        raise UsageError(f"--as gives one name, but {len(files)} files were named", expected="one file")
     names = [name or path.name for path in files]
     if doubled := [each for each, count in Counter(names).items() if count > 1]:
-        raise Mistyped(
+        raise UsageError(
             f"more than one file is called {', '.join(doubled)}",
             expected="different names, as they are delivered into one folder",
             remedy="deliver them one by one, with --as 2025/04/01.csv",
         )
     keys = {raw_prefix(dataset) + each.strip("/"): path for each, path in zip(names, files, strict=True)}
     if ignored := [key for key, path in keys.items() if is_ignored(key, path.stat().st_size)]:
-        raise Mistyped(
+        raise UsageError(
             f"{', '.join(ignored)} would be ignored, as a marker or a hidden file",
             expected="names that do not begin with _ or .",
             remedy="--as NAME",
@@ -105,14 +105,14 @@ def run(
     Example: ledgerlake run --wait
     """
     if (first or last) and orchestrator != STEP_FUNCTIONS:
-        raise Mistyped("--from and --to are for Step Functions", remedy="ledgerlake backfill --from DAY --to DAY")
+        raise UsageError("--from and --to are for Step Functions", remedy="ledgerlake backfill --from DAY --to DAY")
     if last and not first:
-        raise Mistyped("--to without --from", expected="both, or the first day alone")
+        raise UsageError("--to without --from", expected="both, or the first day alone")
     if orchestrator not in (None, *ORCHESTRATORS):
-        raise Mistyped(f"there is no orchestrator {orchestrator!r}", expected=f"one of {', '.join(ORCHESTRATORS)}")
+        raise UsageError(f"there is no orchestrator {orchestrator!r}", expected=f"one of {', '.join(ORCHESTRATORS)}")
     lake = connection.of(ctx)
     if orchestrator and not first:
-        refuse_unless_chosen(lake, orchestrator)
+        check_chosen(lake, orchestrator)
     if orchestrator == STEP_FUNCTIONS:
         days = {"from": first, "to": last or first} if first else {}
         stdout.print(f"Execution {Executions(lake).start(days)} has begun.", soft_wrap=True)

@@ -65,7 +65,7 @@ def demo(
         show(ask(lake, sql), Format.TABLE, title=title)
     stdout.print()
     home = lake.home or Home.current()
-    lake_commands.tell_airflow(home)
+    lake_commands.describe_airflow(home)
     stdout.print(Text.from_markup(_NEXT_IN_COMPOSE if home.addresses else _NEXT), soft_wrap=True)
 
 

@@ -14,7 +14,7 @@ from cli.clients import connection
 from cli.clients.connection import Choice, Connection
 from cli.commands.smoke import Smoke
 from cli.console import stderr, stdout, styled
-from cli.failures import Failed, Mistyped, NotUp, explain
+from cli.failures import Failed, LakeUnavailable, UsageError, explain
 from cli.views.deploy import say, show_plan, show_removal
 from ledgerlake.errors import LedgerlakeError
 
@@ -87,7 +87,7 @@ def destroy(
     if delete_data:
         typed = typer.prompt(f"All data of {_where(lake)} will be gone. Type the environment's name to go on")
         if typed != name:
-            raise Mistyped(f"{typed!r} was typed", expected=name, remedy="nothing was removed")
+            raise UsageError(f"{typed!r} was typed", expected=name, remedy="nothing was removed")
     elif not yes:
         typer.confirm(f"Remove this from {_where(lake)}?", abort=True)
     _walk(removal.steps(data=delete_data), f"ledgerlake destroy --env {name}{' --delete-data' if delete_data else ''}")
@@ -146,28 +146,28 @@ def _account(ctx: typer.Context, env: str | None, command: str) -> Connection:
     """The rented environment that is meant.
 
     Raises:
-        Mistyped: it is the local one, or none.
-        NotUp: there are no valid credentials, or no such region.
+        UsageError: it is the local one, or none.
+        LakeUnavailable: there are no valid credentials, or no such region.
     """
     name = env or connection.environment(ctx)
     if name not in _RENTED:
         remedy = {"deploy": "ledgerlake up", "destroy": "ledgerlake down --purge"}[command] if name == "local" else ""
-        raise Mistyped(f"`{command}` is not for {name!r}", expected=f"--env {' or '.join(_RENTED)}", remedy=remedy)
+        raise UsageError(f"`{command}` is not for {name!r}", expected=f"--env {' or '.join(_RENTED)}", remedy=remedy)
     given = ctx.obj or Choice()
     try:
         return connection.connect(Choice(name, given.mwaa_environment))
     except ClientError as error:
         said = error.response["Error"]
-        raise NotUp(
+        raise LakeUnavailable(
             f"AWS does not accept the credentials: {said.get('Code')}: {said.get('Message')}",
             expected="valid credentials of the account that is meant",
             remedy="aws sso login, or another AWS_PROFILE; aws sts get-caller-identity shows who you are",
         ) from error
     except BotoCoreError as error:
         told = explain(error)
-        if isinstance(told, NotUp) and "credentials" in told.seen:
+        if isinstance(told, LakeUnavailable) and "credentials" in told.seen:
             raise told from error
-        raise NotUp(
+        raise LakeUnavailable(
             f"AWS cannot be reached: {error}",
             expected="a region that exists, and a way to the internet",
             remedy="set AWS_REGION (eu-west-1, us-east-1, …) or AWS_PROFILE, then again",

@@ -10,15 +10,15 @@ import typer
 
 from cli.clients import connection
 from cli.clients.airflow import Airflow
-from cli.clients.dead_letters import DeadLetters
+from cli.clients.dead_letters import DeadLetterQueue
 from cli.commands.lease import describe
 from cli.console import stderr, stdout, styled
-from cli.failures import Mistyped, NotUp
+from cli.failures import LakeUnavailable, UsageError
 from cli.rows import Rows
 from cli.views import outages
-from cli.views.look import Look, progress
 from cli.views.showing import Format, FormatOption, show
-from cli.views.waiting import airflow_of, look_at
+from cli.views.status import LakeStatus, progress
+from cli.views.waiting import airflow_of, read_status
 from ledgerlake import names
 from ledgerlake.display import display_text
 from ledgerlake.intake.deliveries import Delivery
@@ -61,7 +61,7 @@ def up(
         return
     chosen = _orchestrator(home, orchestrator, fresh)
     if athena not in (None, *ATHENA_ENGINES):
-        raise Mistyped(f"there is no engine {athena!r} for Athena", expected=f"one of {', '.join(ATHENA_ENGINES)}")
+        raise UsageError(f"there is no engine {athena!r} for Athena", expected=f"one of {', '.join(ATHENA_ENGINES)}")
     with_airflow = not no_airflow and chosen == AIRFLOW
     with stderr.status("starting") as spinner:
         lake.up(
@@ -73,9 +73,9 @@ def up(
             say=lambda text: spinner.update(styled(text)),
         )
     stdout.print("The lake is up.")
-    tell_aws(home)
+    describe_aws(home)
     if with_airflow:
-        tell_airflow(home)
+        describe_airflow(home)
     elif chosen != AIRFLOW:
         stdout.print(f"Step Functions run the pipeline, {names.STATE_MACHINE}; see: ledgerlake executions")
 
@@ -84,29 +84,29 @@ def _confirm(home: Home, *, fresh: bool, asked: bool) -> None:
     """Say of a lake that compose runs that it is up, and where; starting it is not ours.
 
     Raises:
-        Mistyped: something is `asked` for that only a lake of our own can do.
-        NotUp: it does not answer.
+        UsageError: something is `asked` for that only a lake of our own can do.
+        LakeUnavailable: it does not answer.
     """
     if asked:
         wipe = "docker compose down --volumes && " if fresh else ""
         raise _of_compose(home, "up", remedy=wipe + connection.up_command(home))
     connection.connect(connection.Choice())
     stdout.print("The lake is up.")
-    tell_aws(home)
-    tell_airflow(home)
+    describe_aws(home)
+    describe_airflow(home)
 
 
 def _orchestrator(home: Home, wanted: str | None, fresh: bool) -> str:
     """The one that is asked for, else the one there was; a lake that is wiped begins with the default.
 
     Raises:
-        Mistyped: there is none of that name, or the lake that is up has the other one.
+        UsageError: there is none of that name, or the lake that is up has the other one.
     """
     if wanted is not None and wanted not in ORCHESTRATORS:
-        raise Mistyped(f"there is no orchestrator {wanted!r}", expected=f"one of {', '.join(ORCHESTRATORS)}")
+        raise UsageError(f"there is no orchestrator {wanted!r}", expected=f"one of {', '.join(ORCHESTRATORS)}")
     before = ORCHESTRATORS[0] if fresh else home.orchestrator
     if wanted not in (None, before) and not fresh and (home.folder / "aws").exists():
-        raise Mistyped(
+        raise UsageError(
             f"{before} consumes the queue of the lake in {home.folder}",
             expected="one orchestrator at a time",
             remedy=f"ledgerlake orchestrator use {wanted}; or with --fresh, which wipes the lake",
@@ -140,7 +140,7 @@ def status(ctx: typer.Context, style: FormatOption = Format.TABLE) -> None:
     rows += _away(ctx)
     try:
         rows += _state(connection.of(ctx))
-    except NotUp as error:
+    except LakeUnavailable as error:
         show(Rows(("what", "state"), rows), style)
         raise error from None
     show(Rows(("what", "state"), rows), style)
@@ -164,23 +164,23 @@ def _away(ctx: typer.Context) -> list[tuple[str, str]]:
 
 def _state(lake: connection.Connection) -> list[tuple[str, str]]:
     airflow = airflow_of(lake)
-    look = look_at(lake, airflow)
-    files = ", ".join(f"{count} of {name}" for name, count in look.waits.items())
+    current = read_status(lake, airflow)
+    files = ", ".join(f"{count} of {name}" for name, count in current.waits.items())
     rows = [
         ("waiting in raw/", files or "nothing"),
-        ("open batches", ", ".join(look.open_batches) or "none"),
-        ("in quarantine", ", ".join(look.quarantined) or "none"),
+        ("open batches", ", ".join(current.open_batches) or "none"),
+        ("in quarantine", ", ".join(current.quarantined) or "none"),
         ("lease", describe(lake, airflow)),
         (names.QUEUE, _messages(lake)),
-        (names.DEAD_LETTER_QUEUE, f"{DeadLetters.of(lake).count()} messages"),
+        (names.DEAD_LETTER_QUEUE, f"{DeadLetterQueue.of(lake).count()} messages"),
     ]
-    if look.waits and look.gate_waits_for:
-        rows.append(("the gate waits for", ", ".join(look.gate_waits_for)))
-    rows += _unread(look.unread)
+    if current.waits and current.gate_waits_for:
+        rows.append(("the gate waits for", ", ".join(current.gate_waits_for)))
+    rows += _unread(current.unread)
     rows += [(f"check {each.check} of {each.dataset}", each.still_open) for each in open_failures(lake.s3, lake.bucket)]
     rows += [_unledgered(*each) for each in unledgered(lake.s3, lake.bucket).items()]
-    rows += [(f"execution {each.name}", "at work") for each in look.executions if each.active]
-    rows += _airflow(lake, airflow, look)
+    rows += [(f"execution {each.name}", "at work") for each in current.executions if each.active]
+    rows += _airflow(lake, airflow, current)
     return rows
 
 
@@ -217,18 +217,18 @@ def _messages(lake: connection.Connection) -> str:
     )
 
 
-def _airflow(lake: connection.Connection, airflow: Airflow | None, look: Look) -> list[tuple[str, str]]:
+def _airflow(lake: connection.Connection, airflow: Airflow | None, current: LakeStatus) -> list[tuple[str, str]]:
     """Where it is, and what its by-date runs do; a failed one is named until its day is done."""
     if airflow is None:
         return [("Airflow", "cannot be asked")]
     known = outages.processes_down(lake.home) if lake.home else {}
     rows = [("Airflow", airflow.name)]
-    rows += [(name, what) for name, what in look.down.items() if name not in known]
-    rows += [(name, f"paused; to unpause it: {outages.unpause_command(lake, name)}") for name in look.paused]
-    rows += [(f"run {run.run_id}", progress(run)) for run in look.runs or () if run.ahead]
-    for run in reversed(look.by_date):
+    rows += [(name, what) for name, what in current.down.items() if name not in known]
+    rows += [(name, f"paused; to unpause it: {outages.unpause_command(lake, name)}") for name in current.paused]
+    rows += [(f"run {run.run_id}", progress(run)) for run in current.runs or () if run.ahead]
+    for run in reversed(current.by_date):
         if run.active or run.state == "failed":
-            rows.append((f"by date {run.day or run.run_id}", progress(run, look.holder) if run.active else "failed"))
+            rows.append((f"by date {run.day or run.run_id}", progress(run, current.holder) if run.active else "failed"))
     return rows
 
 
@@ -246,13 +246,13 @@ def airflow(ctx: typer.Context) -> None:
     raise typer.Exit(local_airflow.command(home, ctx.args))
 
 
-def tell_airflow(home: Home) -> None:
+def describe_airflow(home: Home) -> None:
     """Print where Airflow's UI is, and its login."""
     user, password = home.airflow_login()
     stdout.print(f"Airflow: {home.browser_url}  (user {user}, password {password})", soft_wrap=True)
 
 
-def tell_aws(home: Home) -> None:
+def describe_aws(home: Home) -> None:
     """Print where the local AWS is, and the access key id without which it answers nobody."""
     where = f"{home.endpoint_url}  (access key id {home.access_key}, any secret, region {REGION})"
     stdout.print(f"AWS: {where}", soft_wrap=True)
@@ -260,15 +260,15 @@ def tell_aws(home: Home) -> None:
 
 def _local_home(ctx: typer.Context, command: str) -> Home:
     if connection.environment(ctx) != "local":
-        raise Mistyped(
+        raise UsageError(
             f"`{command}` is for the local lake, not for {connection.environment(ctx)}",
             expected="--env local; a real account is deployed from the template in infra/templates/",
         )
     return Home.current()
 
 
-def _of_compose(home: Home, command: str, remedy: str) -> Mistyped:
-    return Mistyped(
+def _of_compose(home: Home, command: str, remedy: str) -> UsageError:
+    return UsageError(
         f"`{command}` is for a lake that this command runs",
         expected=f"Docker compose to do it, which runs the lake at {home.endpoint_url}",
         remedy=remedy,

@@ -13,8 +13,8 @@ from cli.clients.connection import Connection
 from cli.console import stdout
 from cli.failures import Failed
 from cli.rows import Rows
-from cli.views.look import at_work
 from cli.views.showing import Format, FormatOption, show
+from cli.views.status import at_work
 from cli.views.waiting import airflow_of
 from ledgerlake import names
 from ledgerlake.display import display_text

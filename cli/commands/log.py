@@ -11,7 +11,7 @@ from botocore.exceptions import ClientError
 from cli.clients import connection
 from cli.clients.connection import Connection
 from cli.console import stdout
-from cli.failures import Mistyped
+from cli.failures import UsageError
 from cli.rows import Rows
 from cli.views.showing import Format, FormatOption, show
 from ledgerlake.contracts import DATASETS
@@ -52,11 +52,11 @@ def choose(runs: list[dict[str, Any]], wanted: str) -> dict[str, Any]:
     """The run whose id begins with `wanted`; the newest for `last`.
 
     Raises:
-        Mistyped: there is none, or more than one.
+        UsageError: there is none, or more than one.
     """
     matching = runs[:1] if wanted == "last" else [each for each in runs if each["Id"].startswith(wanted)]
     if len(matching) != 1:
-        raise Mistyped(
+        raise UsageError(
             f"{len(matching) or 'no'} runs are called {wanted}…", expected="one", remedy="ledgerlake logs lists them"
         )
     return matching[0]
@@ -69,7 +69,7 @@ def log_lines(lake: Connection, run: dict[str, Any]) -> Iterator[str]:
         return
     path = lake.home.logs / "glue" / run["JobName"] / f"{run['Id']}.log"
     if not path.exists():
-        raise Mistyped(f"{path} is not there", expected="the log of a run of this lake")
+        raise UsageError(f"{path} is not there", expected="the log of a run of this lake")
     with path.open(encoding="utf-8", errors="replace") as file:
         yield from file
 

@@ -13,10 +13,10 @@ from cli.clients.airflow_transport import Refused
 from cli.clients.connection import Connection
 from cli.clients.executions import Executions
 from cli.console import stderr, stdout
-from cli.failures import Failed, Mistyped, NotUp
+from cli.failures import Failed, LakeUnavailable, UsageError
 from cli.rows import Rows
-from cli.views.look import at_work
 from cli.views.showing import Format, FormatOption, show
+from cli.views.status import at_work
 from cli.views.waiting import airflow_of
 from ledgerlake import names
 from ledgerlake.settings import ORCHESTRATORS
@@ -57,13 +57,13 @@ def use_orchestrator(
     Example: ledgerlake orchestrator use step_functions
     """
     if name not in ORCHESTRATORS:
-        raise Mistyped(f"there is no orchestrator {name!r}", expected=f"one of {', '.join(ORCHESTRATORS)}")
+        raise UsageError(f"there is no orchestrator {name!r}", expected=f"one of {', '.join(ORCHESTRATORS)}")
     lake = connection.of(ctx)
     airflow = airflow_of(lake, stderr if name == AIRFLOW else None)
     if name == STEP_FUNCTIONS:
         _switch_airflow_off(airflow)
     else:
-        _refuse_while_executing(lake)
+        _check_idle(lake)
     deploy(lake, name)
     if name == AIRFLOW and airflow is not None:
         airflow.unpause(names.LIVE_DAG)
@@ -92,7 +92,7 @@ def mapping_enabled(lake: Connection) -> bool:
     return any(each.get("State") in ("Enabled", "Enabling", "Creating") for each in found["EventSourceMappings"])
 
 
-def refuse_unless_chosen(lake: Connection, name: str) -> None:
+def check_chosen(lake: Connection, name: str) -> None:
     """Two who plan what waits in raw/ would be in each other's way.
 
     Raises:
@@ -150,7 +150,7 @@ def _switch_airflow_off(airflow: Airflow | None) -> None:
             raise _busy(f"the run {busy.run_id} of {names.LIVE_DAG} is at work")
         airflow.pause(names.LIVE_DAG)
         _end(airflow, runs)
-    except (NotUp, Refused, BotoCoreError) as error:
+    except (LakeUnavailable, Refused, BotoCoreError) as error:
         raise Failed(
             f"Airflow's DAG could not be paused: {error}", remedy=f"pause {names.LIVE_DAG}, then again"
         ) from error
@@ -161,7 +161,7 @@ def _end(airflow: Airflow, runs: list[Run]) -> None:
         airflow.end(run, "ended by: ledgerlake orchestrator use step_functions")
 
 
-def _refuse_while_executing(lake: Connection) -> None:
+def _check_idle(lake: Connection) -> None:
     if active := [each for each in Executions(lake).latest() if each.active]:
         raise _busy(f"the execution {active[0].name} is at work")
 

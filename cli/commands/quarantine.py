@@ -10,10 +10,10 @@ from cli.clients import connection
 from cli.clients.connection import Connection
 from cli.commands.delivery import TimeoutOption, wait_here, wake
 from cli.console import stderr, stdout
-from cli.failures import Mistyped
+from cli.failures import UsageError
 from cli.rows import Rows
-from cli.views.look import seen
 from cli.views.showing import Format, FormatOption, show
+from cli.views.status import seen
 from ledgerlake.errors import BatchNotFound, QuarantineError
 from ledgerlake.planning import quarantine
 from ledgerlake.planning.manifest import readable
@@ -58,7 +58,7 @@ def accept(
     try:
         quarantine.accept(lake.s3, lake.bucket, batch)
     except BatchNotFound as error:
-        raise Mistyped(error.seen, expected=error.expected, remedy="ledgerlake quarantined") from error
+        raise UsageError(error.seen, expected=error.expected, remedy="ledgerlake quarantined") from error
     wake(lake)
     stdout.print(f"Batch {batch} is accepted; the pipeline was told to go on with it.")
     if wait:
@@ -83,7 +83,7 @@ def drop(
     try:
         quarantine.drop(lake.s3, lake.bucket, batch, reason)
     except (BatchNotFound, QuarantineError) as error:
-        raise Mistyped(error.seen, expected=error.expected, remedy="ledgerlake quarantined") from error
+        raise UsageError(error.seen, expected=error.expected, remedy="ledgerlake quarantined") from error
     wake(lake)
     stdout.print(f"Batch {batch} is dropped: the next run rejects its files whole and archives them.")
     if wait:

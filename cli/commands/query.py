@@ -13,7 +13,7 @@ from cli.clients import connection
 from cli.clients.athena import ask
 from cli.clients.connection import Connection
 from cli.console import stdout
-from cli.failures import Mistyped
+from cli.failures import UsageError
 from cli.rows import Rows
 from cli.views.showing import Format, FormatOption, show
 from ledgerlake import keys
@@ -43,12 +43,12 @@ def statement(sql: str) -> str:
     """`sql` itself, or what is in the file of that name when it ends in `.sql`.
 
     Raises:
-        Mistyped: there is no such file.
+        UsageError: there is no such file.
     """
     if not sql.endswith(".sql"):
         return sql
     if not Path(sql).is_file():
-        raise Mistyped(f"{sql}: no such file", expected="a statement, or a .sql file that exists")
+        raise UsageError(f"{sql}: no such file", expected="a statement, or a .sql file that exists")
     return Path(sql).read_text(encoding="utf-8").strip().rstrip(";")
 
 
@@ -106,7 +106,7 @@ def read_ledger(lake: Connection, batch: str | None = None) -> Rows:
     """(batch_id, dataset, source_file, then `COUNTS` as numbers), one row per batch, dataset and delivery.
 
     Raises:
-        Mistyped: the text is not a batch id, or the ledger knows no such batch.
+        UsageError: the text is not a batch id, or the ledger knows no such batch.
     """
     where = of_batch(batch, "ledgerlake ledger") if batch is not None else ""
     found = ask(
@@ -115,7 +115,7 @@ def read_ledger(lake: Connection, batch: str | None = None) -> Rows:
         f"ORDER BY batch_id, dataset, source_file",
     )
     if batch and not found.rows:
-        raise Mistyped(f"the ledger knows no batch {batch}", remedy="ledgerlake ledger lists them")
+        raise UsageError(f"the ledger knows no batch {batch}", remedy="ledgerlake ledger lists them")
     return Rows(found.columns, [[*row[:3], *(value and int(value) for value in row[3:])] for row in found.rows])
 
 
@@ -126,10 +126,10 @@ def of_batch(batch: str, listed_by: str) -> str:
         listed_by: the command that shows the ids there are.
 
     Raises:
-        Mistyped: the text is not a batch id.
+        UsageError: the text is not a batch id.
     """
     if not _BATCH_ID.fullmatch(batch):
-        raise Mistyped(f"{batch!r} is not a batch", expected=f"an id as `{listed_by}` lists them")
+        raise UsageError(f"{batch!r} is not a batch", expected=f"an id as `{listed_by}` lists them")
     return f"WHERE batch_id = '{batch}' "
 
 
@@ -188,5 +188,5 @@ def _datasets(dataset: str | None) -> list[str]:
     if dataset is None:
         return list(DATASETS)
     if dataset not in DATASETS:
-        raise Mistyped(f"there is no dataset {dataset!r}", expected=f"one of {', '.join(DATASETS)}")
+        raise UsageError(f"there is no dataset {dataset!r}", expected=f"one of {', '.join(DATASETS)}")
     return [dataset]

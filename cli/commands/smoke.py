@@ -19,8 +19,8 @@ from cli.clients import athena
 from cli.clients.connection import Connection
 from cli.clients.smoke_mailbox import Mailbox
 from cli.failures import Failed, TimedOut
-from cli.views.look import Verdict, describe, judge
-from cli.views.waiting import airflow_of, failure, look_at
+from cli.views.status import Verdict, assess, describe
+from cli.views.waiting import airflow_of, failure, read_status
 from ledgerlake.contracts import DATASETS
 from ledgerlake.intake.deliveries import Delivery, waiting
 from ledgerlake.keys import BATCHES, raw_prefix
@@ -61,7 +61,7 @@ class Smoke:
             self.say(f"{len(deliveries)} files without a row are in raw/")
             done = self._wait(deliveries, since, until)
             self.say(f"batch {done.batch_id} was loaded, checked, acknowledged and archived")
-            self._refuse_rows(done, deliveries)
+            self._check_no_rows(done, deliveries)
             self.say("the ledger says that nothing was read and nothing changed")
             mailbox.wait_for(done.batch_id)
             self.say("the notification has come")
@@ -85,12 +85,12 @@ class Smoke:
         while True:
             if all(self._archived(each) for each in deliveries) and (done := self._batch(deliveries, since)):
                 return done
-            look = look_at(self.lake, airflow)
-            if judge(look, since) is Verdict.FAILED:
-                raise failure(self.lake, look, since, airflow)
+            status = read_status(self.lake, airflow)
+            if assess(status, since) is Verdict.FAILED:
+                raise failure(self.lake, status, since, airflow)
             if time.monotonic() > until:
                 raise TimedOut(
-                    f"after {self.timeout:.0f} s: {'; '.join(describe(look))}",
+                    f"after {self.timeout:.0f} s: {'; '.join(describe(status))}",
                     expected="the files of the smoke test in archived/, and their batch closed",
                     remedy="ledgerlake status; then again: ledgerlake smoke --timeout SECONDS",
                 )
@@ -119,7 +119,7 @@ class Smoke:
         keys = [entry["Key"] for page in pages for entry in page.get("Contents", [])]
         return [key.removeprefix(BATCHES).removesuffix(".json") for key in keys]
 
-    def _refuse_rows(self, done: Batch, deliveries: tuple[Delivery, ...]) -> None:
+    def _check_no_rows(self, done: Batch, deliveries: tuple[Delivery, ...]) -> None:
         files = ", ".join(f"'{each.key}'" for each in deliveries)
         sums = ", ".join(f"sum({name}) AS {name}" for name in _COUNTS)
         found = athena.ask(

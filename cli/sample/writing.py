@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TextIO
 
 from cli.sample.assortment import Product
-from cli.sample.dirt import ITEM_KINDS, ORDER_KINDS, PRODUCT_KINDS, Dirt, Row
+from cli.sample.defects import ITEM_KINDS, ORDER_KINDS, PRODUCT_KINDS, Defects, Row
 from cli.sample.expected import REJECTED_KINDS, Expected
 from cli.sample.shop import Order, Shop
 
@@ -42,7 +42,7 @@ def write(sample: Sample, out: Path, on_day: Callable[[date], None] = lambda _: 
         on_day: called after each day, for a display of progress.
     """
     shop = Shop(seed=sample.seed, products=sample.products, orders_per_day=sample.orders_per_day)
-    writer = _Writer(Dirt(seed=sample.seed, rate=sample.dirt))
+    writer = _Writer(Defects(seed=sample.seed, rate=sample.dirt))
     writer.products(shop.products, out)
     for number in range(sample.days):
         day = sample.start + timedelta(days=number)
@@ -54,7 +54,7 @@ def write(sample: Sample, out: Path, on_day: Callable[[date], None] = lambda _: 
 class _Writer:
     """Writes clean and dirty rows and counts both; keeps the rows that come a day later."""
 
-    def __init__(self, dirt: Dirt) -> None:
+    def __init__(self, dirt: Defects) -> None:
         self._dirt = dirt
         self._later: dict[str, list[Row]] = {"orders": [], "order_items": []}
         self.expected = Expected()
@@ -67,14 +67,14 @@ class _Writer:
             if kind is None:
                 continue
             self.expected.dirt["products"][kind] += 1
-            rows.append(self._dirty_product(kind, product.row(), len(rows) + 1))
+            rows.append(self._defective_product(kind, product.row(), len(rows) + 1))
         with _csv_file(out / "products.csv", "products") as file:
             csv.writer(file, lineterminator="\n").writerows(rows)
         self.expected.loaded["products"] = len(products)
         self.expected.rows["products"] = len(rows)
         self.expected.files += 1
 
-    def _dirty_product(self, kind: str, row: Row, new_id: int) -> Row:
+    def _defective_product(self, kind: str, row: Row, new_id: int) -> Row:
         if kind == "duplicate":
             return row
         if kind == "duplicate_changed":
@@ -137,9 +137,9 @@ class _Writer:
                 counts.rows["order_items"] += 1
                 fate["order_items"] += 1
             else:
-                self._dirty_item(kind, text.split(","), file, comes=comes)
+                self._defective_item(kind, text.split(","), file, comes=comes)
 
-    def _dirty_item(self, kind: str, row: Row, file: TextIO, *, comes: bool) -> None:
+    def _defective_item(self, kind: str, row: Row, file: TextIO, *, comes: bool) -> None:
         self.expected.dirt["order_items"][kind] += 1
         if kind in REJECTED_KINDS:
             self._put(file, "order_items", [self._dirt.broken(kind, row, key=0, number=4, negative=3, time=7)])

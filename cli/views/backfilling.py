@@ -15,8 +15,8 @@ from cli.clients.athena import ask
 from cli.clients.connection import Connection
 from cli.failures import TimedOut
 from cli.rows import Rows
-from cli.views.look import WAITS, first_failure, holder_of, progress
 from cli.views.showing import Format
+from cli.views.status import WAITS, first_failure, holder_of, progress
 from cli.views.waiting import Display, holder, reason
 from ledgerlake import keys, names
 from ledgerlake.errors import DamagedControlObject

@@ -5,7 +5,7 @@ from __future__ import annotations
 from cli.clients.airflow import Airflow
 from cli.clients.airflow_transport import Refused
 from cli.clients.connection import Connection, up_command
-from cli.failures import NotUp
+from cli.failures import LakeUnavailable
 from ledgerlake import names
 from ledgerlake.display import display_text
 from local import parts
@@ -20,7 +20,7 @@ def parts_down(lake: Connection, airflow: Airflow | None) -> dict[str, str]:
     found = processes_down(lake.home) if lake.home else {}
     try:
         unhealthy = airflow.unhealthy() if airflow else {}
-    except (NotUp, Refused):  # the process of the API server says why, if it is ours
+    except (LakeUnavailable, Refused):  # the process of the API server says why, if it is ours
         unhealthy = {}
     return {name: f"down: no heartbeat since {since}" for name, since in unhealthy.items()} | found
 
@@ -34,7 +34,7 @@ def paused(airflow: Airflow | None) -> tuple[str, ...]:
     """Return the DAGs of the lake that are paused; none where Airflow cannot be asked."""
     try:
         return tuple(name for name in DAGS if name in airflow.paused()) if airflow else ()
-    except (NotUp, Refused):
+    except (LakeUnavailable, Refused):
         return ()
 
 

@@ -16,9 +16,9 @@ from cli.clients.airflow_transport import LocalAirflow, ManagedAirflow, Refused
 from cli.clients.connection import Connection
 from cli.clients.executions import Executions
 from cli.console import stacked
-from cli.failures import Failed, GateClosed, NotUp, TimedOut
+from cli.failures import Failed, GateClosed, LakeUnavailable, TimedOut
 from cli.views import outages
-from cli.views.look import Look, Verdict, describe, failed_execution, failed_run, first_failure, judge
+from cli.views.status import LakeStatus, Verdict, assess, describe, failed_execution, failed_run, first_failure
 from ledgerlake import names
 from ledgerlake.errors import DamagedControlObject
 from ledgerlake.intake.deliveries import waiting
@@ -33,7 +33,7 @@ _SERVER_ERROR = 500
 _LOOK = "ledgerlake run --wait"
 
 
-def look_at(lake: Connection, airflow: Airflow | None) -> Look:
+def read_status(lake: Connection, airflow: Airflow | None) -> LakeStatus:
     """Ask S3 and Airflow."""
     # first: a batch opens before its run is seen ended
     executions = tuple(Executions(lake).latest())
@@ -46,7 +46,7 @@ def look_at(lake: Connection, airflow: Airflow | None) -> Look:
     closed: list[str] = []
     if found:
         closed = batch.closed_by(found, lake.settings, batch.loaded_tables(lake.s3, lake.bucket))
-    return Look(
+    return LakeStatus(
         waits=dict(Counter(delivery.dataset for delivery in found)),
         open_batches=tuple(batch.open_batches(lake.s3, lake.bucket)),
         gate_waits_for=tuple(closed),
@@ -95,7 +95,7 @@ def airflow_of(lake: Connection, console: Console | None = None) -> Airflow | No
     airflow = airflow_at(lake)
     try:
         airflow.latest_runs(limit=1)
-    except (NotUp, Refused, ClientError, BotoCoreError) as error:
+    except (LakeUnavailable, Refused, ClientError, BotoCoreError) as error:
         if console is not None:
             console.print(f"Airflow cannot be asked: {error}")
             console.print("Judging by S3 alone: a run that fails is not seen here; it is told by SNS.")
@@ -117,36 +117,36 @@ def wait(lake: Connection, *, timeout: float, console: Console, by_date: bool = 
     airflow = airflow_of(lake, console if lake.settings.orchestrator == "airflow" else None)
     since = datetime.now(UTC)
     until = time.monotonic() + timeout
-    look: Look | None = None
+    status: LakeStatus | None = None
     with Display(console) as display:
         while True:
             airflow = airflow or _airflow_again(lake)
-            look = _look(lake, airflow, look)
-            look = look if by_date else replace(look, by_date=())
-            display.show(describe(look))
-            verdict = judge(look, since)
+            status = _try_status(lake, airflow, status)
+            status = status if by_date else replace(status, by_date=())
+            display.show(describe(status))
+            verdict = assess(status, since)
             if verdict is not Verdict.BUSY:
                 break
             if time.monotonic() > until:
-                raise _timed_out(look, timeout)
+                raise _timed_out(status, timeout)
             time.sleep(_POLL_SECONDS)
-    _show_unread(look, console)
-    if aside := look.quarantined_since(since):
-        raise quarantined(look, aside[-1])
+    _show_unread(status, console)
+    if aside := status.quarantined_since(since):
+        raise quarantined(status, aside[-1])
     if verdict is Verdict.FAILED:
-        raise failure(lake, look, since, airflow)
+        raise failure(lake, status, since, airflow)
     if verdict is Verdict.PAUSED:
-        raise _paused(lake, look)
+        raise _paused(lake, status)
     if verdict is Verdict.GATE_CLOSED:
-        missing = ", ".join(look.gate_waits_for)
-        remedy = f"ledgerlake deliver {look.gate_waits_for[0]} FILE"
+        missing = ", ".join(status.gate_waits_for)
+        remedy = f"ledgerlake deliver {status.gate_waits_for[0]} FILE"
         raise GateClosed(f"the gate is closed: no delivery of {missing} has come", remedy=remedy)
 
 
-def _show_unread(look: Look, console: Console) -> None:
+def _show_unread(status: LakeStatus, console: Console) -> None:
     """On a terminal the display is gone by now; elsewhere its lines stay."""
     if console.is_terminal:
-        for line in look.unread.lines():
+        for line in status.unread.lines():
             console.print(line)
 
 
@@ -155,26 +155,26 @@ def _airflow_again(lake: Connection) -> Airflow | None:
     return airflow_of(lake) if lake.home and lake.settings.orchestrator == "airflow" else None
 
 
-def _look(lake: Connection, airflow: Airflow | None, before: Look | None) -> Look:
+def _try_status(lake: Connection, airflow: Airflow | None, before: LakeStatus | None) -> LakeStatus:
     """Look at the lake; while a part does not answer, nothing is known but that, and the wait goes on.
 
     Raises:
-        NotUp, ConnectionError: it did not answer at the first look either, and its own part is not to blame.
+        LakeUnavailable, ConnectionError: it did not answer at the first look either, and its own part is not to blame.
     """
     try:
-        return look_at(lake, airflow)
-    except (NotUp, Refused, ConnectionError) as error:
+        return read_status(lake, airflow)
+    except (LakeUnavailable, Refused, ConnectionError) as error:
         down = outages.parts_down(lake, None)
         if (isinstance(error, Refused) and error.status < _SERVER_ERROR) or not (before or down):
             raise
         open_batches = before.open_batches if before else ()
-        return Look(
+        return LakeStatus(
             before.waits if before else {}, open_batches or ("not known",), down=down or {"a part": "not answering"}
         )
 
 
-def _paused(lake: Connection, look: Look) -> Failed:
-    files = ", ".join(f"{count} of {name}" for name, count in look.waits.items())
+def _paused(lake: Connection, status: LakeStatus) -> Failed:
+    files = ", ".join(f"{count} of {name}" for name, count in status.waits.items())
     return Failed(
         f"{names.LIVE_DAG} is paused: no task of it begins, and {files or 'an open batch'} waits",
         expected="it to run; nothing is lost meanwhile",
@@ -182,28 +182,28 @@ def _paused(lake: Connection, look: Look) -> Failed:
     )
 
 
-def failure(lake: Connection, look: Look, since: datetime, airflow: Airflow | None) -> Failed:
+def failure(lake: Connection, status: LakeStatus, since: datetime, airflow: Airflow | None) -> Failed:
     """What a person is told of the run or the execution that has failed since then."""
-    return _failed(look, since, airflow) if failed_run(look, since) else _failed_execution(lake, look, since)
+    return _failed(status, since, airflow) if failed_run(status, since) else _failed_execution(lake, status, since)
 
 
-def quarantined(look: Look, batch_id: str) -> Failed:
+def quarantined(status: LakeStatus, batch_id: str) -> Failed:
     """What a person is told of a batch that was set aside."""
     return Failed(
-        f"batch {batch_id} is in quarantine: {look.why(batch_id)}",
+        f"batch {batch_id} is in quarantine: {status.why(batch_id)}",
         expected="fewer rejected rows; nothing of that dataset was changed, and the batch's files wait in raw/",
         remedy=f"ledgerlake quarantined; to let it through as it is: ledgerlake accept {batch_id}",
     )
 
 
-def _failed(look: Look, since: datetime, airflow: Airflow | None) -> Failed:
-    run = failed_run(look, since)
+def _failed(status: LakeStatus, since: datetime, airflow: Airflow | None) -> Failed:
+    run = failed_run(status, since)
     assert run is not None
     task = first_failure(run.tasks)
     if task is None or airflow is None:
         return Failed(f"run {run.run_id} failed", remedy="ledgerlake logs")
     seen = f"run {run.run_id} failed in {task.task_id}: {reason(airflow, run)}"
-    if task.task_id.startswith(CHECKS) and not look.open_batches:
+    if task.task_id.startswith(CHECKS) and not status.open_batches:
         return _failed_check(seen)
     again = f"ledgerlake backfill --from {run.day} --to {run.day}" if run.dag_id == names.BY_DATE_DAG else _LOOK
     return Failed(
@@ -213,11 +213,11 @@ def _failed(look: Look, since: datetime, airflow: Airflow | None) -> Failed:
     )
 
 
-def _failed_execution(lake: Connection, look: Look, since: datetime) -> Failed:
-    execution = failed_execution(look, since)
+def _failed_execution(lake: Connection, status: LakeStatus, since: datetime) -> Failed:
+    execution = failed_execution(status, since)
     assert execution is not None
     why = Executions(lake).why(execution)
-    if why.startswith(f"{CHECK_FAILED}:") and not look.open_batches:
+    if why.startswith(f"{CHECK_FAILED}:") and not status.open_batches:
         return _failed_check(f"execution {execution.name} failed: {why}")
     return Failed(
         f"execution {execution.name} failed: {why}",
@@ -241,9 +241,9 @@ def reason(airflow: Airflow, run: Run) -> str:
     return (task and airflow.why(run, task)) or f"see its log in {airflow.name}"
 
 
-def _timed_out(look: Look, timeout: float) -> TimedOut:
+def _timed_out(status: LakeStatus, timeout: float) -> TimedOut:
     return TimedOut(
-        f"after {timeout:.0f} s: {'; '.join(describe(look))}",
+        f"after {timeout:.0f} s: {'; '.join(describe(status))}",
         expected="nothing to wait in raw/ and no run at work; the work goes on without this command",
         remedy="ledgerlake wait --timeout SECONDS, or ledgerlake status",
     )

@@ -29,7 +29,7 @@ class Broken(Exception):
 
 @dataclass
 class Accounts:
-    """What `account` has counted.
+    """What `count_rows` has counted.
 
     Args:
         counts: the ledger's, by delivery id.
@@ -52,7 +52,7 @@ class Accounts:
     touched: set[str] = field(default_factory=set)
 
 
-def account(stage: DataFrame, arrivals: Arrivals) -> Accounts:
+def count_rows(stage: DataFrame, arrivals: Arrivals) -> Accounts:
     """Count the stage.
 
     Rows read are the reader's own count, from the closing rows; the fates are counted apart, so

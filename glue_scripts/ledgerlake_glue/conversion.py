@@ -20,7 +20,7 @@ from ledgerlake.errors import ContractError
 from ledgerlake.keys import parked_prefix
 from ledgerlake_glue.objects import s3
 from ledgerlake_glue.parking import read_parked
-from ledgerlake_glue.parts import write_parked
+from ledgerlake_glue.row_files import write_parked
 
 _FOOTER = 1 << 16
 _NAMES = {

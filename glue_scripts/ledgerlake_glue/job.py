@@ -27,7 +27,7 @@ from ledgerlake_glue import pruning
 from ledgerlake_glue.conversion import convert_parked
 from ledgerlake_glue.objects import s3
 from ledgerlake_glue.publishing import complete, is_published, publish
-from ledgerlake_glue.quality import refuse_dirt
+from ledgerlake_glue.quality import enforce_quality_limit
 from ledgerlake_glue.session import expect, prepare, start
 from ledgerlake_glue.stage import Stage, Summary
 from ledgerlake_glue.tables import LakeTable
@@ -83,7 +83,7 @@ def run(spark: SparkSession, dataset: Dataset, batch_id: str, bucket: str) -> di
         if summary is None or not _still_good(stage, summary, tables, made_by):
             withdrew = _parents_withdrew(batch, dataset, bucket)
             summary = stage.make(batch.of(dataset.name), tables, made_by, parents_withdrew=withdrew, dropped=dropped)
-        refuse_dirt(stage, summary, len(batch.of(dataset.name)), len(dropped))
+        enforce_quality_limit(stage, summary, len(batch.of(dataset.name)), len(dropped))
         publish(stage, summary, tables[dataset.name])
     counts: dict[str, Any] = totals(list(summary.entries))
     by_file = {"unknown_columns": summary.unknown, "blank_rows": summary.blank_rows}

@@ -10,8 +10,8 @@ from typing import Any, BinaryIO
 import boto3
 
 from ledgerlake.intake.deliveries import Delivery
-from ledgerlake.storage.bodies import Body, Missing
 from ledgerlake.storage.objects import client_config
+from ledgerlake.storage.resumable import Missing, ResumableObject
 
 __all__ = ["Missing", "open_delivery", "s3"]
 
@@ -35,6 +35,6 @@ def open_delivery(bucket: str, delivery: Delivery, start: int = 0, end: int | No
         StorageFailed: S3 does not give it. Unlike a damaged file it is no OSError, and fails the job.
     """
     raw = {"Key": delivery.key, "VersionId": delivery.version_id}
-    body = Body(s3(), bucket, raw, {"Key": delivery.archive_key}, start=start, end=end)
+    body = ResumableObject(s3(), bucket, raw, {"Key": delivery.archive_key}, start=start, end=end)
     plain = io.BufferedReader(body, _BUFFER)
     return gzip.open(plain) if delivery.key.lower().endswith(".gz") else plain  # type: ignore[return-value]

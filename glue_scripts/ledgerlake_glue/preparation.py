@@ -19,7 +19,7 @@ from ledgerlake.contracts import Dataset
 from ledgerlake.planning import control
 from ledgerlake.tables.catalogue import parked_table
 from ledgerlake_glue.objects import s3
-from ledgerlake_glue.parts import remove, write_parked
+from ledgerlake_glue.row_files import remove, write_parked
 from ledgerlake_glue.stage import Stage, Summary
 
 _THREADS = 10  # as many as the client has connections

@@ -24,8 +24,8 @@ from ledgerlake.tables.catalogue import delta_columns, ledger_table
 from ledgerlake.tables.ledger import LedgerEntry
 from ledgerlake_glue import preparation
 from ledgerlake_glue.objects import s3
-from ledgerlake_glue.parts import remove, write_rejected
 from ledgerlake_glue.preparation import Prepared
+from ledgerlake_glue.row_files import remove, write_rejected
 from ledgerlake_glue.stage import Stage, Summary
 from ledgerlake_glue.tables import DELETE, REPLACE, WRITE, LakeTable, only_inserts
 from ledgerlake_glue.verdict import CLOSING, WITHDRAWN, WRITES

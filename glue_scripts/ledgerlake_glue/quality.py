@@ -15,7 +15,7 @@ from ledgerlake_glue.verdict import CLOSING
 _NAMED = 3
 
 
-def refuse_dirt(stage: Stage, summary: Summary, files: int, dropped: int = 0) -> None:
+def enforce_quality_limit(stage: Stage, summary: Summary, files: int, dropped: int = 0) -> None:
     """Quarantine the batch when more rows, or more whole files, were rejected than the contract allows.
 
     Args:

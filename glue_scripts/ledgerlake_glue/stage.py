@@ -21,9 +21,9 @@ from ledgerlake.contracts import Dataset
 from ledgerlake.intake.deliveries import Delivery
 from ledgerlake.planning import stages
 from ledgerlake.planning.control import fields_of
-from ledgerlake.tables.ledger import LedgerEntry, refuse_imbalance
+from ledgerlake.tables.ledger import LedgerEntry, check_balance
 from ledgerlake_glue import withdrawal as withdrawals
-from ledgerlake_glue.accounting import Accounts, Broken, account
+from ledgerlake_glue.accounting import Accounts, Broken, count_rows
 from ledgerlake_glue.arrivals import Arrival, Arrivals, lineage
 from ledgerlake_glue.candidates import Candidates
 from ledgerlake_glue.objects import s3
@@ -172,7 +172,7 @@ class Stage:
             broken = {arrivals.numbers[delivery]: reason for delivery, reason in reasons.items()}
             attempt, accounts = self._attempt(arrivals, tables, broken, withdrawal)
         summary = self._summary(attempt, accounts, arrivals, made_by, seen)
-        refuse_imbalance(list(summary.entries))
+        check_balance(list(summary.entries))
         body = json.dumps(asdict(summary), indent=1).encode()
         s3().put_object(Bucket=self.bucket, Key=self._summary_key, Body=body)
         return summary
@@ -187,7 +187,7 @@ class Stage:
             judged = candidates.judged(tables, broken, f"{self._folder}{attempt}-read/")
             judged.write.options(**_WRITTEN_QUICKLY).partitionBy("_fate").parquet(f"{self._folder}{attempt}/")
             try:
-                return attempt, account(self._written(attempt), arrivals)
+                return attempt, count_rows(self._written(attempt), arrivals)
             except Broken as error:
                 # The reader had passed on rows before it met the fault: once more, without them.
                 broken |= error.files

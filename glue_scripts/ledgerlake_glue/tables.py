@@ -65,7 +65,7 @@ class LakeTable:
             return
         there, wanted = dict(self._stored().dtypes), dict(delta_columns(self.dataset))
         changed = earlier_types(self.dataset, there)
-        self._refuse_other_columns(there, wanted | changed)
+        self._check_columns(there, wanted | changed)
         if changed:
             convert_table(self._stored(), self.dataset, self.path)
         if gained := [name for name in wanted if name not in there]:
@@ -73,7 +73,7 @@ class LakeTable:
             columns = ", ".join(f"`{name}` {wanted[name]} comment {_quoted(docs[name])}" for name in gained)
             self.spark.sql(f"alter table delta.`{self.path}` add columns ({columns})")
 
-    def _refuse_other_columns(self, there: dict[str, str], wanted: dict[str, str]) -> None:
+    def _check_columns(self, there: dict[str, str], wanted: dict[str, str]) -> None:
         other = [f"{name} {kind}" for name, kind in there.items() if wanted.get(name) != kind]
         required = [name for name in self.dataset.required if name not in there]
         if other or required:
@@ -204,7 +204,7 @@ class LakeTable:
                 when not matched and s._action <> '{DELETE}' then insert ({names}) values ({values})""").first()
         # Delta leaves a transaction that it has already seen undone, and then answers nothing.
         done = answer and {name: int(answer[f"num_{name}_rows"]) for name in ("inserted", "updated", "deleted")}
-        self._refuse_other_than(expected, batch_id, done or self.committed(attempt))
+        self._check_counts(expected, batch_id, done or self.committed(attempt))
 
     def _inside(self, touched: Sequence[str]) -> str:
         """SQL that spares Delta the other partitions: the verdict has found each row's partition already."""
@@ -214,7 +214,7 @@ class LakeTable:
         values = ", ".join(f"cast('{value}' as {column.type})" for value in touched)
         return f" and t.`{column.name}` " + (f"in ({values})" if values else "is null")
 
-    def _refuse_other_than(self, expected: dict[str, int], batch_id: str, done: dict[str, int] | None) -> None:
+    def _check_counts(self, expected: dict[str, int], batch_id: str, done: dict[str, int] | None) -> None:
         if done != expected:
             raise VerdictError(
                 f"{self.dataset.name}: the MERGE of {batch_id} did {done}",

@@ -14,7 +14,7 @@ import re
 
 from ledgerlake.contracts import Column, Dataset
 from ledgerlake_glue.rows_without_value import BLANKS
-from ledgerlake_glue.shown import literal
+from ledgerlake_glue.shown_text import literal
 
 # Spark's literals know no escape for a form feed: its \f is the letter f.
 _BLANKS = literal(BLANKS)

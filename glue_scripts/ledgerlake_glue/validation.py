@@ -10,7 +10,7 @@ from pyspark.sql import functions as F
 
 from ledgerlake.contracts import Column, Dataset, Rule
 from ledgerlake_glue.reading import text_name
-from ledgerlake_glue.shown import display_sql, literal
+from ledgerlake_glue.shown_text import display_sql, literal
 from ledgerlake_glue.typing_rules import text_of, value_of
 
 

@@ -12,7 +12,7 @@ from typing import Any
 from infra import functions
 from infra.functions import FUNCTIONS
 from infra.state_machine import retries
-from infra.state_machine.asking import checking, figures
+from infra.state_machine.athena_checks import checking, figures
 from infra.state_machine.crawling import crawling
 from infra.state_machine.loading import loading
 from infra.state_machine.planning import dates, planning

@@ -19,7 +19,7 @@ from ledgerlake.planning import batch as batches
 from ledgerlake.planning.evidence import require_published
 from ledgerlake.reporting.notification import NAMED
 from ledgerlake.settings import lake_bucket
-from ledgerlake.storage.objects import Tally, client_config
+from ledgerlake.storage.objects import RequestCounter, client_config
 
 NEEDED_MILLISECONDS = 30_000
 """Less time than this is too little to begin another delivery."""
@@ -31,7 +31,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     if not bucket:
         raise SettingsError("LEDGERLAKE_BUCKET is not set", expected="the name of the lake bucket")
     s3 = boto3.client("s3", config=client_config(THREADS))
-    sent = Tally(s3)
+    sent = RequestCounter(s3)
     batch = batches.load(s3, bucket, _batch_id(event))
     require_published(s3, bucket, batch)
     done = archive(s3, bucket, batch, time_left=lambda: context.get_remaining_time_in_millis() >= NEEDED_MILLISECONDS)

@@ -22,12 +22,12 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from ledgerlake.errors import LedgerlakeError, SettingsError
 from ledgerlake.intake import messages as codec
-from ledgerlake.planning.availability import left_behind, wait_until_settled
+from ledgerlake.planning.availability import left_behind, wait_until_quiet
 from ledgerlake.reporting.notification import Notification
 from ledgerlake.runs.executions import StateMachine, dispatch_holder
 from ledgerlake.settings import Settings, from_environment, lake_bucket, state_machine_arn, topic_arn
 from ledgerlake.storage.objects import client_config
-from ledgerlake_serverless.looks import Looker, Outcome
+from ledgerlake_serverless.dispatcher import Dispatcher, Outcome
 
 NEEDED_SECONDS = 90
 """The wait for `raw/` to settle leaves so much of the Lambda's time to plan and to start an execution."""
@@ -76,9 +76,9 @@ def _look(s3: Any, bucket: str, settings: Settings, context: Any) -> Outcome:
     if settings.orchestrator != "step_functions":
         return Outcome(f"{settings.orchestrator} consumes the queue: nothing is started", answered=False)
     time_left = context.get_remaining_time_in_millis() / 1000 - NEEDED_SECONDS
-    wait_until_settled(s3, bucket, settings, max(0.0, min(settings.max_wait_seconds, time_left)))
+    wait_until_quiet(s3, bucket, settings, max(0.0, min(settings.max_wait_seconds, time_left)))
     states = boto3.client("stepfunctions", config=client_config())
-    looker = Looker(
+    looker = Dispatcher(
         s3,
         bucket,
         settings,

@@ -25,7 +25,7 @@ import boto3
 from ledgerlake.errors import LeaseTaken, LedgerlakeError, SelectionError, SettingsError
 from ledgerlake.intake.deliveries import waiting
 from ledgerlake.planning import batch as batches
-from ledgerlake.planning import by_date, lease, selections
+from ledgerlake.planning import by_date, lease, reprocess_request
 from ledgerlake.planning.batch import Plan
 from ledgerlake.planning.by_date import Selection
 from ledgerlake.planning.unread import Unread
@@ -90,12 +90,12 @@ def _asked(event: Any) -> dict[str, Any]:
     given = {name: value for name, value in event.items() if value is not None} if isinstance(event, dict) else {}
     if not isinstance(given.get("execution"), str) or not given["execution"]:
         raise LedgerlakeError(f"the event is {event!r}", expected='{"execution": "<name>", …}')
-    selections.refuse_unknown(given, FIELDS, "the input")
+    reprocess_request.check_known_fields(given, FIELDS, "the input")
     if not (isinstance(given.get("batch_id", "-"), str) and given.get("batch_id", "-")):
         raise SelectionError(f"batch_id is {given['batch_id']!r}", expected="the id of a batch")
     for name in DAYS:
         if name in given:
-            selections.day(name, given[name])
+            reprocess_request.day(name, given[name])
     for one, others in (("batch_id", DAYS), ("date", DAYS[1:])):
         if one in given and (beside := [name for name in others if name in given]):
             raise SelectionError(f"the input names {one} and {' and '.join(beside)}", expected="one of them")
@@ -108,7 +108,7 @@ def _dates(asked: dict[str, Any]) -> list[str]:
     Raises:
         SelectionError: as a form of Airflow would be refused; or there are too many.
     """
-    chosen = selections.asked(asked, *selections.days(asked, date.min))
+    chosen = reprocess_request.asked(asked, *reprocess_request.days(asked, date.min))
     count = (chosen.last - chosen.first).days + 1
     if count > MOST_DATES:
         raise SelectionError(f"{count} days", expected=f"at most {MOST_DATES} at once")
@@ -119,8 +119,8 @@ def _day(asked: dict[str, Any]) -> Selection | None:
     """What an execution by date is for; None for a live one."""
     if "date" not in asked:
         return None
-    day = selections.day("date", asked["date"])
-    return selections.asked(asked, day, day)
+    day = reprocess_request.day("date", asked["date"])
+    return reprocess_request.asked(asked, day, day)
 
 
 def _plan(s3: Any, bucket: str, settings: Settings, asked: dict[str, Any], chosen: Selection | None) -> Plan:

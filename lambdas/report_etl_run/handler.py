@@ -29,12 +29,12 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from ledgerlake import names
 from ledgerlake.costs import run_records
-from ledgerlake.costs.usage import RunSeen
+from ledgerlake.costs.usage import ObservedRun
 from ledgerlake.errors import LedgerlakeError, SelectionError, SettingsError
 from ledgerlake.intake.deliveries import waiting
 from ledgerlake.planning import batch, lease, quarantine
 from ledgerlake.planning.stages import absent_columns, blank_rows, rejected_files, summaries, unknown_columns
-from ledgerlake.planning.unread import take_news
+from ledgerlake.planning.unread import take_unreported
 from ledgerlake.reporting import check_failures, metrics
 from ledgerlake.reporting.failure_notification import (
     checks_notification,
@@ -80,7 +80,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     if not ended.ending.done:
         return _failure(s3, bucket, settings, ended)
     if facts.live:
-        unread = take_news(s3, bucket, waiting(s3, bucket), facts.run_id)
+        unread = take_unreported(s3, bucket, waiting(s3, bucket), facts.run_id)
         ended = replace(ended, facts=replace(ended.facts, unread=unread))
     figures = given.get("figures") or {"problem": "nobody has asked for its figures"}
     return _done(s3, bucket, ended, figures, _seen(given, facts, settings, staged))
@@ -132,16 +132,16 @@ def _rows(athena: Any, query_id: str) -> list[dict[str, str | None]]:
     return [dict(zip(map(str, header), row, strict=True)) for row in rows]
 
 
-def _done(s3: Any, bucket: str, ended: Ended, figures: dict[str, Any], seen: RunSeen) -> dict[str, Any]:
+def _done(s3: Any, bucket: str, ended: Ended, figures: dict[str, Any], seen: ObservedRun) -> dict[str, Any]:
     facts, (rows, problem) = ended.facts, _table(figures)
-    cost = run_records.account(seen, _quick, bucket)
+    cost = run_records.record_run(seen, _quick, bucket)
     batch.close(s3, bucket, facts.batch_id)
     _release(s3, bucket, facts)
     if ended.ending is Ending.SUCCEEDED:
         metrics.publish_success(lambda: _quick("cloudwatch"), rows)
-        return _told(success_notification(facts, rows, problem, cost))
+        return _notification(success_notification(facts, rows, problem, cost))
     metrics.publish_failure(lambda: _quick("cloudwatch"), rows)
-    return _told(checks_notification(facts, ended.failed, rows, problem, cost), ended)
+    return _notification(checks_notification(facts, ended.failed, rows, problem, cost), ended)
 
 
 def _release(s3: Any, bucket: str, facts: RunFacts) -> None:
@@ -173,7 +173,7 @@ def _failure(s3: Any, bucket: str, settings: Settings, ended: Ended) -> dict[str
         notification = failure_notification(facts, ended.failed, again or 0)
     _release(s3, bucket, facts)
     metrics.publish_failure(lambda: _quick("cloudwatch"))
-    return _told(notification, ended, again)
+    return _notification(notification, ended, again)
 
 
 def _quick(service: str) -> Any:
@@ -181,7 +181,7 @@ def _quick(service: str) -> Any:
     return boto3.client(service, config=metrics.client_config())  # type: ignore[call-overload]  # any service
 
 
-def _told(
+def _notification(
     notification: Notification, ended: Ended | None = None, again_in_seconds: int | None = None
 ) -> dict[str, Any]:
     log.info("%s\n%s", notification.subject, notification.body)  # to be read here when SNS refuses it
@@ -204,12 +204,12 @@ def _failures(ended: Ended) -> list[dict[str, str]]:
     ]
 
 
-def _seen(given: dict[str, Any], facts: RunFacts, settings: Settings, staged: dict[str, dict[str, Any]]) -> RunSeen:
+def _seen(given: dict[str, Any], facts: RunFacts, settings: Settings, staged: dict[str, dict[str, Any]]) -> ObservedRun:
     """What is known here of what the execution has used."""
     crawl = given.get("crawl") or {}
     asked = given.get("scanned") or []
     figures = (given.get("figures") or {}).get("scanned")
-    return RunSeen(
+    return ObservedRun(
         workflow=facts.workflow,
         run_id=facts.run_id,
         batch_id=facts.batch_id,

@@ -14,7 +14,7 @@ from local import parts, processes
 from local.airflow import postgres
 from local.airflow.settings import environment, write_files
 from local.errors import NotInstalled, NotReady
-from local.home import ROOT, Home, refuse_taken
+from local.home import ROOT, Home, check_free
 
 COMPONENTS = parts.AIRFLOW
 _ARGUMENTS = {  # the API server reads logs from the disk; the log servers would only open more ports
@@ -68,7 +68,7 @@ def start(home: Home) -> None:
     processes.stop(home, *stale, patience=4)
     for component in stale:
         if component == "api-server":
-            refuse_taken("airflow", home.port("airflow"), patience=3)
+            check_free("airflow", home.port("airflow"), patience=3)
         argv = [str(_AIRFLOW), component, *_ARGUMENTS.get(component, [])]
         processes.start(home, component, argv, environ, fingerprint=fingerprint, keep=True)
 

@@ -40,7 +40,7 @@ def select(query: str, database: str, catalogue: Catalogue) -> Answer:
         for table in tables:
             catalogue.register(connection, *table)
         athena_types.annotate(tree, catalogue.schema(tables), database)
-        athena_types.refuse_mixed(tree)
+        athena_types.check_comparable(tree)
         try:
             return _answer(connection.sql(to_duckdb(tree)))
         except duckdb.Error as error:

@@ -59,7 +59,7 @@ def _typed(tree: exp.Expr, schema: Schema, database: str) -> Iterator[exp.Expr]:
         return  # an unknown column or table; whoever runs the statement says so better
 
 
-def refuse_mixed(tree: exp.Expr) -> None:
+def check_comparable(tree: exp.Expr) -> None:
     """Refuse a comparison or concatenation of values that Athena does not convert by itself.
 
     Args:

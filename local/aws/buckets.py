@@ -17,11 +17,11 @@ def install(home: Home) -> None:  # noqa: ARG001, every executor is installed al
 
     create, update = provisioners._s3_create, provisioners._s3_update
 
-    def create_or_take_over(logical_id: str, props: dict[str, Any], stack_name: str) -> Any:
+    def create_or_adopt(logical_id: str, props: dict[str, Any], stack_name: str) -> Any:
         name = props.get("BucketName")
         if name and name in s3._buckets:
             return update(name, {}, props, stack_name)
         return create(logical_id, props, stack_name)
 
-    provisioners._RESOURCE_HANDLERS["AWS::S3::Bucket"]["create"] = create_or_take_over
+    provisioners._RESOURCE_HANDLERS["AWS::S3::Bucket"]["create"] = create_or_adopt
     provisioners.s3_bucket_name_conflict = lambda name: None  # noqa: ARG005

@@ -23,14 +23,14 @@ def install(home: Home) -> None:  # noqa: ARG001, every executor is installed al
 
     serve = hypercorn.asyncio.serve
 
-    async def serve_until_told(app: Any, config: Any) -> None:
-        await serve(app, config, shutdown_trigger=_save_until_told)
+    async def serve_until_stopped(app: Any, config: Any) -> None:
+        await serve(app, config, shutdown_trigger=_save_until_stopped)
 
-    hypercorn.asyncio.serve = serve_until_told  # type: ignore[assignment]
+    hypercorn.asyncio.serve = serve_until_stopped  # type: ignore[assignment]
     logging.getLogger("persistence").setLevel(logging.WARNING)
 
 
-async def _save_until_told() -> None:
+async def _save_until_stopped() -> None:
     """Save now and then; on SIGTERM or Ctrl-C save once more and end at once, with all jobs."""
     told = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):

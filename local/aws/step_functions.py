@@ -46,7 +46,7 @@ def _install_tasks() -> None:
 
     def execute_task(state: dict[str, Any], given: Any, execution: dict[str, Any], ctx: dict[str, Any]) -> Any:
         task = Task(execution, state.get("TimeoutSeconds"))
-        task.refuse_ended()  # inside a branch or an item nobody else looks
+        task.check_not_ended()  # inside a branch or an item nobody else looks
         token = _task.set(task)
         try:
             return execute(state, given, execution, ctx)

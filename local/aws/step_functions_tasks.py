@@ -28,7 +28,7 @@ class Task:
         """A new try."""
         self._begun = time.monotonic()
 
-    def refuse_ended(self) -> None:
+    def check_not_ended(self) -> None:
         """Raise when the execution was stopped, or its time is over."""
         if self.execution["status"] != "RUNNING":
             raise _error("States.Runtime", f"the execution is {self.execution['status']}")
@@ -39,7 +39,7 @@ class Task:
         late = self.seconds is not None and time.monotonic() - self._begun > float(self.seconds)
         if late or self.execution["status"] != "RUNNING":
             stop()
-            self.refuse_ended()
+            self.check_not_ended()
             raise _error("States.Timeout", f"the task was given up after {self.seconds} seconds")
 
 

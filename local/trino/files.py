@@ -64,7 +64,7 @@ def fetch() -> Path:
     target.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=target.parent, prefix=".fetch-") as scratch:
         fetched = _download(Path(scratch))
-        _refuse_another(fetched)
+        _check_same(fetched)
         made = _unpack(fetched, Path(scratch, "unpacked"))
         _prune(made)
         try:
@@ -97,7 +97,7 @@ def _download(scratch: Path) -> Path:
     return found
 
 
-def _refuse_another(fetched: Path) -> None:
+def _check_same(fetched: Path) -> None:
     wanted = locked()[0]
     with fetched.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()

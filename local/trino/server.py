@@ -10,7 +10,7 @@ import requests
 
 from local import processes
 from local.errors import NotInstalled
-from local.home import Home, refuse_taken
+from local.home import Home, check_free
 from local.trino import client, configuration, files, java
 
 NAME = "trino"
@@ -31,7 +31,7 @@ def start(home: Home) -> None:
     if processes.current(home, NAME, fingerprint):
         return
     processes.stop(home, NAME)
-    refuse_taken(NAME, home.port(NAME), patience=3)
+    check_free(NAME, home.port(NAME), patience=3)
     environ = home.process_environment(os.environ)
     processes.start(home, NAME, argv, environ, fingerprint=fingerprint, cwd=data)
 

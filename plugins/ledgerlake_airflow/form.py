@@ -14,9 +14,9 @@ from airflow.sdk.exceptions import AirflowFailException
 
 from ledgerlake.contracts import DATASETS
 from ledgerlake.errors import SelectionError
-from ledgerlake.planning import selections
+from ledgerlake.planning import reprocess_request
 from ledgerlake.planning.by_date import Selection
-from ledgerlake.planning.selections import BOTH, REPROCESS
+from ledgerlake.planning.reprocess_request import BOTH, REPROCESS
 
 
 class FormError(AirflowFailException):
@@ -71,8 +71,8 @@ def selection(run: Any, params: Mapping[str, Any]) -> Selection:
     if run.run_type == "scheduled":
         return Selection(day, day, archived=False, older=True)
     try:
-        selections.refuse_unknown(run.conf or {}, fields(), "the conf")
-        return selections.asked(params, *_days(run, params, day))
+        reprocess_request.check_known_fields(run.conf or {}, fields(), "the conf")
+        return reprocess_request.asked(params, *_days(run, params, day))
     except SelectionError as error:
         raise FormError(f"{error}; to go on: start another run, this one keeps what it was given") from error
 
@@ -92,4 +92,4 @@ def _days(run: Any, params: Mapping[str, Any], day: date) -> tuple[date, date]:
         raise SelectionError(
             f"the backfill's conf names {' and '.join(given)}", expected=f"neither: this run is for {day}"
         )
-    return selections.days(params, day)
+    return reprocess_request.days(params, day)

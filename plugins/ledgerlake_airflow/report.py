@@ -18,11 +18,11 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from ledgerlake import names, settings
 from ledgerlake.costs import run_records
-from ledgerlake.costs.usage import RunSeen
+from ledgerlake.costs.usage import ObservedRun
 from ledgerlake.intake.deliveries import iso, waiting
 from ledgerlake.planning import quarantine
 from ledgerlake.planning.stages import absent_columns, blank_rows, rejected_files, summaries, unknown_columns
-from ledgerlake.planning.unread import Unread, take_news
+from ledgerlake.planning.unread import Unread, take_unreported
 from ledgerlake.reporting import metrics
 from ledgerlake.reporting.failure_notification import (
     checks_notification,
@@ -97,7 +97,7 @@ def _unread(facts: RunFacts, run_id: str, *, strays_only: bool = False) -> Unrea
     if not facts.live:
         return Unread()
     s3, bucket = client("s3"), lake().bucket
-    return take_news(s3, bucket, waiting(s3, bucket), run_id, strays_only=strays_only)
+    return take_unreported(s3, bucket, waiting(s3, bucket), run_id, strays_only=strays_only)
 
 
 def publish(notification: Notification) -> None:
@@ -111,7 +111,7 @@ def _of_finished(context: Context, ended: Ended, staged: dict[str, dict[str, Any
     facts = replace(ended.facts, unread=_unread(ended.facts, ended.facts.run_id))
     figures, problem = _figures(facts.batch_id)
     seen = _seen(context, facts, staged, figures.query_id, crawled=crawled)
-    cost = run_records.account(seen, quick, lake().bucket)
+    cost = run_records.record_run(seen, quick, lake().bucket)
     if ended.ending is Ending.SUCCEEDED:
         metrics.publish_success(cloudwatch, figures.rows)
         return success_notification(facts, figures.rows, problem, cost)
@@ -127,11 +127,11 @@ def _summaries(ti: Any) -> dict[str, dict[str, Any]]:
 
 def _seen(
     context: Context, facts: RunFacts, staged: dict[str, dict[str, Any]], figures_id: str | None, *, crawled: bool
-) -> RunSeen:
+) -> ObservedRun:
     """What is known here of what the run has used."""
     ti = context["ti"]
     started = context["dag_run"].start_date
-    return RunSeen(
+    return ObservedRun(
         workflow=facts.workflow,
         run_id=facts.run_id,
         batch_id=facts.batch_id,

@@ -13,7 +13,7 @@ from botocore.stub import Stubber
 from cli import failures
 from cli.clients.airflow import Airflow, Task
 from cli.clients.airflow_transport import LONGEST_PATH, LocalAirflow, ManagedAirflow, Refused
-from cli.failures import NotUp
+from cli.failures import LakeUnavailable
 from ledgerlake import names
 from local.home import Home
 
@@ -90,7 +90,7 @@ def test_what_airflow_refuses_is_told_in_its_own_words(local):
 def test_a_local_airflow_that_does_not_run_is_an_error_that_says_how_to_start_it(local):
     local.server.shutdown()
     local.server.server_close()
-    with pytest.raises(NotUp, match="ledgerlake up"):
+    with pytest.raises(LakeUnavailable, match="ledgerlake up"):
         local.send("GET", "/dags/a")
 
 
@@ -103,7 +103,7 @@ def test_a_slow_airflow_is_asked_again_by_what_reads_and_never_by_what_writes(lo
         raise requests.ReadTimeout
 
     monkeypatch.setattr(requests.Session, "request", slow)
-    with pytest.raises(NotUp, match="has not answered in time"):
+    with pytest.raises(LakeUnavailable, match="has not answered in time"):
         local.send(method, "/dags/a")
     assert len(tries) == asked
 
@@ -149,7 +149,7 @@ def test_an_error_of_airflow_behind_mwaa_keeps_its_status_and_words(mwaa):
 
 def test_an_environment_that_mwaa_does_not_know_is_named_with_the_option_that_changes_it(mwaa):
     mwaa.add_client_error("invoke_rest_api", service_error_code="ResourceNotFoundException")
-    with pytest.raises(NotUp, match=r"no MWAA environment ledgerlake-prod.*--mwaa-environment"):
+    with pytest.raises(LakeUnavailable, match=r"no MWAA environment ledgerlake-prod.*--mwaa-environment"):
         mwaa.transport.send("GET", "/dags/a")
 
 

@@ -15,7 +15,7 @@ from rich.text import Text
 
 from cli import failures
 from cli.console import stacked, stderr, stdout, styled
-from cli.failures import Failed, tell
+from cli.failures import Failed, print_error
 from cli.rows import Rows
 from cli.views.showing import Format, show
 from ledgerlake import names
@@ -169,7 +169,7 @@ def test_a_file_of_any_name_is_delivered_and_named(ledgerlake, lake, tmp_path, n
 
 
 def test_an_error_is_three_lines_whatever_it_holds(capsys):
-    tell(Failed(TAKEN, expected=TAKEN, remedy=TAKEN))
+    print_error(Failed(TAKEN, expected=TAKEN, remedy=TAKEN))
     printed = capsys.readouterr().err
     assert_safe(printed)
     assert len(printed.splitlines()) == 3

@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 
 from cli.clients.airflow import Run, Task, last_error
-from cli.views.look import Look, Verdict, describe, first_failure, judge
+from cli.views.status import LakeStatus, Verdict, assess, describe, first_failure
 from ledgerlake import names
 
 SINCE = datetime(2025, 4, 1, 12, tzinfo=UTC)
@@ -20,7 +20,7 @@ def failed(when):
 
 
 def look(waits=None, batches=(), gate=(), runs=(SENSING,), by_date=()):
-    return Look(waits or {}, tuple(batches), tuple(gate), runs, tuple(by_date))
+    return LakeStatus(waits or {}, tuple(batches), tuple(gate), runs, tuple(by_date))
 
 
 @pytest.mark.parametrize(
@@ -48,7 +48,7 @@ def look(waits=None, batches=(), gate=(), runs=(SENSING,), by_date=()):
     ],
 )
 def test_judge(seen, verdict):
-    assert judge(seen, SINCE) is verdict
+    assert assess(seen, SINCE) is verdict
 
 
 def test_the_first_task_that_failed_is_named_not_those_that_followed():
@@ -67,8 +67,8 @@ def test_a_look_is_described_by_what_waits_and_what_runs():
 def test_a_run_without_the_lease_waits_and_the_one_that_has_it_works():
     tasks = (Task("plan_batch", "running"), Task("orders_etl", None))
     days = [Run(name, "running", None, tasks, "by_date", date(2025, 4, day)) for name, day in (("b", 2), ("a", 1))]
-    seen = Look({}, (), by_date=tuple(days), holder="airflow:by_date/a")
-    live = Look({}, (), runs=(PLANNING,), holder="airflow:by_date/a")
+    seen = LakeStatus({}, (), by_date=tuple(days), holder="airflow:by_date/a")
+    live = LakeStatus({}, (), runs=(PLANNING,), holder="airflow:by_date/a")
     assert describe(live)[1:] == ["run r9: waits for its turn"]
     assert describe(look(runs=(PLANNING,)))[1:] == ["run r9: ✓ wait_for_deliveries"]
     assert describe(seen)[1:] == ["by date 2025-04-01: at work: plan_batch", "by date 2025-04-02: waits for its turn"]
@@ -102,28 +102,28 @@ def run_of(state="running", begins=None, dag_id=names.LIVE_DAG, **tasks):
 
 @pytest.mark.parametrize("runs", [(), (run_of(wait_for_deliveries="deferred"),), (run_of("queued"),)])
 def test_a_paused_dag_that_has_something_to_do_ends_the_wait(runs):
-    look = Look({"orders": 1}, (), runs=runs, paused=PAUSED_DAG)
-    assert judge(look, SINCE) is Verdict.PAUSED
+    look = LakeStatus({"orders": 1}, (), runs=runs, paused=PAUSED_DAG)
+    assert assess(look, SINCE) is Verdict.PAUSED
     assert "ecommerce_lakehouse is paused: no task of it begins" in describe(look)
 
 
 def test_a_paused_dag_is_no_matter_while_its_tasks_are_at_work_or_there_is_nothing_to_do():
     at_work = (run_of(wait_for_deliveries="success", orders_etl="deferred"),)
-    assert judge(Look({"orders": 1}, ("b",), runs=at_work, paused=PAUSED_DAG), SINCE) is Verdict.BUSY
-    assert judge(Look({}, (), runs=(), paused=PAUSED_DAG), SINCE) is Verdict.IDLE
+    assert assess(LakeStatus({"orders": 1}, ("b",), runs=at_work, paused=PAUSED_DAG), SINCE) is Verdict.BUSY
+    assert assess(LakeStatus({}, (), runs=(), paused=PAUSED_DAG), SINCE) is Verdict.IDLE
 
 
 def test_a_run_of_the_future_is_not_waited_for_and_named():
     later = run_of(begins=datetime.now(UTC) + timedelta(days=3), dag_id=names.BY_DATE_DAG)
-    look = Look({}, (), runs=(), by_date=(later,))
-    assert judge(look, SINCE) is Verdict.IDLE
+    look = LakeStatus({}, (), runs=(), by_date=(later,))
+    assert assess(look, SINCE) is Verdict.IDLE
     assert f"begins at {later.begins:%Y-%m-%d %H:%M} UTC, its date; delete it in Airflow" in describe(look)[-1]
     begun = run_of(begins=datetime.now(UTC) - timedelta(days=3), dag_id=names.BY_DATE_DAG)
-    assert judge(Look({}, (), runs=(), by_date=(begun,)), SINCE) is Verdict.BUSY
+    assert assess(LakeStatus({}, (), runs=(), by_date=(begun,)), SINCE) is Verdict.BUSY
 
 
 def test_a_part_that_is_down_is_named_first():
-    look = Look(
+    look = LakeStatus(
         {}, ("b",), runs=(), down={"scheduler": "down since 2025-04-01 08:00:00 UTC; its last words: out of memory"}
     )
     assert describe(look)[0] == "scheduler is down since 2025-04-01 08:00:00 UTC; its last words: out of memory"

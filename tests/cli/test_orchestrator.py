@@ -8,7 +8,7 @@ import pytest
 
 from cli.clients.executions import Execution
 from cli.views import waiting
-from cli.views.look import Look, Verdict, describe, judge
+from cli.views.status import LakeStatus, Verdict, assess, describe
 from ledgerlake import names
 
 SINCE = datetime(2025, 4, 1, 12, tzinfo=UTC)
@@ -42,7 +42,7 @@ def machine(lake):
     ],
 )
 def test_waiting_ends_when_no_execution_is_at_work_or_one_has_failed(executions, batches, verdict):
-    assert judge(Look({}, batches, executions=tuple(executions)), SINCE) is verdict
+    assert assess(LakeStatus({}, batches, executions=tuple(executions)), SINCE) is verdict
 
 
 @pytest.mark.parametrize(
@@ -55,12 +55,12 @@ def test_waiting_ends_when_no_execution_is_at_work_or_one_has_failed(executions,
 )
 def test_only_a_batch_that_is_open_is_resumed_after_an_execution_failed(monkeypatch, error, batches, remedy):
     monkeypatch.setattr(waiting, "Executions", lambda _: SimpleNamespace(why=lambda _: f"{error}: rows are missing"))
-    look = Look({}, batches, executions=(execution("FAILED", ended=SINCE),))
+    look = LakeStatus({}, batches, executions=(execution("FAILED", ended=SINCE),))
     assert remedy in waiting.failure(None, look, SINCE, None).remedy
 
 
 def test_an_execution_at_work_is_named():
-    assert "execution b-1: at work" in describe(Look({}, (), executions=(execution("RUNNING"),)))
+    assert "execution b-1: at work" in describe(LakeStatus({}, (), executions=(execution("RUNNING"),)))
 
 
 def test_a_run_by_step_functions_starts_an_execution_and_names_it(machine, ledgerlake):

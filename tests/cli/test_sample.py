@@ -30,7 +30,7 @@ def digest(out):
     return hashlib.sha256(b"".join(str(p.relative_to(out)).encode() + p.read_bytes() for p in files)).hexdigest()
 
 
-def judge(out):
+def assess(out):
     """By hand: the valid rows, the newest per key, and the orphans; by arrival of the files by day."""
     products = {row[0] for row in rows(out / "products.csv") if len(row) == 4 and row[0] and row[1].isdigit()}
     valid = {"orders": [], "order_items": []}
@@ -132,7 +132,7 @@ def test_orders_come_in_the_order_of_the_day_and_more_on_saturdays(tmp_path):
 def test_what_it_expects_is_what_a_hand_count_of_the_files_says(tmp_path_factory, seed, rate):
     out = tmp_path_factory.mktemp("sample")
     expected: Expected = write(Sample(seed=seed, dirt=rate, **SMALL), out)
-    judged = judge(out)
+    judged = assess(out)
     assert judged["products"] == expected.loaded["products"]
     assert judged["orders"] == expected.loaded["orders"]
     assert judged["order_items"] == expected.loaded["order_items"]

@@ -23,7 +23,7 @@ def april(lake):
 
 
 @pytest.fixture(scope="session")
-def dirty_day(april):
+def defective_day(april):
     """The day after April's fifteenth, with everything that can be wrong with a row; and the local AWS is killed."""
     staged = set(april.keys("staging/"))
     day = "2025-04-16"

@@ -99,22 +99,22 @@ def test_each_batch_of_april_has_a_record_of_what_it_cost_and_its_notification_s
     assert sum(record["crawls"] for record in records.values()) >= 1
 
 
-def test_a_dirty_day_ends_as_a_hand_count_says(dirty_day):
-    assert fates(dirty_day, "raw/orders/2025-04-16.csv") == {
+def test_a_dirty_day_ends_as_a_hand_count_says(defective_day):
+    assert fates(defective_day, "raw/orders/2025-04-16.csv") == {
         "rows_read": 11,
         "inserted": 1,
         "updated": 1,
         "superseded": 3,
         "rejected": 6,
     }
-    assert fates(dirty_day, "raw/orders/2025-04-16b.csv") == {"rows_read": 1, "inserted": 1}
-    assert fates(dirty_day, "raw/order_items/2025-04-16.csv") == {
+    assert fates(defective_day, "raw/orders/2025-04-16b.csv") == {"rows_read": 1, "inserted": 1}
+    assert fates(defective_day, "raw/order_items/2025-04-16.csv") == {
         "rows_read": 4,
         "inserted": 1,
         "parked": 2,
         "rejected": 1,
     }
-    rows = dirty_day.query(
+    rows = defective_day.query(
         "SELECT order_id, total_amount, CAST(date AS varchar) AS day FROM orders "
         "WHERE order_id = 10000 OR order_id > 90000 ORDER BY order_id"
     )
@@ -125,8 +125,8 @@ def test_a_dirty_day_ends_as_a_hand_count_says(dirty_day):
     ]
 
 
-def test_rejects_carry_every_reason_and_the_original_text(dirty_day):
-    rows = dirty_day.query(
+def test_rejects_carry_every_reason_and_the_original_text(defective_day):
+    rows = defective_day.query(
         "SELECT source_row, original, array_join(reasons, ' | ') AS reasons FROM rejected_orders ORDER BY source_row"
     )
     assert [(row["source_row"], row["reasons"]) for row in rows] == [
@@ -139,7 +139,7 @@ def test_rejects_carry_every_reason_and_the_original_text(dirty_day):
     ]
     assert rows[0]["original"] == "1,,5,2025-04-16T08:00:00,10,2025-04-16"
     assert rows[4]["original"] == "1,90006,5,2025-04-16T08:00:00,10"
-    item = dirty_day.query("SELECT original, array_join(reasons, ' | ') AS reasons FROM rejected_order_items")[0]
+    item = defective_day.query("SELECT original, array_join(reasons, ' | ') AS reasons FROM rejected_order_items")[0]
     assert item["original"] == ",90001,5,3,1,-1,maybe,2025-04-16T08:00:00,2025-04-16"
     assert item["reasons"] == (
         "required: id is empty | not_boolean: reordered=maybe | cart_position_from_one: add_to_cart_order=-1"
@@ -147,22 +147,22 @@ def test_rejects_carry_every_reason_and_the_original_text(dirty_day):
 
 
 @pytest.mark.long
-def test_an_orphan_is_released_by_itself_when_its_order_arrives(dirty_day):
+def test_an_orphan_is_released_by_itself_when_its_order_arrives(defective_day):
     parked = "SELECT id, array_join(missing, ',') AS missing FROM parked_order_items ORDER BY id"
-    assert dirty_day.query(parked) == [
+    assert defective_day.query(parked) == [
         {"id": 900002, "missing": "orders"},
         {"id": 900003, "missing": "products"},
     ]
-    dirty_day.deliver("orders", "late.csv", ORDERS + "1,99999,5,2025-04-16T09:00:00,3,2025-04-16\n")
-    dirty_day.do("wait", "--timeout", "300")
-    assert dirty_day.query(parked) == [{"id": 900003, "missing": "products"}]
-    assert count(dirty_day, "SELECT count(*) AS n FROM order_items WHERE id = 900002") == 1
-    assert fates(dirty_day, "raw/order_items/2025-04-16.csv")["released"] == 1
+    defective_day.deliver("orders", "late.csv", ORDERS + "1,99999,5,2025-04-16T09:00:00,3,2025-04-16\n")
+    defective_day.do("wait", "--timeout", "300")
+    assert defective_day.query(parked) == [{"id": 900003, "missing": "products"}]
+    assert count(defective_day, "SELECT count(*) AS n FROM order_items WHERE id = 900002") == 1
+    assert fates(defective_day, "raw/order_items/2025-04-16.csv")["released"] == 1
 
 
 @pytest.mark.long
-def test_a_failing_job_keeps_the_files_tells_once_a_run_and_the_mended_one_completes(dirty_day):
-    lake, s3 = dirty_day, dirty_day.client("s3")
+def test_a_failing_job_keeps_the_files_tells_once_a_run_and_the_mended_one_completes(defective_day):
+    lake, s3 = defective_day, defective_day.client("s3")
     artifacts, script = _script_of_products(lake)
     mended = s3.get_object(Bucket=artifacts, Key=script)["Body"].read()
     s3.put_object(Bucket=artifacts, Key=script, Body=b"raise RuntimeError('the disk of the catalogue is full')\n")
@@ -187,8 +187,8 @@ def test_a_failing_job_keeps_the_files_tells_once_a_run_and_the_mended_one_compl
 
 
 @pytest.mark.long
-def test_a_failing_check_names_itself_and_the_offending_keys(dirty_day):
-    lake = dirty_day
+def test_a_failing_check_names_itself_and_the_offending_keys(defective_day):
+    lake = defective_day
     table = deltalake.DeltaTable(f"s3://{lake.bucket}/lakehouse-dwh/orders", storage_options=storage_options(lake.home))
     good = table.version()
     twin = table.to_pyarrow_dataset().to_table(filter=pc.field("order_id") == 90001)

@@ -20,9 +20,9 @@ def batches(lake) -> set[str]:
     return {row["batch_id"] for row in lake.query("SELECT DISTINCT batch_id FROM ledger")}
 
 
-def test_a_day_processed_again_beside_a_live_run_changes_nothing_that_is_not_new(dirty_day):
+def test_a_day_processed_again_beside_a_live_run_changes_nothing_that_is_not_new(defective_day):
     """The day has corrections, rejects, and orphans of which some still wait; and the scheduler is killed."""
-    lake = dirty_day
+    lake = defective_day
     before, known, staged = held(lake), batches(lake), set(lake.keys("staging/"))
     parked = len(lake.query("SELECT id FROM parked_order_items"))
     assert parked in (1, 2)

@@ -13,7 +13,7 @@ from infra.deployer.errors import DeploymentError
 from infra.deployer.zones import choose
 from infra.environments import ENVIRONMENTS, Airflow
 from infra.stacks.airflow.endpoints import FOR_DAGS, FOR_MWAA
-from infra.stacks.airflow.limits import CLASSES, LOG_LEVELS, MOST_WORKERS, ImpossibleEnvironment, refuse_impossible
+from infra.stacks.airflow.limits import CLASSES, LOG_LEVELS, MOST_WORKERS, ImpossibleEnvironment, check_possible
 from infra.synth import TEMPLATES
 from ledgerlake import names, outages, settings
 from tests.infra.conftest import computed, statements_of
@@ -224,7 +224,7 @@ def test_traffic_is_recorded_also_what_was_refused(airflow):
 @pytest.mark.parametrize("name", ENVIRONMENTS)
 def test_every_environment_that_is_configured_is_possible(name):
     airflow = ENVIRONMENTS[name].airflow
-    refuse_impossible(airflow)
+    check_possible(airflow)
     assert IPv4Network(airflow.vpc_cidr).is_private
 
 
@@ -245,7 +245,7 @@ def test_every_environment_that_is_configured_is_possible(name):
 )
 def test_a_size_that_mwaa_does_not_have_is_refused_where_it_is_written(changed, seen):
     with pytest.raises(ImpossibleEnvironment, match=re.escape(seen)):
-        refuse_impossible(replace(Airflow(), **changed))
+        check_possible(replace(Airflow(), **changed))
 
 
 class Ec2:

@@ -17,7 +17,7 @@ from ledgerlake.intake.deliveries import from_iso, waiting
 from ledgerlake.planning import batch, lease, quarantine
 from ledgerlake.runs import executions
 from ledgerlake.runs.executions import LIVE, StateMachine
-from ledgerlake_serverless import looks
+from ledgerlake_serverless import dispatcher
 
 NAME = "check_data_availability"
 BUCKET = "lake"
@@ -28,7 +28,7 @@ SCHEDULE = {"source": "aws.events", "detail-type": "Scheduled Event", "detail": 
 
 @pytest.fixture(autouse=True)
 def _impatient(monkeypatch):
-    monkeypatch.setattr(looks.time, "sleep", lambda _: None)
+    monkeypatch.setattr(dispatcher.time, "sleep", lambda _: None)
 
 
 def event_of(key, bucket=BUCKET, **more):
@@ -386,7 +386,7 @@ def test_a_look_waits_for_another_that_plans(cloud, invoke, monkeypatch):
     lease.acquire(cloud.s3, BUCKET, "step_functions:CheckDataAvailability/r-0", 600)
     cloud.put(*KEYS)
     done = lambda *_: lease.release(cloud.s3, BUCKET, "step_functions:CheckDataAvailability/r-0")  # noqa: E731
-    monkeypatch.setattr(looks.time, "sleep", done)
+    monkeypatch.setattr(dispatcher.time, "sleep", done)
     assert returned(invoke(NAME, messages(event_of(KEYS[0])))) == []
     assert len(cloud.executions()) == 1
 
@@ -515,7 +515,7 @@ def test_a_batch_that_a_run_by_date_left_open_is_gone_on_with(cloud, invoke):
 def test_it_waits_until_raw_is_quiet_and_no_longer_than_its_own_time(cloud, invoke, monkeypatch):
     waited = []
     monkeypatch.setattr(
-        "ledgerlake.planning.availability.wait_until_settled", lambda *args, **_: waited.append(args[3]), raising=True
+        "ledgerlake.planning.availability.wait_until_quiet", lambda *args, **_: waited.append(args[3]), raising=True
     )
     monkeypatch.setenv("LEDGERLAKE_MAX_WAIT_SECONDS", "600")
     for seconds in (900, 300, 20):

@@ -10,7 +10,7 @@ import boto3
 import pytest
 
 from cli.clients.connection import Choice, connect
-from cli.clients.dead_letters import DeadLetters
+from cli.clients.dead_letters import DeadLetterQueue
 from ledgerlake import names, settings
 from local import deploy, lake, processes
 from local.aws_clients import client_arguments
@@ -74,7 +74,7 @@ def test_a_dead_letter_raises_the_alarm_is_shown_and_goes_back_to_the_queue(up, 
     metric = {"MetricName": "ApproximateNumberOfMessagesVisible", "Dimensions": dimensions, "Value": 1}
     client(home, "cloudwatch").put_metric_data(Namespace="AWS/SQS", MetricData=[metric])
     assert comes(home, deploy.OUTBOX, f'ALARM: \\"{names.DEAD_LETTER_ALARM}')
-    letters = DeadLetters.of(connect(Choice()))
+    letters = DeadLetterQueue.of(connect(Choice()))
     assert [letter.body for letter in letters.peek(5)] == ["a poison message"]
     assert letters.redrive() == 1
     assert letters.count() == 0

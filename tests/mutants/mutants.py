@@ -98,7 +98,7 @@ MUTANTS = (
     ),
     Mutant(
         "a copy in the archive is not verified",
-        f"{KERNEL}/archive/copies.py",
+        f"{KERNEL}/archive/verified_copy.py",
         "        _verify_new(s3, bucket, delivery, raw)\n",
         "        pass\n",
         ("tests/lambdas",),
@@ -282,10 +282,10 @@ MUTANTS = (
     ),
     Mutant(
         "a body that ends early is taken for its end",
-        f"{KERNEL}/storage/bodies.py",
+        f"{KERNEL}/storage/resumable.py",
         'raise _Cut(f"after {self._position} of {self._size} bytes")',
         "return 0",
-        ("tests/unit/kernel/test_bodies.py",),
+        ("tests/unit/kernel/test_resumable.py",),
     ),
     Mutant(
         "a delivery of an open batch is another one when part of the batch is archived",

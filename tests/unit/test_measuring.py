@@ -12,7 +12,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from benchmarks.measuring import Failed, Running, in_turns, measure
+from benchmarks.measuring import Failed, Running, interleaved, measure
 
 pytestmark = pytest.mark.slow
 
@@ -41,7 +41,7 @@ def test_two_processes_take_turns_lap_by_lap(tmp_path):
     diary = tmp_path / "diary"
     starts = {name: lambda name=name: Running(argv(name, 3, diary), ENVIRONMENT) for name in "ab"}
     began = time.monotonic()
-    found = in_turns(starts, 3, lambda _: None)
+    found = interleaved(starts, 3, lambda _: None)
     elapsed = time.monotonic() - began
     assert diary.read_text() == "ababab"
     assert [measured.answer["name"] for measured in found.values()] == ["a", "b"]
@@ -60,10 +60,10 @@ def test_who_measures_one_process_lets_it_work_on_without_leave(tmp_path):
 def test_a_process_that_ends_before_its_last_turn_is_no_result(tmp_path):
     starts = {"a": lambda: Running(argv("a", 3, tmp_path / "diary", last="0"), ENVIRONMENT)}
     with pytest.raises(Failed, match="no more"):
-        in_turns(starts, 3, lambda _: None)
+        interleaved(starts, 3, lambda _: None)
     starts = {"a": lambda: Running(argv("a", 1, tmp_path / "diary"), ENVIRONMENT)}
     with pytest.raises(Failed, match="a ended after 1 of 3 laps"):
-        in_turns(starts, 3, lambda _: None)
+        interleaved(starts, 3, lambda _: None)
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)])

@@ -18,12 +18,12 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from ledgerlake import names
-from ledgerlake.archive.copies import Copied, secure
+from ledgerlake.archive.verified_copy import Copied, ensure_archived
 from ledgerlake.errors import ArchiveError
 from ledgerlake.intake.deliveries import Delivery
 from ledgerlake.planning.batch import Batch
-from ledgerlake.storage.bodies import Missing, StorageFailed
 from ledgerlake.storage.objects import delete
+from ledgerlake.storage.resumable import Missing, StorageFailed
 
 THREADS = 12
 _AT_ONCE = 100
@@ -63,7 +63,7 @@ def archive(s3: Any, bucket: str, batch: Batch, *, time_left: Callable[[], bool]
         if not time_left():
             return TimeoutError()
         try:
-            return secure(s3, bucket, delivery, batch.batch_id)
+            return ensure_archived(s3, bucket, delivery, batch.batch_id)
         except (ArchiveError, Missing, StorageFailed, BotoCoreError, ClientError) as error:
             return error
 
@@ -78,8 +78,8 @@ def archive(s3: Any, bucket: str, batch: Batch, *, time_left: Callable[[], bool]
     with ThreadPoolExecutor(THREADS) as pool:
         for found in pool.map(move, groups):
             outcomes |= found
-    _refuse_failures(batch, outcomes)
-    _refuse_unfinished(batch, outcomes)
+    _raise_failures(batch, outcomes)
+    _check_finished(batch, outcomes)
     moved = [each for each, it in outcomes.items() if isinstance(it, Copied) and it.now]
     missing = tuple(each.key for each, it in outcomes.items() if isinstance(it, Missing))
     there = len(outcomes) - len(moved) - len(missing)
@@ -105,7 +105,7 @@ def _kept(bucket: str, error: dict[str, str]) -> ArchiveError:
     )
 
 
-def _refuse_failures(batch: Batch, outcomes: dict[Delivery, Outcome]) -> None:
+def _raise_failures(batch: Batch, outcomes: dict[Delivery, Outcome]) -> None:
     failed = [
         (each, it)
         for each, it in outcomes.items()
@@ -122,7 +122,7 @@ def _refuse_failures(batch: Batch, outcomes: dict[Delivery, Outcome]) -> None:
     ) from failed[0][1]
 
 
-def _refuse_unfinished(batch: Batch, outcomes: dict[Delivery, Outcome]) -> None:
+def _check_finished(batch: Batch, outcomes: dict[Delivery, Outcome]) -> None:
     left = sum(isinstance(outcome, TimeoutError) for outcome in outcomes.values())
     if left:
         raise ArchiveError(

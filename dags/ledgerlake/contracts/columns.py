@@ -60,7 +60,7 @@ class Column:
         self._validate_type()
         if not self.doc:
             raise ContractError(f"column {self.name} has no doc", expected="a sentence on what it means")
-        self._refuse_separators()
+        self._check_separators()
         self._validate_headers()
         self._validate_earlier_types()
 
@@ -106,7 +106,7 @@ class Column:
                 expected="1 to 38 digits, and no more of them behind the point",
             )
 
-    def _refuse_separators(self) -> None:
+    def _check_separators(self) -> None:
         if (self.thousands, self.decimal) != ("", ".") and self.kind not in NUMBERS:
             raise ContractError(
                 f"column {self.name} of type {self.type} has separators of numbers",

@@ -116,10 +116,10 @@ class Dataset:
     path_columns: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        self._refuse_double_names()
-        self._refuse_unknown_columns()
-        self._refuse_optional("key", self.key)
-        self._refuse_optional("partition", self.partition_by)
+        self._check_double_names()
+        self._check_unknown_columns()
+        self._check_optional("key", self.key)
+        self._check_optional("partition", self.partition_by)
         if not self.key:
             raise ContractError(f"{self.name} has no key", expected="the columns that identify a row")
         for column in self.partition_by:
@@ -128,7 +128,7 @@ class Dataset:
                     f"{self.name} is partitioned by {column}, a {self.column(column).type}",
                     expected=f"one of {', '.join(PARTITION_TYPES)}",
                 )
-        self._refuse_format()
+        self._check_format()
         self._validate_tests()
         self._validate_headers()
 
@@ -164,7 +164,7 @@ class Dataset:
                 expected="each header name once, among names, `header=` and `ignored=`",
             )
 
-    def _refuse_format(self) -> None:
+    def _check_format(self) -> None:
         if unknown := set(self.formats) - set(FORMATS):
             raise ContractError(f"{self.name} accepts {sorted(unknown)}", expected=f"some of {', '.join(FORMATS)}")
         if self.delimiter not in DELIMITERS:
@@ -187,12 +187,12 @@ class Dataset:
                 remedy="make columns optional or strings, put rules together, or split the dataset",
             )
 
-    def _refuse_double_names(self) -> None:
+    def _check_double_names(self) -> None:
         counts = Counter([*self.column_names, *(f"rule {rule.name}" for rule in self.rules)])
         if doubled := sorted(name for name, count in counts.items() if count > 1):
             raise ContractError(f"{self.name} declares {', '.join(doubled)} more than once")
 
-    def _refuse_unknown_columns(self) -> None:
+    def _check_unknown_columns(self) -> None:
         shown = [name for rule in self.rules for name in rule.shows]
         for name in [
             *self.key,
@@ -203,7 +203,7 @@ class Dataset:
         ]:
             self.column(name)
 
-    def _refuse_optional(self, use: str, names: tuple[str, ...]) -> None:
+    def _check_optional(self, use: str, names: tuple[str, ...]) -> None:
         for name in names:
             if not self.column(name).required:
                 raise ContractError(f"{self.name}.{name} is part of the {use} but optional", expected="required=True")

@@ -14,7 +14,7 @@ from typing import Any
 from ledgerlake import keys
 from ledgerlake.costs import prices
 from ledgerlake.costs.cost import DpuTime, RunCost, Usage, billed_bytes, cost, crawl_dpu_seconds, job_dpu_seconds
-from ledgerlake.costs.usage import Connect, RunSeen, usage
+from ledgerlake.costs.usage import Connect, ObservedRun, usage
 from ledgerlake.intake.deliveries import from_iso
 from ledgerlake.storage.objects import get_json
 from ledgerlake.tables.runs import RunRecord
@@ -22,7 +22,7 @@ from ledgerlake.tables.runs import RunRecord
 log = logging.getLogger(__name__)
 
 
-def account(seen: RunSeen, connect: Connect, bucket: str) -> str:
+def record_run(seen: ObservedRun, connect: Connect, bucket: str) -> str:
     """Learn what the run cost, write its record, and say it in the line of a notification. Never raises."""
     try:
         found = record(seen, usage(seen, connect), datetime.now(UTC))
@@ -38,7 +38,7 @@ def account(seen: RunSeen, connect: Connect, bucket: str) -> str:
     return line
 
 
-def record(seen: RunSeen, used: Usage, finished: datetime) -> RunRecord:
+def record(seen: ObservedRun, used: Usage, finished: datetime) -> RunRecord:
     """The record of a run that used so much."""
     dollars = cost(used)
     return RunRecord(

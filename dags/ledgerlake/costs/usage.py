@@ -34,7 +34,7 @@ _DPUS = {"G.025X": 0.25, "Standard": 1.0, "G.1X": 1.0, "G.2X": 2.0, "G.4X": 4.0,
 
 
 @dataclass(frozen=True)
-class RunSeen:
+class ObservedRun:
     """What whoever reports a run knows about it.
 
     Args:
@@ -62,16 +62,16 @@ class RunSeen:
     looks: int | None = None
 
 
-def usage(seen: RunSeen, connect: Connect) -> Usage:
+def usage(seen: ObservedRun, connect: Connect) -> Usage:
     """What the run used; None for what could not be learnt. Never raises."""
-    jobs = _learnt("the runs of the jobs", lambda: job_runs(connect("glue"), seen.batch_id))
+    jobs = _measured("the runs of the jobs", lambda: job_runs(connect("glue"), seen.batch_id))
     return Usage(
         jobs=jobs,
-        crawls=_learnt("the crawl", lambda: crawls(connect("glue"), _begun(seen))) if seen.crawled else (),
-        scanned=_learnt("what Athena scanned", lambda: _scanned(seen, connect)),
-        requests=_learnt("the requests", lambda: _requests(seen)),
-        calls=_learnt("the calls of functions", lambda: _calls(seen)),
-        transitions=_learnt("the state transitions", lambda: _transitions(seen, jobs)),
+        crawls=_measured("the crawl", lambda: crawls(connect("glue"), _begun(seen))) if seen.crawled else (),
+        scanned=_measured("what Athena scanned", lambda: _scanned(seen, connect)),
+        requests=_measured("the requests", lambda: _requests(seen)),
+        calls=_measured("the calls of functions", lambda: _calls(seen)),
+        transitions=_measured("the state transitions", lambda: _transitions(seen, jobs)),
     )
 
 
@@ -105,7 +105,7 @@ def _planned(batch_id: str) -> datetime:
     return datetime.strptime(batch_id.partition("-")[0], "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
 
 
-def _begun(seen: RunSeen) -> datetime:
+def _begun(seen: ObservedRun) -> datetime:
     """When the run began to work: it may have waited for its batch, or gone on with an older one."""
     return max(from_iso(seen.started_at), _planned(seen.batch_id))
 
@@ -134,7 +134,7 @@ def _of_crawl(crawl: Mapping[str, Any]) -> DpuTime:
     return DpuTime(seconds, prices.CRAWLER_DPUS, crawl["DPUHour"] * 3600)
 
 
-def _scanned(seen: RunSeen, connect: Connect) -> tuple[int, ...]:
+def _scanned(seen: ObservedRun, connect: Connect) -> tuple[int, ...]:
     """Of the checks and of the question for the figures."""
     known = tuple(int(size) for size in seen.scanned)
     if seen.query_ids:
@@ -146,7 +146,7 @@ def _scanned(seen: RunSeen, connect: Connect) -> tuple[int, ...]:
     return known
 
 
-def _requests(seen: RunSeen) -> Requests:
+def _requests(seen: ObservedRun) -> Requests:
     return (
         request_counts.of_plan(seen.deliveries)
         + request_counts.of_archive(seen.archive)
@@ -155,19 +155,19 @@ def _requests(seen: RunSeen) -> Requests:
     )
 
 
-def _calls(seen: RunSeen) -> Calls:
+def _calls(seen: ObservedRun) -> Calls:
     if seen.looks is None:
         return request_counts.of_airflow(seen.deliveries)
     return request_counts.of_functions(seen.deliveries, seen.live, seen.settle_seconds)
 
 
-def _transitions(seen: RunSeen, jobs: Sequence[DpuTime] | None) -> int:
+def _transitions(seen: ObservedRun, jobs: Sequence[DpuTime] | None) -> int:
     if seen.looks is None:
         return 0
     return request_counts.of_states(len(DATASETS), request_counts.levels(), len(jobs or ()), seen.looks)
 
 
-def _learnt(what: str, learn: Callable[[], _Figure]) -> _Figure | None:
+def _measured(what: str, learn: Callable[[], _Figure]) -> _Figure | None:
     try:
         return learn()
     except Exception as error:  # noqa: BLE001 - whatever it is, the run itself is as it is

@@ -14,7 +14,7 @@ from ledgerlake.planning.quarantine import in_quarantine
 from ledgerlake.settings import Settings
 
 
-def wait_until_settled(
+def wait_until_quiet(
     s3: Any,
     bucket: str,
     settings: Settings,

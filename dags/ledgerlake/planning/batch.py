@@ -49,7 +49,7 @@ class Plan:
     reason: str
     resumed: bool = False
     unread: Unread = NONE_UNREAD
-    young: int = 0
+    too_recent: int = 0
 
     def as_json(self) -> dict[str, Any]:
         """As the other steps of the run read it; `deliveries` is how many."""
@@ -99,7 +99,7 @@ def plan(s3: Any, bucket: str, settings: Settings, now: datetime | None = None, 
     free = tuple(delivery for delivery in found.deliveries if delivery.id not in held)
     deliveries = tuple(delivery for delivery in free if is_final(delivery, now))
     if not deliveries:
-        return Plan(None, _why_nothing(found, held, free), unread=Unread.of(found), young=len(free))
+        return Plan(None, _reason_for_nothing(found, held, free), unread=Unread.of(found), too_recent=len(free))
     loaded = loaded_tables(s3, bucket)
     if missing := closed_by(deliveries, settings, loaded):
         return Plan(None, f"the gate is closed: no delivery of {', '.join(missing)} has come", unread=Unread.of(found))
@@ -166,7 +166,7 @@ def close(s3: Any, bucket: str, batch_id: str) -> None:
     s3.delete_object(Bucket=bucket, Key=keys.open_batch(batch_id))
 
 
-def _why_nothing(found: Waiting, held: frozenset[str], free: tuple[Delivery, ...]) -> str:
+def _reason_for_nothing(found: Waiting, held: frozenset[str], free: tuple[Delivery, ...]) -> str:
     if free:
         return f"{len(free)} deliveries landed this second; the next look takes them"
     return "only deliveries of quarantined batches wait" if held and found.deliveries else "nothing waits in raw/"

@@ -57,7 +57,7 @@ class Unread:
 NONE_UNREAD = Unread()
 
 
-def take_news(s3: Any, bucket: str, found: Waiting, run_id: str, *, strays_only: bool = False) -> Unread:
+def take_unreported(s3: Any, bucket: str, found: Waiting, run_id: str, *, strays_only: bool = False) -> Unread:
     """Return what people have not been notified of, and remember that this run does it.
 
     Args:

@@ -13,17 +13,17 @@ from typing import Any
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from ledgerlake.storage.bodies import Body, Missing, is_absent, pause
+from ledgerlake.storage.resumable import Missing, ResumableObject, is_absent, pause
 
 __all__ = [
-    "Tally",
+    "RequestCounter",
     "client_config",
     "delete",
     "exists",
     "get_bytes",
     "get_json",
     "is_absent",
-    "is_refused",
+    "is_conflict",
     "put_if_absent",
     "put_if_unchanged",
 ]
@@ -55,7 +55,7 @@ def client_config(connections: int = 10) -> Config:
     )
 
 
-class Tally:
+class RequestCounter:
     """Counts the requests that one client sends to S3 from now on, its retries too; from any thread.
 
     `writes` (PUT, COPY, LIST) and `reads` (GET, HEAD) are priced apart; deletes cost nothing.
@@ -74,7 +74,7 @@ class Tally:
         return {"writes": len(self._sent) - reads - deletes, "reads": reads}
 
 
-def is_refused(error: ClientError) -> bool:
+def is_conflict(error: ClientError) -> bool:
     """A conditional write found its condition not met, which may be its own work: the reply to it was lost."""
     return error.response["Error"]["Code"] in _CONDITION
 
@@ -97,7 +97,7 @@ def get_bytes(s3: Any, bucket: str, key: str, **version: str) -> tuple[bytes, st
         version: `VersionId`, of another than the newest.
     """
     try:
-        with Body(s3, bucket, {"Key": key, **version}) as body:
+        with ResumableObject(s3, bucket, {"Key": key, **version}) as body:
             return body.readall(), body.etag
     except Missing:
         return None
@@ -155,7 +155,7 @@ def _put(s3: Any, **request: Any) -> bool:
             ):  # another write of this key was under way; S3 says nothing of its end
                 pause(attempt)
                 continue
-            if is_refused(error):  # somebody was quicker, or we were and never heard of it
+            if is_conflict(error):  # somebody was quicker, or we were and never heard of it
                 found = get_bytes(s3, request["Bucket"], request["Key"])
                 return found is not None and found[0] == request["Body"]
             if is_absent(error):

@@ -58,7 +58,7 @@ class LedgerEntry:
         return asdict(self)
 
 
-def refuse_imbalance(entries: list[LedgerEntry]) -> None:
+def check_balance(entries: list[LedgerEntry]) -> None:
     """The first law.
 
     Raises:

@@ -58,7 +58,7 @@ def parallelism(airflow: Airflow) -> int:
     return max(1, CLASSES[airflow.environment_class].tasks * airflow.max_workers // airflow.schedulers)
 
 
-def refuse_impossible(airflow: Airflow) -> None:
+def check_possible(airflow: Airflow) -> None:
     """Compare with what MWAA allows.
 
     Raises:

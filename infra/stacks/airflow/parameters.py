@@ -8,7 +8,7 @@ from aws_cdk import Aws, CfnMapping, CfnParameter, Fn, Token
 from constructs import Construct
 
 from infra.environments import ENVIRONMENTS, Environment
-from infra.stacks.airflow.limits import parallelism, refuse_impossible
+from infra.stacks.airflow.limits import check_possible, parallelism
 from ledgerlake import settings
 
 
@@ -96,7 +96,7 @@ def _parameter(scope: Construct, name: str, description: str, type: str = "Strin
 
 def _sizes(environment: Environment) -> dict[str, str]:
     airflow = environment.airflow
-    refuse_impossible(airflow)
+    check_possible(airflow)
     return {
         "Class": airflow.environment_class,
         "MinWorkers": str(airflow.min_workers),

@@ -17,9 +17,9 @@ from victims import start, wait
 from ledgerlake.contracts import DATASETS
 from ledgerlake.planning import batch
 from ledgerlake.settings import Settings
-from ledgerlake.storage.bodies import StorageFailed
 from ledgerlake.storage.objects import client_config
-from ledgerlake_glue import objects, parts
+from ledgerlake.storage.resumable import StorageFailed
+from ledgerlake_glue import objects, row_files
 from ledgerlake_glue.csv_files import Rows
 
 
@@ -130,9 +130,9 @@ class Reluctant:
 
 def test_what_s3_did_not_remove_is_removed_again(monkeypatch):
     s3 = Reluctant()
-    monkeypatch.setattr(parts, "s3", lambda: s3)
+    monkeypatch.setattr(row_files, "s3", lambda: s3)
     monkeypatch.setattr("time.sleep", lambda _: None)
-    parts.remove(["a", "b", "c"], "lake")
+    row_files.remove(["a", "b", "c"], "lake")
     assert s3.removed == ["a", "b", "c"]
     with pytest.raises(StorageFailed, match=r"objects of lake could not be removed: .* \(SlowDown\)"):
-        parts.remove(list("abcdefgh"), "lake")
+        row_files.remove(list("abcdefgh"), "lake")

@@ -6,8 +6,8 @@ from between import FAULTS, Between, Fate, on_a_bad_day
 from botocore.config import Config
 from botocore.exceptions import ClientError, HTTPClientError
 
-from ledgerlake.storage.bodies import Body, StorageFailed
 from ledgerlake.storage.objects import client_config, get_json, put_if_absent, put_if_unchanged
+from ledgerlake.storage.resumable import ResumableObject, StorageFailed
 
 ONCE = Config(retries={"total_max_attempts": 1})
 
@@ -48,7 +48,10 @@ def test_a_body_that_breaks_off_is_read_on_where_it_broke(s3_endpoint, bucket, m
     body = bytes(range(256)) * 4000
     boto3.client("s3").put_object(Bucket=bucket, Key="a", Body=body)
     fates = iter([Fate.HALVED] * 5 + [Fate.PASSED])
-    with Between(s3_endpoint, lambda _: next(fates)) as gate, Body(client(gate), bucket, {"Key": "a"}) as found:
+    with (
+        Between(s3_endpoint, lambda _: next(fates)) as gate,
+        ResumableObject(client(gate), bucket, {"Key": "a"}) as found,
+    ):
         assert found.readall() == body
         assert gate.fates[Fate.HALVED] == 5
 
@@ -57,7 +60,7 @@ def test_a_body_that_breaks_off_again_and_again_is_the_fault_of_s3(s3_endpoint, 
     monkeypatch.setattr("time.sleep", lambda _: None)
     boto3.client("s3").put_object(Bucket=bucket, Key="a", Body=b"x")
     with Between(s3_endpoint, lambda _: Fate.UNHEARD) as gate, pytest.raises(StorageFailed) as failed:
-        Body(client(gate), bucket, {"Key": "a"}).readall()
+        ResumableObject(client(gate), bucket, {"Key": "a"}).readall()
     assert "could not be read beyond byte 0" in str(failed.value)
     assert not isinstance(failed.value, OSError), "readers of files take an OSError for a damaged file"
 
@@ -68,7 +71,7 @@ def test_an_object_that_was_replaced_while_it_was_read_is_not_mixed(s3_endpoint,
     s3.put_object(Bucket=bucket, Key="a", Body=b"old" * 100_000)
     fates = iter([Fate.HALVED, Fate.PASSED])
     with Between(s3_endpoint, lambda _: next(fates)) as gate:
-        found = Body(client(gate), bucket, {"Key": "a"})
+        found = ResumableObject(client(gate), bucket, {"Key": "a"})
         assert found.read(10) == b"oldoldoldo"
         s3.put_object(Bucket=bucket, Key="a", Body=b"new" * 100_000)
         with pytest.raises(StorageFailed, match="PreconditionFailed"):

@@ -10,7 +10,7 @@ import acts
 from acts import Act, Walk
 
 from cli.clients.airflow_transport import LocalAirflow, Refused
-from cli.failures import NotUp
+from cli.failures import LakeUnavailable
 from ledgerlake import names
 from local import processes
 from local.airflow.components import COMPONENTS
@@ -25,7 +25,7 @@ def _ask(walk: Walk, method: str, path: str, **body: Any) -> dict[str, Any]:
         return LocalAirflow(walk.lake.home).send(method, path, body=body or None)
     except Refused as error:
         return {"refused": str(error)}
-    except NotUp as error:
+    except LakeUnavailable as error:
         return {"refused": str(error)}
 
 

@@ -35,7 +35,7 @@ class Clock:
 
 
 def wait(s3, clock, seconds=600, settings=SETTINGS):
-    return availability.wait_until_settled(s3, BUCKET, settings, seconds, now=clock.now, sleep=clock.sleep)
+    return availability.wait_until_quiet(s3, BUCKET, settings, seconds, now=clock.now, sleep=clock.sleep)
 
 
 def test_an_empty_raw_is_settled(s3):

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from ledgerlake.errors import ConservationError
 from ledgerlake.tables.catalogue import ledger_table
-from ledgerlake.tables.ledger import COUNTS, FATES, LedgerEntry, refuse_imbalance, totals
+from ledgerlake.tables.ledger import COUNTS, FATES, LedgerEntry, check_balance, totals
 
 counts = st.integers(0, 1000)
 
@@ -19,19 +19,19 @@ def entry(**numbers: int) -> LedgerEntry:
 def test_an_entry_balances_when_what_came_is_what_went(fates, released):
     went = sum(fates.values())
     if released <= went:
-        refuse_imbalance([entry(rows_read=went - released, released=released, **fates)])
+        check_balance([entry(rows_read=went - released, released=released, **fates)])
 
 
 @given(st.fixed_dictionaries(dict.fromkeys(FATES, counts)), st.integers(1, 5), st.booleans())
 def test_an_entry_with_a_row_too_many_or_too_few_is_refused(fates, off, more):
     read = sum(fates.values()) + (off if more else -off)
     with pytest.raises(ConservationError, match=r"raw/orders/a\.csv"):
-        refuse_imbalance([entry(rows_read=read, **fates)])
+        check_balance([entry(rows_read=read, **fates)])
 
 
 def test_a_file_rejected_whole_is_one_row_of_the_law_however_many_lines_it_has():
     whole = entry(rows_read=1, rejected=1, files_rejected=1, lines_rejected=5)
-    refuse_imbalance([whole])
+    check_balance([whole])
     unknown = entry(rows_read=1, rejected=1, files_rejected=1, lines_rejected=None)
     assert totals([whole, unknown])["lines_rejected"] == 5
 
@@ -52,7 +52,7 @@ def test_totals_add_up_every_column():
 def test_an_imbalance_names_file_counts_and_what_to_keep():
     wrong = entry(rows_read=5, released=1, inserted=3, parked=1)
     with pytest.raises(ConservationError) as error:
-        refuse_imbalance([entry(rows_read=1, inserted=1), wrong])
+        check_balance([entry(rows_read=1, inserted=1), wrong])
     said = str(error.value)
     assert "orders: of raw/orders/a.csv 5 rows were read and 1 released, but 4 are accounted for" in said
     assert "(3 inserted, 0 updated, 0 unchanged, 0 superseded, 0 rejected, 1 parked)" in said
@@ -60,14 +60,14 @@ def test_an_imbalance_names_file_counts_and_what_to_keep():
 
 
 def test_a_row_withdrawn_from_the_table_balances_nothing():
-    refuse_imbalance([entry(rows_read=2, inserted=2, withdrawn=1)])
+    check_balance([entry(rows_read=2, inserted=2, withdrawn=1)])
     with pytest.raises(ConservationError):
-        refuse_imbalance([entry(rows_read=2, inserted=1, withdrawn=1)])
+        check_balance([entry(rows_read=2, inserted=1, withdrawn=1)])
 
 
 def test_one_delivery_does_not_balance_another():
     with pytest.raises(ConservationError):
-        refuse_imbalance([entry(rows_read=2, inserted=1), entry(rows_read=1, inserted=2)])
+        check_balance([entry(rows_read=2, inserted=1), entry(rows_read=1, inserted=2)])
 
 
 def test_an_entry_has_the_columns_of_the_table_ledger():

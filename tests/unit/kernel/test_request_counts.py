@@ -8,7 +8,7 @@ from ledgerlake.costs import request_counts
 from ledgerlake.costs.cost import Requests
 from ledgerlake.planning import batch, lease
 from ledgerlake.settings import Settings
-from ledgerlake.storage.objects import Tally
+from ledgerlake.storage.objects import RequestCounter
 
 ENTRY = {"rejected": 0, "parked": 0}
 
@@ -26,7 +26,7 @@ def test_the_formula_of_a_plan_is_what_a_plan_sends(s3, deliver, monkeypatch):
         deliver(f"raw/orders/{name}.csv")
     lease.acquire(s3, "lake", "somebody", 1)
     lease.release(s3, "lake", "somebody")  # the first to take it has nothing to read
-    sent = Tally(s3)
+    sent = RequestCounter(s3)
     lease.acquire(s3, "lake", "me", 60)
     planned = batch.plan(s3, "lake", Settings(gate="any"))
     batch.open_batches(s3, "lake")  # whoever plans looks first whether one is open
@@ -38,7 +38,7 @@ def test_the_formula_of_a_plan_is_what_a_plan_sends(s3, deliver, monkeypatch):
 
 
 def test_a_client_counts_what_it_sends_by_what_it_costs(s3):
-    sent = Tally(s3)
+    sent = RequestCounter(s3)
     s3.put_object(Bucket="lake", Key="a", Body=b"1")
     s3.copy_object(Bucket="lake", Key="b", CopySource={"Bucket": "lake", "Key": "a"})
     s3.list_objects_v2(Bucket="lake")

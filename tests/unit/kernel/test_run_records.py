@@ -12,11 +12,11 @@ import pytest
 from ledgerlake import keys
 from ledgerlake.costs import run_records
 from ledgerlake.costs.cost import Calls, DpuTime, Requests, Usage
-from ledgerlake.costs.usage import RunSeen
+from ledgerlake.costs.usage import ObservedRun
 from ledgerlake.tables import runs
 
 BATCH = "20250401T080000Z-1a2b3c4d"
-SEEN = RunSeen("ecommerce_lakehouse", "manual__1", BATCH, "2025-04-01T08:00:00+00:00", 31)
+SEEN = ObservedRun("ecommerce_lakehouse", "manual__1", BATCH, "2025-04-01T08:00:00+00:00", 31)
 ENDED = datetime(2025, 4, 1, 8, 5, 0, 123456, tzinfo=UTC)
 USED = Usage(
     jobs=(DpuTime(86, 2), DpuTime(60, 2), DpuTime(30, 2)),
@@ -119,7 +119,7 @@ def test_a_report_that_is_repeated_writes_what_is_there(s3):
 
 def test_another_run_of_the_batch_writes_its_own_end(s3):
     run_records.write(s3, "lake", run_records.record(SEEN, USED, ENDED))
-    again = RunSeen("ecommerce_lakehouse", "manual__2", BATCH, "2025-04-01T08:00:00+00:00", 31)
+    again = ObservedRun("ecommerce_lakehouse", "manual__2", BATCH, "2025-04-01T08:00:00+00:00", 31)
     run_records.write(s3, "lake", run_records.record(again, USED, ENDED.replace(hour=9)))
     assert json.loads(body(s3))["finished_at"] == "2025-04-01 09:05:00.123"
 
@@ -131,13 +131,13 @@ def test_a_run_is_accounted_for_with_what_can_be_learnt(s3):
     def connect(service):
         return s3 if service == "s3" else SimpleNamespace()
 
-    line = run_records.account(SEEN, connect, "lake")
+    line = run_records.record_run(SEEN, connect, "lake")
     assert re.match(r"Cost: at least \$0\.0\d+ \(Glue unknown, Athena unknown, requests unknown, Lambda", line)
     assert json.loads(body(s3))["unknown"] == "glue, athena, requests"
 
 
 def test_a_record_that_cannot_be_written_is_said(caplog):
-    line = run_records.account(SEEN, lambda _: SimpleNamespace(), "lake")
+    line = run_records.record_run(SEEN, lambda _: SimpleNamespace(), "lake")
     assert line.startswith("Cost: at least")
     assert line.endswith("(not recorded)")
     assert "The run's record was not written" in caplog.text
@@ -145,5 +145,5 @@ def test_a_record_that_cannot_be_written_is_said(caplog):
 
 @pytest.mark.parametrize("started", ["", "yesterday"])
 def test_a_run_whose_cost_cannot_be_worked_out_says_just_that(started):
-    seen = RunSeen("w", "r", BATCH, started, 1)
-    assert run_records.account(seen, lambda _: None, "lake") == "Cost: unknown."
+    seen = ObservedRun("w", "r", BATCH, started, 1)
+    assert run_records.record_run(seen, lambda _: None, "lake") == "Cost: unknown."

@@ -6,7 +6,6 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError
 
-from ledgerlake.storage.bodies import StorageFailed
 from ledgerlake.storage.objects import (
     client_config,
     delete,
@@ -16,6 +15,7 @@ from ledgerlake.storage.objects import (
     put_if_absent,
     put_if_unchanged,
 )
+from ledgerlake.storage.resumable import StorageFailed
 
 BUCKET = "lake"
 LOST_RACE = ("PreconditionFailed", "412", "ConditionalRequestConflict", "409")

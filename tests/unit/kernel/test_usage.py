@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import pytest
 
 from ledgerlake.costs.cost import DpuTime
-from ledgerlake.costs.usage import RunSeen, usage
+from ledgerlake.costs.usage import ObservedRun, usage
 
 BATCH = "20250401T080000Z-1a2b3c4d"
 BEGAN = datetime(2025, 4, 1, 8, tzinfo=UTC)
@@ -61,7 +61,7 @@ def seen(**more):
         "scanned": (1, 2, 3, 4, 5, 6),
         "archive": {"requests": {"writes": 2, "reads": 6}},
     }
-    return RunSeen(**known | more)
+    return ObservedRun(**known | more)
 
 
 def test_every_run_of_a_job_for_the_batch_is_counted_failed_tries_too():

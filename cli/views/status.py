@@ -41,7 +41,7 @@ class Verdict(Enum):
 
 
 @dataclass(frozen=True)
-class Look:
+class LakeStatus:
     """The lake at one moment.
 
     Args:
@@ -84,55 +84,55 @@ def seen(error: str) -> str:
     return error.partition("; expected ")[0]
 
 
-def judge(look: Look, since: datetime) -> Verdict:
+def assess(status: LakeStatus, since: datetime) -> Verdict:
     """Whether there is anything left to wait for.
 
     Args:
         since: when we began to wait; a run that failed earlier has been told of already.
     """
-    runs = look.runs or ()
-    if failed_run(look, since) or failed_execution(look, since):
+    runs = status.runs or ()
+    if failed_run(status, since) or failed_execution(status, since):
         return Verdict.FAILED
-    if stands_still(look):
+    if stands_still(status):
         return Verdict.PAUSED
-    active = any(map(at_work, runs)) or any(run.active and not run.ahead for run in look.by_date)
-    active = active or any(execution.active for execution in look.executions)
-    if active or look.open_batches:
+    active = any(map(at_work, runs)) or any(run.active and not run.ahead for run in status.by_date)
+    active = active or any(execution.active for execution in status.executions)
+    if active or status.open_batches:
         return Verdict.BUSY
-    if not look.waits:
+    if not status.waits:
         return Verdict.IDLE
-    return Verdict.GATE_CLOSED if look.gate_waits_for else Verdict.BUSY
+    return Verdict.GATE_CLOSED if status.gate_waits_for else Verdict.BUSY
 
 
-def stands_still(look: Look) -> bool:
+def stands_still(status: LakeStatus) -> bool:
     """Return whether there is something to do while the live DAG is paused and has no task at work."""
-    if names.LIVE_DAG not in look.paused or not (look.waits or look.open_batches) or look.gate_waits_for:
+    if names.LIVE_DAG not in status.paused or not (status.waits or status.open_batches) or status.gate_waits_for:
         return False
-    runs = [*(look.runs or ()), *look.by_date]
+    runs = [*(status.runs or ()), *status.by_date]
     states = {task.state for run in runs if run.active for task in run.tasks if task.task_id != SENSOR}
-    executes = any(execution.active for execution in look.executions)
+    executes = any(execution.active for execution in status.executions)
     return not executes and not states & {"running", "queued", "deferred", "up_for_reschedule"}
 
 
-def failed_run(look: Look, since: datetime) -> Run | None:
+def failed_run(status: LakeStatus, since: datetime) -> Run | None:
     """The run that failed since then, unless a newer one of the live DAG has succeeded where it stopped."""
-    for run in look.by_date:  # a day has one run; when it is tried again it is no longer failed
+    for run in status.by_date:  # a day has one run; when it is tried again it is no longer failed
         if run.state == "failed" and run.ended and run.ended >= since:
             return run
-    for run in look.runs or ():
-        if run.state == "success" and run.ended and run.ended >= since and not look.open_batches:
+    for run in status.runs or ():
+        if run.state == "success" and run.ended and run.ended >= since and not status.open_batches:
             return None
         if run.state == "failed" and run.ended and run.ended >= since:
             return run
     return None
 
 
-def failed_execution(look: Look, since: datetime) -> Execution | None:
+def failed_execution(status: LakeStatus, since: datetime) -> Execution | None:
     """The newest execution to have failed since then, unless a newer one has succeeded where it stopped."""
-    for execution in look.executions:
+    for execution in status.executions:
         if execution.ended is None or execution.ended < since:
             continue
-        if not execution.failed and not look.open_batches:
+        if not execution.failed and not status.open_batches:
             return None
         if execution.failed:
             return execution
@@ -148,25 +148,25 @@ def at_work(run: Run) -> bool:
     return sensor_done or any(state for name, state in states.items() if name != SENSOR)
 
 
-def describe(look: Look) -> list[str]:
+def describe(status: LakeStatus) -> list[str]:
     """The look in a few lines."""
-    away = [f"{name} is {what}" for name, what in look.down.items()]
-    files = ", ".join(f"{count} of {name}" for name, count in look.waits.items())
+    away = [f"{name} is {what}" for name, what in status.down.items()]
+    files = ", ".join(f"{count} of {name}" for name, count in status.waits.items())
     lines = [f"waiting in raw/: {files or 'nothing'}"]
-    lines += look.unread.lines()
-    lines += [f"open batch: {name}" for name in look.open_batches]
-    if look.gate_waits_for and look.waits:
-        lines.append(f"the gate waits for: {', '.join(look.gate_waits_for)}")
-    lines += [f"in quarantine: {name}" for name in look.quarantined]
-    active = next((run for run in look.runs or () if at_work(run)), None)
+    lines += status.unread.lines()
+    lines += [f"open batch: {name}" for name in status.open_batches]
+    if status.gate_waits_for and status.waits:
+        lines.append(f"the gate waits for: {', '.join(status.gate_waits_for)}")
+    lines += [f"in quarantine: {name}" for name in status.quarantined]
+    active = next((run for run in status.runs or () if at_work(run)), None)
     if active:
-        does = WAITS if _waits(active, look.holder) else "  ".join(_signs(active))
+        does = WAITS if _waits(active, status.holder) else "  ".join(_signs(active))
         lines.append(f"run {active.run_id}: {does}")
-    lines += [f"execution {each.name}: at work" for each in look.executions if each.active]
-    active_days = [run for run in reversed(look.by_date) if run.active]
-    lines += [f"by date {run.day or run.run_id}: {progress(run, look.holder)}" for run in active_days]
-    lines += [f"run {run.run_id}: {progress(run)}" for run in look.runs or () if run.ahead]
-    lines += [f"{name} is paused: no task of it begins" for name in look.paused]
+    lines += [f"execution {each.name}: at work" for each in status.executions if each.active]
+    active_days = [run for run in reversed(status.by_date) if run.active]
+    lines += [f"by date {run.day or run.run_id}: {progress(run, status.holder)}" for run in active_days]
+    lines += [f"run {run.run_id}: {progress(run)}" for run in status.runs or () if run.ahead]
+    lines += [f"{name} is paused: no task of it begins" for name in status.paused]
     return away + lines
 
 

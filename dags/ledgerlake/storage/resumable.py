@@ -48,7 +48,7 @@ def pause(attempt: int) -> None:
     time.sleep(min(0.1 * 2**attempt, _LONGEST_PAUSE))
 
 
-class Body(io.RawIOBase):
+class ResumableObject(io.RawIOBase):
     """One object, or a part of it, read from beginning to end in constant memory.
 
     Args:

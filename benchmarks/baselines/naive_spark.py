@@ -2,7 +2,7 @@
 
 What a rule refuses is counted and, if there is any, written to `rejected/`, with the rule as its only reason.
 
-    python -m benchmarks.baselines.seeds_way BUCKET…
+    python -m benchmarks.baselines.naive_spark BUCKET…
 
 It knows neither row numbers nor all reasons of a row; of a key's versions it keeps any one.
 """
@@ -16,7 +16,7 @@ from typing import Any
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from benchmarks.laps import end_lap
+from benchmarks.timings import end_lap
 
 SCHEMA = (
     "id bigint, order_id bigint, user_id bigint, days_since_prior_order int, product_id bigint, "
@@ -33,7 +33,7 @@ RULES = {
 
 def main(*buckets: str) -> dict[str, Any]:
     """Load one bucket after the other in one session."""
-    spark = SparkSession.builder.appName("seeds_way").getOrCreate()
+    spark = SparkSession.builder.appName("naive_spark").getOrCreate()
     counts = {}
     for bucket in buckets:
         counts[bucket] = load(spark, bucket)

@@ -56,7 +56,7 @@ def day(name: str, text: Any) -> date:
         raise SelectionError(f"{name} is {text!r}", expected="a day such as 2025-04-01") from error
 
 
-def refuse_unknown(given: Collection[str], known: Collection[str], what: str) -> None:
+def check_known_fields(given: Collection[str], known: Collection[str], what: str) -> None:
     """Refuse a field that nobody reads: it may be a misspelt one.
 
     Raises:

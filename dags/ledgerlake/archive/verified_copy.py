@@ -11,8 +11,8 @@ from botocore.exceptions import ClientError
 
 from ledgerlake.errors import ArchiveError
 from ledgerlake.intake.deliveries import Delivery
-from ledgerlake.storage.bodies import Body, Missing, is_absent
-from ledgerlake.storage.objects import is_refused
+from ledgerlake.storage.objects import is_conflict
+from ledgerlake.storage.resumable import Missing, ResumableObject, is_absent
 
 LARGEST_COPY = 5 * 1024**3
 """In bytes; S3 copies a larger object in parts only."""
@@ -32,7 +32,7 @@ class Copied:
     raw: bool
 
 
-def secure(s3: Any, bucket: str, delivery: Delivery, batch_id: str) -> Copied:
+def ensure_archived(s3: Any, bucket: str, delivery: Delivery, batch_id: str) -> Copied:
     """Make sure that the archive holds the delivery, byte for byte.
 
     Raises:
@@ -42,7 +42,7 @@ def secure(s3: Any, bucket: str, delivery: Delivery, batch_id: str) -> Copied:
     raw = _head(s3, bucket, delivery.key, delivery.version_id)
     copy = _head(s3, bucket, delivery.archive_key)
     if copy is not None:
-        _refuse_foreign(bucket, delivery, copy)
+        _check_ours(bucket, delivery, copy)
     if raw is None:
         if copy is None:
             raise Missing(
@@ -51,7 +51,7 @@ def secure(s3: Any, bucket: str, delivery: Delivery, batch_id: str) -> Copied:
                 remedy="bring the version back",
             )
         return Copied(now=False, raw=False)
-    _refuse_changed(bucket, delivery, raw)
+    _check_unchanged(bucket, delivery, raw)
     if copy is not None:
         _verify(s3, bucket, delivery, raw, copy)
     # Where S3 says of the copy what it said of the raw version (no KMS, no parts), they are the same bytes.
@@ -85,7 +85,7 @@ def _copy(s3: Any, bucket: str, delivery: Delivery, raw: dict[str, Any], batch_i
     try:
         answer = s3.copy_object(CopySource=source, Bucket=bucket, Key=delivery.archive_key, **extra)
     except ClientError as error:
-        if not is_refused(error):
+        if not is_conflict(error):
             raise
         return None  # our own copy is there, whose reply was lost; what is not ours is found next
     etag: str | None = answer.get("CopyObjectResult", {}).get("ETag")
@@ -105,7 +105,7 @@ def _verify_new(s3: Any, bucket: str, delivery: Delivery, raw: dict[str, Any]) -
     if copy is None:
         raise _differs(bucket, delivery, "the copy is not there")
     if copy.get("Metadata", {}).get("version-id") != delivery.version_id:
-        _refuse_foreign(bucket, delivery, copy)
+        _check_ours(bucket, delivery, copy)
     try:
         _verify(s3, bucket, delivery, raw, copy)
     except ArchiveError:
@@ -143,11 +143,11 @@ def _checksums(head: dict[str, Any]) -> dict[str, str]:
 
 
 def _sha256(s3: Any, bucket: str, request: dict[str, str]) -> str:
-    with Body(s3, bucket, request) as body:
+    with ResumableObject(s3, bucket, request) as body:
         return hashlib.file_digest(body, "sha256").hexdigest()
 
 
-def _refuse_foreign(bucket: str, delivery: Delivery, copy: dict[str, Any]) -> None:
+def _check_ours(bucket: str, delivery: Delivery, copy: dict[str, Any]) -> None:
     found = copy.get("Metadata", {}).get("version-id")
     if found != delivery.version_id or copy["ContentLength"] != delivery.size:
         raise ArchiveError(
@@ -158,7 +158,7 @@ def _refuse_foreign(bucket: str, delivery: Delivery, copy: dict[str, Any]) -> No
         )
 
 
-def _refuse_changed(bucket: str, delivery: Delivery, raw: dict[str, Any]) -> None:
+def _check_unchanged(bucket: str, delivery: Delivery, raw: dict[str, Any]) -> None:
     if (raw["ContentLength"], raw["ETag"].strip('"')) != (delivery.size, delivery.etag):
         raise ArchiveError(
             f"s3://{bucket}/{delivery.key} version {delivery.version_id} has {raw['ContentLength']} bytes, "

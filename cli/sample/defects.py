@@ -26,7 +26,7 @@ _TEXTS = ("n/a", "twelve", "12.5.0", "#REF!")
 _TIMES = ("2025-02-30T25:61:00", "2025-13-01T08:00:00", "yesterday", "0000-00-00T00:00:00")
 
 
-class Dirt:
+class Defects:
     """Draws, per row, whether something is wrong with it and what. `rate` is the share of rows."""
 
     def __init__(self, *, seed: int, rate: float) -> None:

@@ -17,7 +17,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from ledgerlake.errors import LeaseTaken
 from ledgerlake.intake.deliveries import Waiting
 from ledgerlake.planning import batch, lease
-from ledgerlake.planning.unread import take_news
+from ledgerlake.planning.unread import take_unreported
 from ledgerlake.reporting.failure_notification import dead_execution_notification
 from ledgerlake.reporting.notification import Notification
 from ledgerlake.reporting.success_notification import stray_files_notification
@@ -53,7 +53,7 @@ class Outcome:
 
 
 @dataclass(frozen=True)
-class Looker:
+class Dispatcher:
     """Who looks, and what it needs to.
 
     Args:
@@ -76,7 +76,7 @@ class Looker:
         Raises:
             ClientError, BotoCoreError: AWS refused; a batch that was planned stays open, and the next look finds it.
         """
-        busy = self._take_turn()
+        busy = self._acquire_lease()
         if busy is not None:
             return busy
         try:
@@ -84,8 +84,8 @@ class Looker:
         finally:
             lease.release(self.s3, self.bucket, self.holder)
         if plan.batch is None:
-            self._tell_of_strays(plan)
-            return Outcome(plan.reason, answered=not plan.young)
+            self._notify_of_strays(plan)
+            return Outcome(plan.reason, answered=not plan.too_recent)
         batch_id = plan.batch.batch_id
         started = self.machine.start(batch_id, self.settings)
         if started.rests_until:
@@ -96,10 +96,10 @@ class Looker:
         says = f"execution {started.name} {'was started before' if started.before else 'is started'}: {plan.reason}"
         return Outcome(says, batch_id=batch_id, execution=started.name, planned=not started.before)
 
-    def _tell_of_strays(self, plan: batch.Plan) -> None:
+    def _notify_of_strays(self, plan: batch.Plan) -> None:
         """Notify people of files that no job reads: no execution starts, whose report would."""
         found = Waiting((), plan.unread.strays, plan.unread.ignored)
-        news = take_news(self.s3, self.bucket, found, self.holder, strays_only=True)
+        news = take_unreported(self.s3, self.bucket, found, self.holder, strays_only=True)
         if news.strays:
             self._send(stray_files_notification(news))
 
@@ -114,12 +114,12 @@ class Looker:
         """Plan; what has landed in this second is waited for."""
         for _ in range(_TRIES):
             plan = batch.plan(self.s3, self.bucket, self.settings, owner=LIVE)
-            if not plan.young:
+            if not plan.too_recent:
                 break
             time.sleep(_PAUSE)
         return plan
 
-    def _take_turn(self) -> Outcome | None:
+    def _acquire_lease(self) -> Outcome | None:
         """Take the lease; when another has it, what that means for this look."""
         says = "others were quicker to take the lease, again and again"
         for _ in range(_TRIES):

@@ -1,6 +1,6 @@
 """Makes tables of so many days, as if they had been loaded day by day.
 
-python -m benchmarks.grown BUCKET DAYS ROWS_A_DAY [rows]
+python -m benchmarks.grown_tables BUCKET DAYS ROWS_A_DAY [rows]
 
 With `rows` the table of order items is left empty, and its rows are put under `rows/` for `benchmarks.commits`.
 """
@@ -29,7 +29,7 @@ _LINEAGE = (
 
 def main(bucket: str, days: str, rows: str, apart: str = "") -> dict[str, Any]:
     """The day that is always there and others backwards from the last; orders are there for every day of April."""
-    spark = SparkSession.builder.appName("grown").getOrCreate()
+    spark = SparkSession.builder.appName("grown_tables").getOrCreate()
     prepare(spark)
     wanted = [_ALWAYS]
     day = _LAST

@@ -1,6 +1,6 @@
 """Runs the jobs of planned batches in one Spark session, and says where the seconds went.
 
-python -m benchmarks.ours BUCKET/BATCH_ID[,BUCKET/BATCH_ID…] DATASET…
+python -m benchmarks.ledgerlake_jobs BUCKET/BATCH_ID[,BUCKET/BATCH_ID…] DATASET…
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from benchmarks.laps import end_lap
+from benchmarks.timings import end_lap
 
 seconds: dict[str, float] = defaultdict(float)
 

@@ -17,8 +17,8 @@ from pyspark.sql import DataFrame
 from ledgerlake import keys
 from ledgerlake.contracts import Dataset
 from ledgerlake.intake.deliveries import Delivery
-from ledgerlake.storage.bodies import Missing, StorageFailed
 from ledgerlake.storage.objects import delete
+from ledgerlake.storage.resumable import Missing, StorageFailed
 from ledgerlake_glue import without_pandas
 from ledgerlake_glue.objects import open_delivery, s3
 from ledgerlake_glue.originals import originals

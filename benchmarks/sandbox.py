@@ -39,7 +39,7 @@ _Command = tuple[list[str], dict[str, str]]
 
 
 @dataclass(frozen=True)
-class Lab:
+class Sandbox:
     """A running S3.
 
     Args:
@@ -133,43 +133,43 @@ class Lab:
 
 
 @contextmanager
-def opened(name: str, *, smoke: bool, say: Callable[[str], None]) -> Iterator[Lab]:
+def opened(name: str, *, smoke: bool, say: Callable[[str], None]) -> Iterator[Sandbox]:
     """A lab for one benchmark, with an empty S3."""
     folder = FOLDER / f"run-{name}-{os.getpid()}"
     folder.mkdir(parents=True)
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    lab = Lab(f"http://127.0.0.1:{port}", folder, smoke, say)
+    sandbox = Sandbox(f"http://127.0.0.1:{port}", folder, smoke, say)
     quiet = {"BIND_HOST": "127.0.0.1", "IOT_MTLS_ENABLED": "0", "SFTP_ENABLED": "0", "SERVICES": "s3"}
     places = {"GATEWAY_PORT": str(port), "TMPDIR": str(folder), "PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'dags'}"}
     argv = [str(PYTHON), "-m", "local.aws.ranges"]
     with (folder / "s3.log").open("w") as log:
         server = subprocess.Popen(
             argv,
-            env=lab.environment | quiet | places,
+            env=sandbox.environment | quiet | places,
             cwd=folder,
             stdout=log,
             stderr=log,
             start_new_session=True,  # Ctrl-C is for this process, which then ends what it has started
         )
     try:
-        _wait(lab, server)
-        yield lab
+        _wait(sandbox, server)
+        yield sandbox
     finally:
         server.terminate()
         server.wait(20)
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _wait(lab: Lab, server: subprocess.Popen[bytes]) -> None:
+def _wait(sandbox: Sandbox, server: subprocess.Popen[bytes]) -> None:
     for _ in range(300):
         if server.poll() is not None:
             break
         try:
-            lab.s3.list_buckets()
+            sandbox.s3.list_buckets()
         except (BotoCoreError, ClientError):
             time.sleep(0.1)
         else:
             return
-    raise Failed(f"the local S3 did not start: {(lab.folder / 's3.log').read_text()[-1000:]}")
+    raise Failed(f"the local S3 did not start: {(sandbox.folder / 's3.log').read_text()[-1000:]}")

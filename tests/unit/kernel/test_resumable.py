@@ -6,8 +6,8 @@ import io
 
 import pytest
 
-from ledgerlake.storage import bodies
-from ledgerlake.storage.bodies import Body, StorageFailed
+from ledgerlake.storage import resumable
+from ledgerlake.storage.resumable import ResumableObject, StorageFailed
 
 CONTENT = bytes(range(256)) * 8
 
@@ -29,20 +29,20 @@ class CuttingS3:
 
 @pytest.fixture(autouse=True)
 def at_once(monkeypatch):
-    monkeypatch.setattr(bodies, "pause", lambda attempt: None)
+    monkeypatch.setattr(resumable, "pause", lambda attempt: None)
 
 
 @pytest.mark.parametrize("cuts", [(0,), (1,), (2047,), (100, 0, 7), (2048,), ()])
 def test_a_body_that_ends_early_is_not_taken_for_its_end(cuts):
     s3 = CuttingS3(*cuts)
-    assert Body(s3, "lake", {"Key": "raw/orders/a.csv"}).read() == CONTENT
+    assert ResumableObject(s3, "lake", {"Key": "raw/orders/a.csv"}).read() == CONTENT
     assert len(s3.ranges) == 1 + len([cut for cut in cuts if cut < len(CONTENT)])
 
 
 def test_a_part_that_ends_early_is_not_taken_for_its_end():
-    assert Body(CuttingS3(3), "lake", {"Key": "k"}, start=10, end=500).read() == CONTENT[10:500]
+    assert ResumableObject(CuttingS3(3), "lake", {"Key": "k"}, start=10, end=500).read() == CONTENT[10:500]
 
 
 def test_a_body_that_never_goes_on_is_a_fault_of_s3():
     with pytest.raises(StorageFailed, match="could not be read beyond byte 0: _Cut"):
-        Body(CuttingS3(*[0] * bodies.ATTEMPTS), "lake", {"Key": "k"}).read()
+        ResumableObject(CuttingS3(*[0] * resumable.ATTEMPTS), "lake", {"Key": "k"}).read()
