@@ -1,43 +1,43 @@
-"""### The deliveries of a day, again or at last
+"""Process the deliveries of a day, for the first time or again.
 
-Run *D* is the deliveries of *D*: a delivery's date is the date in its key (`2025-04-01`, `date=2025-04-01`,
-`2025/04/01`), else the UTC day on which it landed.
+Run *D* processes the deliveries of *D*: a delivery's date is the date in its key (`2025-04-01`, `date=2025-04-01`,
+`2025/04/01`), or else the UTC day on which it landed.
 
-| run | takes |
+| run | processes |
 |---|---|
-| scheduled, once a day | what still waits in `raw/` for dates up to *D*: the safety net under the events |
+| scheduled, once a day | what still waits in `raw/` for dates up to *D*: a safety net for lost events |
 | backfill: the form, `ledgerlake backfill`, `airflow backfill create` | *D*'s deliveries from `raw/` and `archived/` |
 | by hand (*Trigger*) | what its form says: days, datasets, waiting or archived |
 
-Processing a delivery again, by today's contracts and code, **replaces** what it made: rows that come out differently
-are updated, those that now pass are inserted, those that now fail are withdrawn, its rejects are written anew. A row
-from a later file is never touched, and original landing times stay. So it is safe at any time, in any order, twice,
-and beside live runs: runs take turns, and one that waits for its turn says for whom.
+Processing a delivery again, with the current contracts and code, **replaces** its earlier result: rows that come out
+differently are updated, those that now pass are inserted, those that now fail are withdrawn, and its rejects are
+rewritten. A row from a later file is never changed, and original landing times stay. So it is safe at any time, in
+any order, twice, and beside live runs: one run at a time holds the lease, and one that waits for it names the holder.
 
 | task | does |
 |---|---|
-| `plan_batch` | finds the deliveries, writes the manifest; with nothing to do the rest is skipped |
+| `plan_batch` | finds the deliveries and writes the manifest; skips the rest if there is nothing to do |
 | `product_etl`, … `checks` | as in `ecommerce_lakehouse`: the same tasks |
-| `acknowledge` | closes the batch, when S3 shows that it is published and archived |
-| `succeeded` | does nothing; red when anything before it failed, and with it the run |
-| `report` | one message to the topic: the figures, or what failed and how to go on |
+| `acknowledge` | closes the batch, once S3 shows that it is published and archived |
+| `succeeded` | does nothing; fails when a task before it failed, and with it the run |
+| `report` | publishes one notification: the figures, or the failure and the next step |
 
-A run's id carries the moment after its interval; its **day** is the UTC day of its *logical date*, and stands
-beside `plan_batch` in the list of task instances. A logical date in the future is refused. A run
-by hand whose form names no days is for the day of its logical date, and without a date for yesterday (UTC).
+A run's id carries the moment after its interval. Its **day** is the UTC day of its *logical date*, which the list of
+task instances shows beside `plan_batch`. A logical date in the future is rejected. A run by hand whose form names no
+days is for the day of its logical date, and without a date for yesterday (UTC).
 
 ### When it fails
 Nothing is lost, and nothing is loaded twice: the batch stays open, and the next run of `ecommerce_lakehouse`
-goes on with it by itself.
+resumes it automatically.
 
-1. See what happened: the message to the topic, `ledgerlake logs`, or the log of the red task.
-2. Mend the cause.
-3. Go on: clear the red task with what comes after it, or `ledgerlake backfill --from 2025-04-01 --to 2025-04-15`.
+1. See what happened: the notification, `ledgerlake logs`, or the log of the failed task.
+2. Fix the cause.
+3. Resume: clear the failed task with those after it, or `ledgerlake backfill --from 2025-04-01 --to 2025-04-15`.
 
 | you see | do |
 |---|---|
-| `plan_batch` failed with *expected …* | the form was refused: start another run |
-| a task is *up for reschedule* | it waits for its turn; its log says for whom, and until when |
+| `plan_batch` failed with *expected …* | the form was invalid: start another run |
+| a task is *up for reschedule* | it waits for the lease; its log names the holder and the expiry |
 | … and that run is dead | `ledgerlake lease show`, then `ledgerlake lease release` |
 | runs are queued, none starts | the DAG is paused |
 | a batch is in quarantine | too many rows were rejected: `ledgerlake accept BATCH` or `ledgerlake drop BATCH` |
@@ -61,9 +61,9 @@ SETTINGS = settings.current()
 
 with DAG(
     names.BY_DATE_DAG,
-    description="Sweeps up what still waits, and processes the deliveries of any days again.",
+    description="Processes what still waits, and the deliveries of any days again.",
     doc_md=documented(
-        __doc__, SETTINGS, "its own sweep takes what waits, so scheduled runs end at once. Backfills go on."
+        __doc__, SETTINGS, "its own sweep takes what waits, so scheduled runs end at once. Backfills still run."
     ),
     schedule=EveryDay("@daily", timezone="UTC"),
     start_date=pendulum.datetime(2025, 4, 1, tz="UTC"),
@@ -76,7 +76,7 @@ with DAG(
     plan = plan_dates()
     work = pipeline(SETTINGS)
     closed = close_batch()
-    told = report().as_teardown()
+    reported = report().as_teardown()
 
     plan >> work
-    ending(work, closed, told)
+    ending(work, closed, reported)

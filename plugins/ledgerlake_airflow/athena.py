@@ -62,7 +62,7 @@ class AthenaCheckOperator(AthenaOperator):
         observed = self._observe(context, query_id)
         still = "; ".join(each.still_open for each in observed.still)
         if observed.first:
-            found = "; ".join(f"{each.dataset}: {each.found}" for each in observed.first)
+            found = "; ".join(f"{each.dataset}: {each.finding}" for each in observed.first)
             raise CheckFailed(f"{self.task_id}: {found}{still and f'; {still}'}"[:LONGEST])
         for closed in observed.closed:
             self.log.info("%s", closed.passes_again)

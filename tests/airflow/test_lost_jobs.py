@@ -224,7 +224,7 @@ def test_a_task_that_left_no_error_is_told_with_that_of_glue(orders, run):
 def test_a_task_that_left_no_error_while_its_run_did_not_fail_says_how_to_resume(orders, run, state):
     orders(glue_run(state))
     assert _reasons(run, orders_etl="failed") == [
-        f"orders_etl {state} in Glue (run jr_1); its task was ended before it saw that; "
+        f"orders_etl {state} in Glue (run jr_1); its task ended before it saw that; "
         "next step: ledgerlake run --wait, which resumes the batch"
     ]
 

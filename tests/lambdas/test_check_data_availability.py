@@ -267,7 +267,7 @@ def test_while_an_execution_is_at_work_the_messages_are_answered_since_it_looks_
     lease.acquire(cloud.s3, BUCKET, "step_functions:e-1", 600)
     cloud.put(*KEYS)
     assert returned(invoke(NAME, messages(*map(event_of, KEYS)))) == []
-    assert invoke(NAME, LOOK)["outcome"] == "execution e-1 is at work, and looks again at its end"
+    assert invoke(NAME, LOOK)["outcome"] == "execution e-1 is at work, and polls again at its end"
     assert list(cloud.executions()) == ["e-1"]
     assert holder(cloud) == "step_functions:e-1"
     assert batch.open_batches(cloud.s3, BUCKET) == []
@@ -465,7 +465,7 @@ def test_a_batch_that_failed_rests_until_its_delayed_message_comes(cloud, invoke
 
     def failed(machine, name):
         ended = datetime.now(UTC) - timedelta(**ago)
-        return executions.Found("FAILED", ended) if name in names else executions.Found("")
+        return executions.ExecutionState("FAILED", ended) if name in names else executions.ExecutionState("")
 
     monkeypatch.setattr(StateMachine, "find", failed)
     assert returned(invoke(NAME, messages(event_of(KEYS[0])))) == []
@@ -480,7 +480,7 @@ def test_a_batch_that_failed_rests_until_its_delayed_message_comes(cloud, invoke
 def test_a_batch_whose_execution_was_ended_from_outside_is_gone_on_with_at_once(cloud, invoke, monkeypatch, status):
     cloud.put(*KEYS)
     batch_id = invoke(NAME, LOOK)["batch_id"]
-    now = executions.Found(status, datetime.now(UTC))
+    now = executions.ExecutionState(status, datetime.now(UTC))
     find = StateMachine.find
     monkeypatch.setattr(StateMachine, "find", lambda machine, name: now if name == batch_id else find(machine, name))
     assert invoke(NAME, LOOK)["execution"] == f"{batch_id}-2"

@@ -1,7 +1,7 @@
-"""Failures of checks that are still open: a check over a table says something of the table, not of a batch.
+"""Open check failures: a check over a table describes the table, not a batch.
 
-The run that first sees a check fail is red, and says so. Its batch is closed all the same, so newer deliveries go
-by, and the failure stays open as an object of S3 until a run sees the check pass.
+The run that first observes a failure fails and reports it. Its batch is closed all the same, so newer deliveries are
+processed. The failure stays open, as an object in S3, until the check passes in a later run.
 """
 
 from __future__ import annotations
@@ -23,21 +23,21 @@ from ledgerlake.tables.checks import LIMIT, Check
 log = logging.getLogger(__name__)
 
 NAMED = 10
-"""So many offending keys are kept and named."""
+"""The number of offending keys that are kept and named."""
 
 Row = Mapping[str, str | None]
 
 
 @dataclass(frozen=True)
 class CheckFailure:
-    """What a check has found in the rows of one dataset.
+    """Rows of one dataset that violate a check.
 
     Args:
-        says: what should hold.
-        since, batch_id, run_id: when and by whom it was first seen.
-        count: of offending rows when it was last seen; the query names at most `LIMIT` of a kind.
-        keys: the first of them, each with its detail.
-        closed_at, closed_by: when and by which run it was seen to pass; empty while it is open.
+        says: the condition that should hold.
+        since, batch_id, run_id: when, and by which batch and run, the failure was first observed.
+        count: the number of offending rows at the last observation; the query names at most `LIMIT` of a kind.
+        keys: the first offending keys, each with its detail.
+        closed_at, closed_by: when and in which run the check passed; empty while the failure is open.
     """
 
     check: str
@@ -53,41 +53,44 @@ class CheckFailure:
 
     @property
     def is_open(self) -> bool:
+        """Whether no later run has seen the check pass."""
         return not self.closed_at
 
     @property
     def step(self) -> str:
-        """The check as both orchestrators call it."""
+        """The name of the check as a step of both orchestrators."""
         return f"checks.{self.check}"
 
     @property
-    def found(self) -> str:
-        """Which rows break the promise, in words."""
+    def finding(self) -> str:
+        """The condition and the rows that violate it."""
         count = f"at least {self.count} rows" if self.count >= LIMIT else f"{self.count} rows"
         more = ", …" if self.count > len(self.keys) else ""
         return f"not true that {self.says}: {'1 row' if self.count == 1 else count}: {', '.join(self.keys)}{more}"
 
     def __str__(self) -> str:
-        return f"{self.check} of {self.dataset}: {self.found}"
+        """Return the check, its dataset and its finding."""
+        return f"{self.check} of {self.dataset}: {self.finding}"
 
     @property
     def still_open(self) -> str:
-        """The failure as a later run or a person is told of it."""
+        """The failure as later runs and the command report it."""
         return f"still open since {self.since[:19]}Z (batch {self.batch_id}): {self}"
 
     @property
     def passes_again(self) -> str:
+        """The report that the check passes again."""
         return f"{self.check} of {self.dataset} passes again; it had failed since {self.since[:19]}Z"
 
 
 @dataclass(frozen=True)
 class Observed:
-    """Failures of checks as one run sees them.
+    """Check failures from the perspective of one run.
 
     Args:
-        first: seen failing for the first time by this run.
+        first: first observed by this run.
         still: open since an earlier run.
-        closed: seen to pass again by this run.
+        closed: closed by this run, since the check passes again.
     """
 
     first: tuple[CheckFailure, ...] = field(default_factory=tuple)
@@ -96,22 +99,23 @@ class Observed:
 
     @classmethod
     def of(cls, failures: Iterable[CheckFailure], run_id: str) -> Observed:
-        found = tuple(failures)
+        """Return the failures, sorted by what the run has observed of each."""
+        known = tuple(failures)
         return cls(
-            first=tuple(each for each in found if each.is_open and each.run_id == run_id),
-            still=tuple(each for each in found if each.is_open and each.run_id != run_id),
-            closed=tuple(each for each in found if each.closed_by == run_id),
+            first=tuple(each for each in known if each.is_open and each.run_id == run_id),
+            still=tuple(each for each in known if each.is_open and each.run_id != run_id),
+            closed=tuple(each for each in known if each.closed_by == run_id),
         )
 
 
 def observe(s3: Any, bucket: str, check: Check, rows: Sequence[Row], *, run_id: str, batch_id: str) -> Observed:
-    """Record what a check has found now; done again by the same run, it says the same.
+    """Record the result of a check; a repetition by the same run returns the same.
 
-    Must be called under the lease, after which no other run asks the check at the same time.
+    Call this under the lease, so that no other run evaluates the check at the same time.
 
     Args:
         rows: every offending row, as (dataset, offending, detail); none when the check passes.
-        run_id: of the run that asks. A retry of it still counts as the first to have seen a failure.
+        run_id: the observing run. A retry of it still counts as the first to have observed a failure.
     """
     now = iso(datetime.now(UTC))
     before = {each.dataset: each for each in _of_check(s3, bucket, check.name)}
@@ -121,12 +125,12 @@ def observe(s3: Any, bucket: str, check: Check, rows: Sequence[Row], *, run_id: 
         broken = [row for row in rows if row["dataset"] == dataset]
         if broken:
             opened = known if known and known.is_open else None
-            seen = CheckFailure(
+            failure = CheckFailure(
                 check.name, dataset, check.says, now, batch_id, run_id, len(broken), tuple(map(_key, broken[:NAMED]))
             )
             if opened:
-                seen = replace(seen, since=opened.since, batch_id=opened.batch_id, run_id=opened.run_id)
-            after.append(seen)
+                failure = replace(failure, since=opened.since, batch_id=opened.batch_id, run_id=opened.run_id)
+            after.append(failure)
         elif known:
             after.append(replace(known, closed_by=run_id, closed_at=now) if known.is_open else known)
     for each in after:
@@ -136,12 +140,12 @@ def observe(s3: Any, bucket: str, check: Check, rows: Sequence[Row], *, run_id: 
 
 
 def of_run(s3: Any, bucket: str, run_id: str) -> Observed:
-    """Return all failures of checks as the run sees them, also those that it has not asked about."""
+    """Return all check failures from the perspective of the run, including checks that it has not evaluated."""
     return Observed.of(_listed(s3, bucket, keys.CHECKS), run_id)
 
 
 def open_failures(s3: Any, bucket: str) -> tuple[CheckFailure, ...]:
-    """Return the failures that no run has seen to pass since, in the order of their checks."""
+    """Return the open failures, in the order of their checks."""
     return tuple(each for each in _listed(s3, bucket, keys.CHECKS) if each.is_open)
 
 
@@ -156,20 +160,20 @@ def _of_check(s3: Any, bucket: str, check: str) -> tuple[CheckFailure, ...]:
 def _listed(s3: Any, bucket: str, prefix: str) -> tuple[CheckFailure, ...]:
     pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
     keys = sorted(entry["Key"] for page in pages for entry in page.get("Contents", []))
-    found = (_read(s3, bucket, key) for key in keys)
-    return tuple(each for each in found if each is not None)
+    failures = (_read(s3, bucket, key) for key in keys)
+    return tuple(each for each in failures if each is not None)
 
 
 def _read(s3: Any, bucket: str, key: str) -> CheckFailure | None:
-    """Return the failure; None for a damaged object: the next run that sees the check fail writes it anew."""
+    """Return the failure; None for a damaged object, which the next run that observes the failure rewrites."""
     try:
-        found = control.read(s3, bucket, control.CHECK_FAILURE, key)
+        stored = control.read(s3, bucket, control.CHECK_FAILURE, key)
     except DamagedControlObject as error:
         log.warning("%s", error)
         return None
-    if found is None:
+    if stored is None:
         return None
-    return CheckFailure(**{**control.fields_of(CheckFailure, found.value), "keys": tuple(found.value["keys"])})
+    return CheckFailure(**{**control.fields_of(CheckFailure, stored.value), "keys": tuple(stored.value["keys"])})
 
 
 def _write(s3: Any, bucket: str, failure: CheckFailure) -> None:

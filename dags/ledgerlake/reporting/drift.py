@@ -1,4 +1,4 @@
-"""What a notification says of files that do not look as their contract expects."""
+"""Lines of a notification about files that differ from their contract."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ _REASON = 300  # characters
 
 
 def loaded(deliveries: int, rejected: int, days: str = "") -> str:
-    """Say how many of the deliveries were loaded, and how many rejected whole.
+    """Return how many of the deliveries were loaded, and how many were rejected whole.
 
     Args:
-        days: of a run by date, as ` of 2025-04-01`.
+        days: the days of a run by date, as ` of 2025-04-01`.
     """
     count = "1 delivery" if deliveries == 1 else f"{deliveries} deliveries"
     if not rejected:
@@ -23,12 +23,13 @@ def loaded(deliveries: int, rejected: int, days: str = "") -> str:
 
 
 def rejected_lines(rejected: Mapping[str, str]) -> list[str]:
-    """Say which files were rejected whole, and why.
+    """Return which files were rejected whole, each with its reason.
 
     Args:
         rejected: by raw key, the reason.
     """
-    lines = [f"{display_text(key)}: {display_text(why, _REASON)}" for key, why in sorted(rejected.items())[:_NAMED]]
+    named = sorted(rejected.items())[:_NAMED]
+    lines = [f"{display_text(key)}: {display_text(reason, _REASON)}" for key, reason in named]
     if len(lines) == 1:
         return [f"1 file rejected whole: {lines[0]}"]
     more = [f"  … and {len(rejected) - _NAMED:,} more"] if len(rejected) > _NAMED else []
@@ -36,7 +37,7 @@ def rejected_lines(rejected: Mapping[str, str]) -> list[str]:
 
 
 def absent_lines(absent: Mapping[str, Mapping[str, Mapping[str, int]]]) -> list[str]:
-    """Say which optional columns were absent, and how many rows of the table lost a value by that.
+    """Return which optional columns were absent, and how many rows of the table lost a value.
 
     Args:
         absent: by dataset, raw key and column, rows that had a value there before.
@@ -54,5 +55,5 @@ def absent_lines(absent: Mapping[str, Mapping[str, Mapping[str, int]]]) -> list[
 def _absent(dataset: str, column: str, lost: Mapping[str, int]) -> str:
     first, rows = display_text(min(lost)), sum(lost.values())
     files = f"{len(lost):,} files, {first} first" if len(lost) > 1 else first
-    took = f"{rows:,} row{'' if rows == 1 else 's'} lost a value that the table had" if rows else "no row lost a value"
-    return f"{dataset}: {column} was absent in {files}: its rows hold NULL there, and {took}"
+    loss = f"{rows:,} row{'' if rows == 1 else 's'} lost a value that the table had" if rows else "no row lost a value"
+    return f"{dataset}: {column} was absent in {files}: its rows hold NULL there, and {loss}"

@@ -1,4 +1,4 @@
-"""Failures of a run's steps, and the reason of each in the same words for every orchestrator."""
+"""Failed steps of a run; their reasons are worded alike for both orchestrators."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ class Failure:
     """One step of a run that failed.
 
     Args:
-        step: its name: a task of Airflow, a state of Step Functions, `checks.<name>` in both.
-        log: where its log is read.
+        step: an Airflow task or a Step Functions state; `checks.<name>` in both.
+        log: the URL of its log, or the command that shows it.
         kind: the class of its error; empty when its process was killed.
-        of: the dataset, where the step's name does not say it.
+        of: the dataset, where the name of the step does not imply it.
     """
 
     step: str
@@ -30,43 +30,43 @@ class Failure:
 
     @property
     def dataset(self) -> str:
-        """Whose job the step is; empty for a step of the whole batch."""
+        """The dataset of the step; empty for a step of the whole batch."""
         return self.of or dataset_of(self.step)
 
 
 def dataset_of(step: str) -> str:
-    """Return whose job the step is; empty when it is none."""
+    """Return the dataset whose job the step is; empty when it is no job."""
     return next((name for name, dataset in DATASETS.items() if dataset.job == step), "")
 
 
 def job_reason(job: str, run: Mapping[str, Any], run_id: str, otherwise: str) -> str:
-    """Why a Glue job failed.
+    """Return the reason of a failed Glue job.
 
     Args:
-        run: as Glue describes it, with `JobRunState` and, when the job could say something, `ErrorMessage`.
-        otherwise: what is known when it said nothing.
+        run: the Glue run, with `JobRunState` and, if the job left one, `ErrorMessage`.
+        otherwise: what is known without an error message.
     """
-    said = run.get("ErrorMessage") or f"no error message; {otherwise}"
-    return f"{job} {run['JobRunState']}: {said} (Glue run {run_id})"
+    message = run.get("ErrorMessage") or f"no error message; {otherwise}"
+    return f"{job} {run['JobRunState']}: {message} (Glue run {run_id})"
 
 
 def lost_job_reason(job: str, run: Mapping[str, Any], run_id: str) -> str:
-    """Return what is said of a job that did not fail, but whose task ended before it could see that."""
+    """Return the reason of a task that ended before it saw the end of its job, which did not fail."""
     return (
-        f"{job} {run['JobRunState']} in Glue (run {run_id}); its task was ended before it saw that; "
+        f"{job} {run['JobRunState']} in Glue (run {run_id}); its task ended before it saw that; "
         "next step: ledgerlake run --wait, which resumes the batch"
     )
 
 
-def lambda_reason(function: str, said: Mapping[str, Any]) -> str:
-    """Why a Lambda failed: `ArchiveETLFiles: ArchiveError: …`.
+def lambda_reason(function: str, response: Mapping[str, Any]) -> str:
+    """Return the reason of a failed Lambda: `ArchiveETLFiles: ArchiveError: …`.
 
     Args:
-        said: its answer, with `errorType` and `errorMessage`.
+        response: its response, with `errorType` and `errorMessage`.
     """
-    return f"{function}: {said['errorType']}: {said['errorMessage']}"
+    return f"{function}: {response['errorType']}: {response['errorMessage']}"
 
 
-def query_reason(query_id: str | None, state: str, why: str | None) -> str:
-    """Why Athena did not answer."""
-    return f"Athena query {query_id} is {state}: {why}"
+def query_reason(query_id: str | None, state: str, detail: str | None) -> str:
+    """Return the reason of a query of Athena that did not succeed."""
+    return f"Athena query {query_id} is {state}: {detail}"

@@ -1,4 +1,4 @@
-"""The size of a notification: SNS takes 262,144 bytes, and Step Functions hand no more from one state to the next."""
+"""Size limit of a notification: 262,144 bytes, both for SNS and between two states of Step Functions."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from collections.abc import Sequence
 from ledgerlake.display import display_text
 
 MOST = 180_000
-"""So many bytes a notification has as JSON in ASCII, which is never less than in UTF-8.
+"""The largest size in bytes of a notification as ASCII JSON, which is never smaller than its UTF-8 text.
 
-What is left to 256 KiB is for the failures that ReportETLRun returns with it, and for what Lambda adds."""
+The rest up to 256 KiB is for the failures that ReportETLRun returns with it, and for what Lambda adds."""
 _LINE = 8000
-"""So many characters a line keeps in a notification that is too large."""
+"""The length in characters to which each line of an oversized notification is cut."""
 
 
 def fit(subject: str, lines: Sequence[str], next_step: str) -> str:
-    """Return the body of these lines, cut at a whole line where it would be too large.
+    """Return the body of these lines, cut at a whole line if it would be too large.
 
     Args:
         next_step: the command that shows what was cut.
@@ -43,5 +43,5 @@ def _last(lines: int, next_step: str) -> str:
 
 
 def _size(line: str) -> int:
-    """Return the bytes of a line and its break; the quotes of JSON stand for the break."""
+    """Return the size of a line and its line break in bytes; the JSON quotes stand for the line break."""
     return len(json.dumps(line))

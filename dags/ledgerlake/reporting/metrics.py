@@ -1,7 +1,7 @@
-"""How runs went, as figures in CloudWatch: what the alarms and the dashboard look at.
+"""CloudWatch metrics of runs, for the alarms and the dashboard.
 
-Whoever reports a run tells them, whichever orchestrator it is; a report that is repeated tells them again, which
-no share and no alarm minds. They are told beside the run: whatever goes wrong with them is logged, and no more.
+Both orchestrators publish these metrics. A repeated report publishes them twice; ratios and alarms tolerate that.
+An error while publishing is logged and does not affect the run.
 """
 
 from __future__ import annotations
@@ -24,34 +24,34 @@ DATASET = "Dataset"
 
 
 def client_config() -> Config:
-    """How a client of CloudWatch is made for this: it gives up within seconds, as no run waits for figures."""
+    """Return the configuration of a CloudWatch client that gives up within seconds, since no run waits for metrics."""
     return Config(connect_timeout=2, read_timeout=4, retries={"mode": "standard", "total_max_attempts": 2})
 
 
 def publish_success(connect: Callable[[], Any], figures: Sequence[Mapping[str, str | None]]) -> None:
-    """One run that went well, and the rows of each dataset.
+    """Count one successful run, and the rows of each dataset.
 
     Args:
-        connect: makes a client of CloudWatch.
-        figures: the ledger's sums as `letters.figures_sql` asks for them; none when they could not be read.
+        connect: makes a CloudWatch client.
+        figures: the rows of `success_notification.figures_sql`; none when they could not be read.
     """
-    _tell(connect, lambda: [_run(RUNS_SUCCEEDED), *(each for row in figures for each in _rows(row))])
+    _publish(connect, lambda: [_run(RUNS_SUCCEEDED), *(each for row in figures for each in _rows(row))])
 
 
 def publish_failure(connect: Callable[[], Any], figures: Sequence[Mapping[str, str | None]] = ()) -> None:
-    """One run that failed; what became of its rows is told by the run that finishes its batch.
+    """Count one failed run; the run that finishes its batch counts the rows.
 
     Args:
-        figures: of a run that has finished its batch, and whose checks have failed.
+        figures: those of a run that finished its batch, and whose checks failed.
     """
-    _tell(connect, lambda: [_run(RUNS_FAILED), *(each for row in figures for each in _rows(row))])
+    _publish(connect, lambda: [_run(RUNS_FAILED), *(each for row in figures for each in _rows(row))])
 
 
-def _tell(connect: Callable[[], Any], figures: Callable[[], list[dict[str, Any]]]) -> None:
+def _publish(connect: Callable[[], Any], figures: Callable[[], list[dict[str, Any]]]) -> None:
     try:
         connect().put_metric_data(Namespace=NAMESPACE, MetricData=figures())
-    except Exception as error:  # noqa: BLE001 - whatever it is, the run itself is as it is
-        log.warning("The figures of the run were not told to CloudWatch: %s", error)
+    except Exception as error:  # noqa: BLE001 - no error of CloudWatch may change the outcome of the run
+        log.warning("The metrics of the run could not be published: %s", error)
 
 
 def _run(name: str) -> dict[str, Any]:

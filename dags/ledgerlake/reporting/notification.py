@@ -32,6 +32,7 @@ class Notification:
 
     @property
     def subject(self) -> str:
+        """The title as an SNS subject."""
         return _subject(self.title)
 
 

@@ -92,10 +92,12 @@ class RunFacts:
 
     @property
     def batch_id(self) -> str:
+        """The batch of the plan; empty when there is none."""
         return self.plan.get("batch_id") or ""
 
     @property
     def deliveries(self) -> str:
+        """The number of deliveries in words: `31 deliveries`."""
         return "1 delivery" if self.plan["deliveries"] == 1 else f"{self.plan['deliveries']} deliveries"
 
     @property

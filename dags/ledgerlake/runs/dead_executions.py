@@ -1,4 +1,4 @@
-"""Lease of an execution that has ended without releasing it: the next run that waits takes it over."""
+"""Lease of an execution that ended without releasing it: the next waiting run takes it over."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class Holder:
     """The execution that holds the lease.
 
     Args:
-        status: as Step Functions says; empty when it does not know the execution.
+        status: the status in Step Functions; empty when no such execution is found.
         running: Glue runs that have not ended, read only when the execution has ended.
     """
 
@@ -26,18 +26,18 @@ class Holder:
 
     @property
     def is_at_work(self) -> bool:
-        """Return whether the execution has not ended."""
+        """Whether the execution has not ended."""
         return self.status in AT_WORK
 
     @property
     def is_over(self) -> bool:
-        """Return whether neither it nor a job of it is at work, so that its lease may be taken over."""
+        """Whether neither the execution nor a job is at work, so that its lease may be taken over."""
         return not (self.is_at_work or self.running)
 
     def __str__(self) -> str:
-        """Return who holds the lease, in words."""
+        """Return the execution and its state."""
         if self.is_at_work:
-            return f"execution {self.execution} is at work, and looks again at its end"
+            return f"execution {self.execution} is at work, and polls again at its end"
         ended = f"has ended as {self.status}" if self.status else "is not known to Step Functions (any more)"
         return f"execution {self.execution} {ended}" + "".join(f", but {run}" for run in self.running)
 

@@ -1,6 +1,6 @@
-"""How a run has ended, judged by what is in S3: the same for both orchestrators.
+"""Outcome of a run, judged by what is in S3, alike for both orchestrators.
 
-The states of tasks say where a run failed. That it succeeded they do not say: a person can write them.
+The states of tasks show where a run failed. They do not prove success, since anybody can mark a task.
 """
 
 from __future__ import annotations
@@ -20,18 +20,18 @@ from ledgerlake.reporting.failures import LONGEST, Failure
 from ledgerlake.reporting.run_facts import RunFacts
 
 CHECKS = "checks."
-"""With which the name of a check begins, as a step of a run."""
+"""The prefix of a check's name as a step of a run."""
 CHECK_FAILED = "CheckFailed"
 
 
 class Ending(Enum):
-    """What became of a run."""
+    """Ways in which a run ends."""
 
     QUIET = "there was nothing to do"
     QUARANTINED = "its batch is set aside"
     FAILED = "a step failed, and the batch stays open"
     UNFINISHED = "no step failed, but the batch is not published, archived or closed"
-    CHECKS_FAILED = "its batch is done, and a check failed for the first time or was not answered"
+    CHECKS_FAILED = "its batch is done, and a check failed for the first time or its query failed"
     SUCCEEDED = "its batch is done, and no check failed for the first time"
 
     @property
@@ -42,11 +42,11 @@ class Ending(Enum):
 
 @dataclass(frozen=True)
 class Ended:
-    """How a run has ended.
+    """The outcome of a run.
 
     Args:
-        facts: with what the run has seen of checks.
-        failed: what people are told of; the failures of checks that were seen first by this run are among it.
+        facts: includes the check failures that the run observed.
+        failed: the failures to report, including check failures first observed by this run.
         missing: what an unfinished batch lacks.
     """
 
@@ -61,28 +61,28 @@ def judge(s3: Any, bucket: str, facts: RunFacts, failed: Sequence[Failure], log:
 
     Args:
         failed: the steps that failed, in the order of the run.
-        log: where people look for what a check has found.
-        closed: whether a step of the run was to close the batch before.
+        log: where the findings of checks are read.
+        closed: whether an earlier step of the run should have closed the batch.
     """
-    seen = check_failures.of_run(s3, bucket, facts.run_id)
-    facts = replace(facts, checks=seen)
+    observed = check_failures.of_run(s3, bucket, facts.run_id)
+    facts = replace(facts, checks=observed)
     set_aside = quarantine.quarantined(s3, bucket).get(facts.batch_id) if facts.batch_id else None
     if set_aside:
-        why = Failure("the quality limit", str(set_aside.get("why", "")), log)
-        return Ended(Ending.QUARANTINED, facts, tuple(failed) or (why,))
+        reason = Failure("the quality limit", str(set_aside.get("why", "")), log)
+        return Ended(Ending.QUARANTINED, facts, tuple(failed) or (reason,))
     if any(not each.step.startswith(CHECKS) for each in failed):
         return Ended(Ending.FAILED, facts, tuple(failed))
     if not facts.batch_id:
         return Ended(Ending.QUIET, facts)
     if missing := _missing(s3, bucket, facts.batch_id, closed=closed):
         return Ended(Ending.UNFINISHED, facts, tuple(failed), missing)
-    told = _of_checks(failed, seen.first, log)
-    return Ended(Ending.CHECKS_FAILED if told else Ending.SUCCEEDED, facts, told)
+    failures = _of_checks(failed, observed.first, log)
+    return Ended(Ending.CHECKS_FAILED if failures else Ending.SUCCEEDED, facts, failures)
 
 
 def failure_of(failure: CheckFailure, log: str) -> Failure:
-    """Return the failure of a check as the step of a run that failed."""
-    reason = f"{failure.step}: {failure.dataset}: {failure.found}"
+    """Return the failure of a check as a failed step of a run."""
+    reason = f"{failure.step}: {failure.dataset}: {failure.finding}"
     return Failure(failure.step, reason[:LONGEST], log, CHECK_FAILED, failure.dataset)
 
 
@@ -101,7 +101,7 @@ def _missing(s3: Any, bucket: str, batch_id: str, *, closed: bool) -> Ledgerlake
 
 
 def _of_checks(failed: Sequence[Failure], first: Sequence[CheckFailure], log: str) -> tuple[Failure, ...]:
-    """Return the checks that were seen to fail, then those that were not answered."""
+    """Return the checks that failed, then those whose query failed."""
     logs = {each.step: each.log for each in failed}
-    seen = tuple(failure_of(each, logs.get(each.step, log)) for each in first)
-    return seen + tuple(each for each in failed if each.step not in {one.step for one in first})
+    observed = tuple(failure_of(each, logs.get(each.step, log)) for each in first)
+    return observed + tuple(each for each in failed if each.step not in {one.step for one in first})

@@ -1,4 +1,4 @@
-"""Executions of the state machine, by name: whose lease it is, which try it is, and what became of it."""
+"""Executions of the state machine: their names, attempts, status and lease."""
 
 from __future__ import annotations
 
@@ -15,53 +15,54 @@ from ledgerlake import names
 from ledgerlake.settings import Settings
 
 LIVE = f"step_functions:{names.STATE_MACHINE}"
-"""Who plans what the queue wakes the Lambda for."""
+"""The owner of batches that the Lambda plans for messages of the queue."""
 
 LONGEST_DELAY = 900
-"""In seconds; SQS keeps no message back for longer."""
+"""In seconds; the longest delay of an SQS message."""
 _EARLY = 5.0
 AT_WORK = {"RUNNING", "PENDING_REDRIVE"}
 _HOLDER = "step_functions:"
-_LOOK = f"{_HOLDER}{names.CHECK_FUNCTION}/"
+_DISPATCH = f"{_HOLDER}{names.CHECK_FUNCTION}/"
 _LIVE_NAME = re.compile(r"\d{8}T\d{6}Z-[0-9a-f]{8}(?:-(\d+))?")
 _CONSOLES = {"aws-cn": "console.amazonaws.cn", "aws-us-gov": "console.amazonaws-us-gov.com"}
 
 
 def holder_of(execution: str) -> str:
-    """Who the execution is when it holds the lease."""
+    """Return the name under which the execution holds the lease."""
     return f"{_HOLDER}{execution}"
 
 
 def dispatch_holder(request_id: str) -> str:
-    """Who one invocation of CheckDataAvailability is while it plans."""
-    return f"{_LOOK}{request_id}"
+    """Return the name under which an invocation of CheckDataAvailability holds the lease while it plans."""
+    return f"{_DISPATCH}{request_id}"
 
 
 def is_dispatch(holder: str) -> bool:
-    return holder.startswith(_LOOK)
+    """Return whether an invocation of CheckDataAvailability holds the lease."""
+    return holder.startswith(_DISPATCH)
 
 
 def execution_of(holder: str) -> str | None:
-    """The inverse of `holder_of`; None for anybody else, also for a look."""
+    """Invert `holder_of`; return None for any other holder, including a dispatch."""
     return holder.removeprefix(_HOLDER) if holder.startswith(_HOLDER) and not is_dispatch(holder) else None
 
 
 def name_of(batch_id: str, attempt: int) -> str:
-    """What the execution is called that tries the batch for the `attempt`th time, from 1."""
+    """Return the name of the execution for an attempt at the batch, counted from 1."""
     return batch_id if attempt == 1 else f"{batch_id}-{attempt}"
 
 
 def attempt_of(execution: str) -> int:
-    """The inverse of `name_of`; 1 for an execution that was named otherwise, as by a person."""
+    """Invert `name_of`; return 1 for an execution with any other name, such as one started by hand."""
     found = _LIVE_NAME.fullmatch(execution)
     return int(found[1] or 1) if found else 1
 
 
 def console_url(function_arn: str, execution: str) -> str:
-    """Where the execution is shown in the browser.
+    """Return the URL of the execution in the AWS console.
 
     Args:
-        function_arn: of any Lambda of the same account and region.
+        function_arn: the ARN of any Lambda in the same account and region.
     """
     _, partition, _, region, account, *_ = function_arn.split(":")
     arn = f"arn:{partition}:states:{region}:{account}:execution:{names.STATE_MACHINE}:{execution}"
@@ -70,18 +71,18 @@ def console_url(function_arn: str, execution: str) -> str:
 
 
 def retry_delay(execution: str, settings: Settings) -> int:
-    """In how many seconds a batch is tried again after that execution failed: twice as many as after the one before."""
+    """Return the seconds until a batch is retried after the execution failed; they double with each attempt."""
     doublings = min(attempt_of(execution) - 1, 10)
     return int(min(LONGEST_DELAY, settings.retry_visibility_seconds * 2**doublings))
 
 
 @dataclass(frozen=True)
 class Started:
-    """The execution that is at work on a batch, or the one whose failure is being waited out.
+    """The execution that is at work on a batch, or the failed one whose retry delay has not passed.
 
     Args:
-        before: nothing was started now.
-        rests_until: when the batch is tried again; None while an execution is at work.
+        before: whether the execution existed already.
+        rests_until: when the batch is retried; None while an execution is at work.
     """
 
     name: str
@@ -90,11 +91,11 @@ class Started:
 
 
 @dataclass(frozen=True)
-class Found:
-    """What Step Functions says of an execution.
+class ExecutionState:
+    """The state of an execution in Step Functions.
 
     Args:
-        status: `RUNNING`, `SUCCEEDED`, `FAILED`, `TIMED_OUT`, `ABORTED`; empty when there is none of that name.
+        status: `RUNNING`, `SUCCEEDED`, `FAILED`, `TIMED_OUT`, `ABORTED`; empty when no execution has that name.
         ended: None while it runs.
     """
 
@@ -104,30 +105,30 @@ class Found:
 
 @dataclass(frozen=True)
 class StateMachine:
-    """The state machine, as those who start executions see it."""
+    """State machine whose executions are found and started."""
 
     client: Any
     arn: str
 
-    def find(self, execution: str) -> Found:
-        """How the execution is."""
+    def find(self, execution: str) -> ExecutionState:
+        """Return the state of the execution."""
         arn = f"{self.arn.replace(':stateMachine:', ':execution:')}:{execution}"
         try:
             body = self.client.describe_execution(executionArn=arn)
         except ClientError as error:
             if error.response["Error"]["Code"] == "ExecutionDoesNotExist":
-                return Found("")
+                return ExecutionState("")
             raise
-        return Found(str(body["status"]), body.get("stopDate"))
+        return ExecutionState(str(body["status"]), body.get("stopDate"))
 
     def start(self, batch_id: str, settings: Settings) -> Started:
-        """Start an execution for the batch, unless one is at work on it, or has failed only now.
+        """Start an execution for the batch, unless one is at work on it or has failed recently.
 
-        Its name says which try it is, and Step Functions gives a name to one execution only: of two who
-        start at once, one is told that the other was quicker. A batch that failed rests for `retry_delay`, at
-        the end of which a delayed message has somebody look; other looks leave it alone until then.
+        The name contains the attempt. Step Functions accepts each name once, so of two concurrent starts one is
+        rejected. A failed batch rests for `retry_delay`, after which a delayed message starts the next attempt;
+        other messages leave the batch alone until then.
         """
-        last: tuple[str, Found] | None = None
+        last: tuple[str, ExecutionState] | None = None
         for attempt in count(1):
             name = name_of(batch_id, attempt)
             found = self.find(name)
@@ -141,7 +142,7 @@ class StateMachine:
         raise AssertionError("count ends")
 
     def _start(self, name: str, batch_id: str) -> bool:
-        """Whether it was started now. (Starting one that runs, with the same input, is no error to AWS.)"""
+        """Start the execution and return whether it is new; AWS accepts a repeated start with the same input."""
         try:
             self.client.start_execution(stateMachineArn=self.arn, name=name, input=json.dumps({"batch_id": batch_id}))
         except ClientError as error:
@@ -151,11 +152,11 @@ class StateMachine:
         return True
 
 
-def _rests_until(name: str, found: Found, settings: Settings) -> datetime | None:
-    """Until when the batch of a failed execution rests; None when it is time, or when no message was sent for then."""
+def _rests_until(name: str, found: ExecutionState, settings: Settings) -> datetime | None:
+    """Return until when the batch of a failed execution rests; None when the delay has passed or has no message."""
     if found.status != "FAILED" or found.ended is None:
         return None
     seconds = retry_delay(name, settings)
-    # the message was sent a moment before the execution ended, and must not come too early
+    # The message was sent a moment before the execution ended, and must not arrive too early.
     until = found.ended + timedelta(seconds=seconds - min(_EARLY, seconds / 3))
     return until if datetime.now(UTC) < until else None

@@ -1,4 +1,4 @@
-"""Runs of the Glue jobs that are at work now, as Glue itself says: a job does not end with whoever watches it."""
+"""Active runs of the Glue jobs, as Glue lists them; a job may outlive the task or state that watches it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ledgerlake.contracts import DATASETS
 
 AT_WORK = {"STARTING", "RUNNING", "STOPPING", "WAITING"}
 _NEWEST = 25
-"""A job runs once at a time, so a run that is at work is among its newest."""
+"""A job has one active run at a time, so that run is among its newest."""
 
 
 @dataclass(frozen=True)
@@ -25,6 +25,7 @@ class JobRun:
     batch_id: str
 
     def __str__(self) -> str:
+        """Return the job, its state, its batch and its run id."""
         return f"{self.job} is {self.state} for batch {self.batch_id} (Glue run {self.run_id})"
 
 
@@ -32,18 +33,18 @@ def at_work(glue: Any, batch_id: str | None = None, jobs: Iterable[str] | None =
     """Return the runs of the Glue jobs that have not ended, parents first.
 
     Args:
-        batch_id: only those for this batch; None for any.
-        jobs: the names to ask about; every job of the contracts, if none are given.
+        batch_id: include only runs for this batch; None for any.
+        jobs: the names of the jobs; every job of the contracts by default.
 
     Raises:
-        ClientError, BotoCoreError: Glue could not be asked, so nobody knows.
+        ClientError, BotoCoreError: Glue did not respond, so the state is unknown.
     """
     names = [dataset.job for dataset in DATASETS.values()] if jobs is None else jobs
     return tuple(run for name in names for run in _of_job(glue, name) if batch_id in (None, run.batch_id))
 
 
 def still_at_work(glue: Any, batch_id: str) -> list[str]:
-    """Return in words why the lease must not be released yet: a job of the batch runs, or Glue does not say."""
+    """Return why the lease must not be released yet: a job of the batch runs, or Glue does not respond."""
     try:
         return [str(run) for run in at_work(glue, batch_id)]
     except (ClientError, BotoCoreError) as error:

@@ -275,7 +275,7 @@ def hostile_facts():
 def test_nothing_that_producers_write_acts_in_a_notification_or_forges_a_line_of_it():
     check = CheckFailure("references_hold", "orders", "parents are there", NOW, "b-1", "r-1", 1, (HOSTILE,))
     state = {"state": "orders_etl", "error": HOSTILE, "cause": HOSTILE}
-    failed = [Failure(check.step, check.found, HOSTILE), failure_of(state, HOSTILE)]
+    failed = [Failure(check.step, check.finding, HOSTILE), failure_of(state, HOSTILE)]
     for facts in hostile_facts():
         checked = replace(facts, checks=Observed(still=(check,), closed=(check,)))
         sent = (
