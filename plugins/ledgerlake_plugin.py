@@ -1,4 +1,4 @@
-"""What Airflow has to know of us in every process: the timetables that the DAGs are stored with."""
+"""Airflow plugin that registers the timetables in every process, since stored DAGs refer to them."""
 
 from airflow.plugins_manager import AirflowPlugin
 

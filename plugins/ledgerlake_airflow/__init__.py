@@ -1,6 +1,6 @@
-"""What Ledgerlake adds to the amazon provider's operators: what a run decides, never how AWS is called.
+"""Airflow operators, sensors and tasks of Ledgerlake, on top of the amazon provider's operators.
 
-The modules are imported by DAG files as `ledgerlake_airflow.<module>`; the logic is the kernel's.
+DAG files import the modules as `ledgerlake_airflow.<module>`. The logic is in the kernel.
 """
 
 PLAN = "plan_batch"

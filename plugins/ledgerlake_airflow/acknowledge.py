@@ -1,8 +1,8 @@
-"""The end of a batch: its messages are deleted and it is closed, in this order, when S3 says that it is done.
+"""Acknowledgement of a batch: delete its messages, then close it, once S3 shows that it is finished.
 
-Neither depends on the states of tasks: a check that failed keeps no batch open, and a task that a person marked
-as successful closes none. A crash between the two leaves a batch that is open and complete; the next run goes
-through it again, changes nothing, and closes it. A crash before lets the messages reappear.
+Neither step depends on the states of tasks: a failed check keeps no batch open, and a task that somebody marked as
+successful closes none. A crash between the two steps leaves an open, complete batch; the next run processes it
+again, changes nothing, and closes it. After a crash before both, the messages reappear.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ log = logging.getLogger(__name__)
 
 @task(task_id=ACKNOWLEDGE, trigger_rule=TriggerRule.ALL_DONE)
 def acknowledge() -> None:
-    """Delete the messages that the run answered, and close its batch."""
+    """Delete the messages of the run, and close its batch."""
     context = get_current_context()
     ti, batch_id = context["ti"], finished_batch(context)
     acknowledge_messages(ti.xcom_pull(task_ids=PLAN, key=RECEIPTS) or [], batch_id)
@@ -42,8 +42,8 @@ def finished_batch(context: Context) -> str | None:
 
     Raises:
         AirflowSkipException: a step of the run failed, so the batch is not finished, and stays open.
-        AirflowFailException: no step failed, and still the batch is not finished: a person has marked one.
-        PlanMissing: a person has marked the plan.
+        AirflowFailException: no step failed, but the batch is not finished: somebody has marked a step as successful.
+        PlanMissing: somebody has marked the plan as successful.
     """
     states = _states(context)
     if context["ti"].xcom_pull(task_ids=PLAN) is None and states.get(PLAN) != "success":
@@ -57,8 +57,8 @@ def finished_batch(context: Context) -> str | None:
     try:
         require_finished(s3, bucket, batch.load(s3, bucket, batch_id))
     except (NotPublished, NotArchived) as error:
-        known = any(state == "failed" for state in states.values())
-        kind = AirflowSkipException if known else AirflowFailException
+        failed = any(state == "failed" for state in states.values())
+        kind = AirflowSkipException if failed else AirflowFailException
         raise kind(f"the batch stays open: {type(error).__name__}: {error}") from error
     return batch_id
 
@@ -70,12 +70,12 @@ def _states(context: Context) -> dict[str, str]:
 
 
 def acknowledge_messages(receipts: Sequence[str], batch_id: str | None) -> None:
-    """Delete the messages; when the next run has something to do, it is woken at once."""
+    """Delete the messages; wake the next run at once when deliveries have landed since the plan."""
     queue, left = Queue.open(), left_behind(client("s3"), lake().bucket, settings.current(), batch_id)
     if left:
         queue.delete_and_wake(receipts)
         log.info(
-            "%s deliveries have landed since the plan, %s first: the next run looks at once.", len(left), left[0].key
+            "%s deliveries have landed since the plan, %s first: the next run starts at once.", len(left), left[0].key
         )
     else:
         log.info("%s of %s messages deleted.", queue.delete(receipts), len(receipts))

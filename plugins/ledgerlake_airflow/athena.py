@@ -1,4 +1,4 @@
-"""Queries of Athena, and the operator that fails on what a check finds for the first time."""
+"""Athena queries, and the operator that fails when a check fails for the first time."""
 
 from __future__ import annotations
 
@@ -26,23 +26,24 @@ _RESULT = "return_value"
 
 @dataclass(frozen=True)
 class QueryResult:
-    """Rows as text by column, and the query that they answer."""
+    """The rows of a query, as text by column, and the id of the query."""
 
     rows: list[dict[str, str | None]]
     query_id: str | None = None
 
 
 class CheckFailed(AirflowFailException):
-    """Rows break a promise of the lake; not retried, since asking again does not mend them."""
+    """Rows violate a check; not retried, since a repeated query does not fix them."""
 
 
 class AthenaCheckOperator(AthenaOperator):
-    """Ask Athena for the rows that break `check`, and fail with their keys when no run has seen them before.
+    """Query the rows that violate `check`, and fail with their keys when no earlier run has observed the failure.
 
-    A failure that is open since an earlier run skips the task, and says so: newer deliveries go by.
+    A failure that is open since an earlier run skips the task with a message, so newer deliveries are processed.
     """
 
     def __init__(self, *, check: Check, settings: Settings, **kwargs: Any) -> None:
+        """Make the operator of `check`, whose name is the id of the task."""
         super().__init__(
             task_id=check.name,
             query=check.sql,
@@ -56,14 +57,15 @@ class AthenaCheckOperator(AthenaOperator):
         self.check = check
 
     def execute(self, context: Context) -> str | None:
-        acquire_or_reschedule(context)  # while another publishes, table and ledger are not of one moment
+        """Run the query and record its result."""
+        acquire_or_reschedule(context)  # while another run publishes, table and ledger may differ
         query_id = super().execute(context)
-        context["ti"].xcom_push(key=_RESULT, value=query_id)  # also when the task fails: it was answered
+        context["ti"].xcom_push(key=_RESULT, value=query_id)  # also when the task fails, since the query was billed
         observed = self._observe(context, query_id)
         still = "; ".join(each.still_open for each in observed.still)
         if observed.first:
-            found = "; ".join(f"{each.dataset}: {each.finding}" for each in observed.first)
-            raise CheckFailed(f"{self.task_id}: {found}{still and f'; {still}'}"[:LONGEST])
+            findings = "; ".join(f"{each.dataset}: {each.finding}" for each in observed.first)
+            raise CheckFailed(f"{self.task_id}: {findings}{still and f'; {still}'}"[:LONGEST])
         for closed in observed.closed:
             self.log.info("%s", closed.passes_again)
         if still:
@@ -82,10 +84,10 @@ class AthenaCheckOperator(AthenaOperator):
 
 
 def run_query(sql: str, settings: Settings) -> QueryResult:
-    """What Athena answers.
+    """Run a query and return its rows.
 
     Raises:
-        AirflowException: the query did not succeed; says why.
+        AirflowException: the query did not succeed; the message holds the reason.
     """
     hook = AthenaHook(aws_conn_id=CONNECTION)
     query_id = hook.run_query(sql, {"Database": names.DATABASE}, {}, None, names.WORKGROUP)
@@ -96,7 +98,7 @@ def run_query(sql: str, settings: Settings) -> QueryResult:
 
 
 def result_rows(hook: AthenaHook, query_id: str | None) -> list[dict[str, str | None]]:
-    """The rows of a finished query, as text by column."""
+    """Return the rows of a finished query, as text by column."""
     pages = hook.get_query_results_paginator(str(query_id))
     if pages is None:
         raise AirflowException(f"Athena query {query_id} has no result")

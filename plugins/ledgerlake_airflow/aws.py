@@ -1,4 +1,4 @@
-"""The AWS clients of the tasks, through Airflow's connection, and the lake they work on."""
+"""AWS clients of the tasks, made from Airflow's connection, and the lake they work on."""
 
 from __future__ import annotations
 
@@ -19,27 +19,27 @@ _SHORTEST_PAUSE = 0.2
 
 @cache
 def client(service: str) -> Any:
-    """The process's boto3 client of the service, with the credentials of the connection `aws_default`."""
+    """Return the process's boto3 client of the service, with the credentials of the connection `aws_default`."""
     return AwsBaseHook(aws_conn_id=CONNECTION, client_type=service, config=client_config()).get_conn()
 
 
 @cache
 def quick(service: str) -> Any:
-    """The process's client that gives up soon, for what the run does not wait for."""
+    """Return the process's client with short timeouts, for calls that must not delay a run."""
     return AwsBaseHook(aws_conn_id=CONNECTION, client_type=service, config=metrics.client_config()).get_conn()
 
 
 def cloudwatch() -> Any:
-    """A client for the figures of a run."""
+    """Return a CloudWatch client for the metrics of a run."""
     return quick("cloudwatch")
 
 
 @cache
 def lake() -> Places:
-    """The lake that the settings of this process describe."""
+    """Return the lake that the settings of this process describe."""
     return Places.of(settings.current())
 
 
 def pause_of(settings: Settings) -> float:
-    """Seconds between two looks of an operator. The provider's hints ask for whole ones; it takes any."""
+    """Return the seconds between two polls of an operator. The provider's type hints say int, but it accepts floats."""
     return max(_SHORTEST_PAUSE, settings.poll_seconds)

@@ -1,4 +1,4 @@
-"""What a failed task leaves behind for the report."""
+"""Failures of tasks, kept as XComs for the report."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ FINISHED = {"success", "failed", "skipped", "upstream_failed", "removed"}
 
 
 def push_failure(context: dict[str, Any]) -> None:
-    """As a task's `on_failure_callback`: keep its last error as XCom `failure`."""
+    """Push the last error of a task as XCom `failure`; the `on_failure_callback` of every task."""
     ti, error = context["ti"], context.get("exception")
     reason = f"{error}" if error else ""
     if error and not reason.strip():
@@ -31,15 +31,15 @@ def push_failure(context: dict[str, Any]) -> None:
 
 
 def trigger_error(next_kwargs: dict[str, Any] | None) -> str:
-    """What ended a task's trigger; Airflow itself only says "Trigger failure", and logs the rest."""
+    """Return the error that ended a task's trigger; Airflow's own error is only "Trigger failure"."""
     lines = "".join((next_kwargs or {}).get("traceback") or []).strip().splitlines()
     return lines[-1].strip() if lines else ""
 
 
 def failures(ti: Any, states: dict[str, str], order: list[str]) -> list[Failure]:
-    """The tasks that failed, in the order of the DAG.
+    """Return the failed tasks, in the order of the DAG.
 
-    A task whose process was killed has left no reason: of a Glue job Glue knows it, of others their log has it.
+    A task whose process was killed has left no reason. Glue has the reason of a Glue job; the log has the others.
     """
     found = []
     if states.get(PLAN) == "success" and ti.xcom_pull(task_ids=PLAN) is None:
@@ -57,17 +57,16 @@ def _log(ti: Any, task_id: str) -> str:
 
 
 def still_at_work(states: dict[str, str], batch_id: str | None) -> list[str]:
-    """Return in words what of the run goes on although the report was reached: its lease must not be released.
+    """Return what of the run is still active when the report begins, so that the lease must not be released.
 
-    A Glue job does not end with the task that watches it, whatever state that is in; and somebody may have cleared
-    a task by now.
+    A Glue job may outlive the task that watches it, and somebody may have cleared a task meanwhile.
     """
     tasks = [f"{name} is {state}" for name, state in states.items() if name != REPORT and state not in FINISHED]
     return tasks + (job_runs.still_at_work(client("glue"), batch_id) if batch_id else [])
 
 
 def _reason_from_glue(ti: Any, task_id: str) -> str:
-    """Return what became of the task's Glue run; empty when it is no job, has no run, or Glue cannot be asked."""
+    """Return the outcome of the task's Glue run; empty when there is none, or Glue does not respond."""
     run = _glue_run(ti, task_id) if dataset_of(task_id) else None
     if run is None:
         return ""
@@ -91,10 +90,10 @@ def _glue_run(ti: Any, job: str) -> glue_runs.GlueRun | None:
 
 
 def retry_delay(ti: Any, configured: Settings) -> int:
-    """In how many seconds the messages of a failed run come back.
+    """Return the seconds after which the messages of a failed run reappear.
 
-    Soon, the first time; then after as long as runs have been failing, so that each wait is about twice
-    the one before, and a lasting trouble does not send a notification a minute.
+    The first delay is short. Later ones are as long as runs have been failing, so that each is about twice the one
+    before, and a lasting problem does not cause a notification a minute.
     """
     shortest, previous = configured.retry_visibility_seconds, ti.get_previous_dagrun()
     if previous is None or previous.state != "failed":

@@ -1,6 +1,6 @@
-"""What a run by date is asked for: by its schedule, by a backfill, or by a person who filled in the form.
+"""Form of a run by date, and the request that it, a backfill or the schedule makes.
 
-Dates come from the run's logical date, never from its id: that carries the moment after the interval.
+Dates come from the run's logical date, never from its id, which carries the moment after the interval.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ from ledgerlake.planning.reprocess_request import BOTH, REPROCESS
 
 
 class FormError(AirflowFailException):
-    """The run cannot know what to do; not retried, since the form stays what it is."""
+    """The request of the run is invalid; not retried, since a run keeps its form."""
 
 
 def fields() -> dict[str, Param]:
-    """The form of a run by hand; a backfill takes `datasets`, `reprocess` and `reason` from it too.
+    """Return the form of a run by hand; a backfill also uses its `datasets`, `reprocess` and `reason`.
 
-    Airflow itself refuses what is no date and none of the choices; the rest is refused by `selection`.
+    Airflow validates dates and choices; `selection` validates the rest.
     """
     day: dict[str, Any] = {"type": ["null", "string"], "format": "date"}
     leave = "Leave it empty in a backfill: each of its runs is for one day."
@@ -58,14 +58,14 @@ def fields() -> dict[str, Param]:
 
 
 def selection(run: Any, params: Mapping[str, Any]) -> Selection:
-    """What the run is to process.
+    """Return what the run is to process.
 
     Args:
         run: the DagRun of a task's context.
-        params: the form's fields, with the run's conf over them.
+        params: the form's fields, overridden by the run's conf.
 
     Raises:
-        FormError: says what was asked for, what can be, and what to do.
+        FormError: the request is invalid.
     """
     day = day_of(run)
     if run.run_type == "scheduled":
@@ -74,22 +74,22 @@ def selection(run: Any, params: Mapping[str, Any]) -> Selection:
         reprocess_request.check_known_fields(run.conf or {}, fields(), "the conf")
         return reprocess_request.asked(params, *_days(run, params, day))
     except SelectionError as error:
-        raise FormError(f"{error}; to go on: start another run, this one keeps what it was given") from error
+        raise FormError(f"{error}; next step: start another run, since this one keeps its form") from error
 
 
 def day_of(run: Any) -> date:
     """Return the UTC day of the run's logical date; without one, the last whole day before it was to run.
 
-    The data interval may say otherwise: that of a run by hand was the day before in earlier releases.
+    The data interval may differ: in earlier releases that of a run by hand was the day before.
     """
     when: datetime | None = run.logical_date or run.data_interval_start
     return when.astimezone(UTC).date() if when else run.run_after.astimezone(UTC).date() - timedelta(days=1)
 
 
 def _days(run: Any, params: Mapping[str, Any], day: date) -> tuple[date, date]:
-    given = [name for name in ("from", "to") if params.get(name)]
-    if run.run_type == "backfill" and given:
+    named = [name for name in ("from", "to") if params.get(name)]
+    if run.run_type == "backfill" and named:
         raise SelectionError(
-            f"the backfill's conf names {' and '.join(given)}", expected=f"neither: this run is for {day}"
+            f"the backfill's conf names {' and '.join(named)}", expected=f"neither: this run is for {day}"
         )
     return reprocess_request.days(params, day)

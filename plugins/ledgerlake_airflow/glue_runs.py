@@ -1,4 +1,4 @@
-"""Runs of a Glue job, as Glue describes them: what became of a batch is asked there, not in Airflow."""
+"""Runs of a Glue job in Glue, which knows the outcome of a batch better than Airflow."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ledgerlake_airflow.aws import client, lake
 
 SUCCEEDED = "SUCCEEDED"
 _MOST = 200
-"""Runs that Glue lists in one answer, newest first; one run of a job takes a minute at least."""
+"""The number of runs that Glue lists in one response, newest first; a run takes at least a minute."""
 
 GlueRun = Mapping[str, Any]
 
@@ -20,18 +20,18 @@ def of_batch(glue: Any, job: str, batch_id: str) -> GlueRun | None:
     """Return the newest run of the job for the batch, whoever started it; None when there is none.
 
     Raises:
-        BotoCoreError, ClientError: Glue did not answer.
+        BotoCoreError, ClientError: Glue did not respond.
     """
     runs = glue.get_job_runs(JobName=job, MaxResults=_MOST)["JobRuns"]
-    mine = [run for run in runs if (run.get("Arguments") or {}).get("--batch_id") == batch_id]
-    return max(mine, key=lambda run: run["StartedOn"], default=None)
+    of_batch = [run for run in runs if (run.get("Arguments") or {}).get("--batch_id") == batch_id]
+    return max(of_batch, key=lambda run: run["StartedOn"], default=None)
 
 
 def by_id(glue: Any, job: str, run_id: str) -> GlueRun:
     """Return the run of that id.
 
     Raises:
-        BotoCoreError, ClientError: Glue did not answer, or has none of that id.
+        BotoCoreError, ClientError: Glue did not respond, or has no run of that id.
     """
     found: GlueRun = glue.get_job_run(JobName=job, RunId=run_id)["JobRun"]
     return found

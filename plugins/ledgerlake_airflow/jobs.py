@@ -1,4 +1,4 @@
-"""What the run starts: one Glue job per dataset, then the archive."""
+"""Operators that run the Glue job of a dataset and the archive Lambda."""
 
 from __future__ import annotations
 
@@ -33,39 +33,40 @@ _BUSY = "ConcurrentRunsExceededException"
 
 
 class JobFailed(AirflowException):
-    """A Glue job did not succeed; says its state and the error that it ended with."""
+    """A Glue job did not succeed; the message holds its state and error."""
 
 
 class JobOverdue(AirflowFailException):
-    """A Glue run goes on beyond its time; not retried, since Glue refuses a second one beside it."""
+    """A Glue run exceeds its time limit; not retried, since Glue rejects a concurrent run."""
 
 
 class BatchQuarantined(AirflowFailException):
-    """The job has set the batch aside; not retried, since only a person can let it through."""
+    """The job has put the batch into quarantine; not retried, since it needs manual review."""
 
 
 class ArchiveFailed(AirflowException):
-    """ArchiveETLFiles raised an error; says which."""
+    """ArchiveETLFiles raised an error; the message holds it."""
 
 
 class NotEvident(AirflowFailException):
-    """The archive found no evidence that the batch is published; not retried, since it would find none again."""
+    """The archive found no evidence that the batch is published; not retried, since a retry finds none either."""
 
 
 def longest_watch(settings: Settings) -> timedelta:
-    """Return for how long a run of a job is watched: until Glue has ended it, and two looks more."""
+    """Return how long a run of a job is watched: the timeout of Glue and two more polls."""
     return timedelta(seconds=60 * settings.job_timeout_minutes + 2 * pause_of(settings))
 
 
 class DatasetJob(GlueJobOperator):
     """Run the Glue job of `dataset` for the batch; skipped when the batch has no work for it.
 
-    The job belongs to the infrastructure and is only started here. It goes on when Airflow dies, and Glue is
-    asked what became of it: a retry, and a resumed batch, watch the run again that is still at work on the
-    batch, and a retry starts none when the run before it has succeeded and published.
+    The job belongs to the infrastructure and is only started here. It continues when Airflow dies, and its outcome
+    is read from Glue: a retry or a resumed batch watches the run that is still at work on the batch, and a retry
+    starts none when the run before it has succeeded and published.
     """
 
     def __init__(self, *, dataset: Dataset, settings: Settings, **kwargs: Any) -> None:
+        """Make the operator of the dataset's job, whose name is the id of the task."""
         pause, longest = pause_of(settings), longest_watch(settings)
         super().__init__(
             task_id=dataset.job,
@@ -83,6 +84,7 @@ class DatasetJob(GlueJobOperator):
         self.longest = longest
 
     def execute(self, context: Context) -> Any:
+        """Start the job, or watch its run that is at work on the batch."""
         plan = planned(context["ti"])
         if self.dataset_name not in plan["datasets"]:
             raise AirflowSkipException(f"no delivery of {self.dataset_name}, nor of its parents, is in the batch")
@@ -97,27 +99,28 @@ class DatasetJob(GlueJobOperator):
         except ClientError as error:
             if error.response["Error"]["Code"] != _BUSY:
                 raise
-            reschedule(f"a run of {self.job_name} that nobody watches any more has to end first")
+            reschedule(f"an unwatched run of {self.job_name} has to end first")
 
     def defer(self, **kwargs: Any) -> NoReturn:
         """Defer the task for no longer than a run can take, also when its trigger is lost."""
         super().defer(**{"timeout": self.longest, **kwargs})
 
     def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context) -> Any:
+        """Return the run id, or resolve an error of the watch from the state of the run in Glue."""
         try:
             return super().resume_execution(next_method, next_kwargs, context)
         except AirflowException as error:
-            return self._ask_glue(context, trigger_error(next_kwargs) or str(error), error)
+            return self._resolve_from_glue(context, trigger_error(next_kwargs) or str(error), error)
 
-    def _ask_glue(self, context: Context, lost: str, error: AirflowException) -> Any:
-        """Return when the run has succeeded in spite of the error, watch it again, or say its own last words.
+    def _resolve_from_glue(self, context: Context, lost: str, error: AirflowException) -> Any:
+        """Return the run id if the run has succeeded in spite of the error, watch it again, or raise its own error.
 
         Args:
-            lost: why the watch ended.
+            lost: the reason for which the watch ended.
 
         Raises:
             TaskDeferred: the run is still at work.
-            JobFailed, JobOverdue, BatchQuarantined: it failed, cannot be asked for, or does not end.
+            JobFailed, JobOverdue, BatchQuarantined: it failed, cannot be found, or does not end.
         """
         run_id = context["ti"].xcom_pull(task_ids=self.task_id, key="glue_job_run_id")
         try:
@@ -132,11 +135,11 @@ class DatasetJob(GlueJobOperator):
         raise (BatchQuarantined if QualityError.__name__ in happened else JobFailed)(happened) from error
 
     def _watch(self, context: Context, run: glue_runs.GlueRun) -> NoReturn:
-        """Watch a run that was started before, for what is left of its time.
+        """Watch a run that was started before, for the rest of its time limit.
 
         Raises:
-            TaskDeferred: always, but for
-            JobOverdue: its time is over.
+            TaskDeferred: the run is within its time limit.
+            JobOverdue: it exceeds its time limit.
         """
         left = run["StartedOn"] + self.longest - datetime.now(UTC)
         if left <= timedelta(0):
@@ -154,49 +157,50 @@ class DatasetJob(GlueJobOperator):
         self.defer(trigger=trigger, method_name="execute_complete", timeout=left)
 
     def _succeeded(self, context: Context, run: glue_runs.GlueRun) -> bool:
-        """Return whether the run has succeeded and what it published is there."""
+        """Return whether the run has succeeded and its output is published."""
         if run["JobRunState"] != glue_runs.SUCCEEDED:
             return False
         lacks = glue_runs.unpublished(context["ti"].xcom_pull(task_ids=PLAN)["batch_id"], self.dataset_name)
         if not lacks:
             context["ti"].xcom_push(key="glue_job_run_id", value=run["Id"])
-            self.log.info("Glue run %s of %s SUCCEEDED, and what it published is there.", run["Id"], self.job_name)
+            self.log.info("Glue run %s of %s SUCCEEDED, and its output is published.", run["Id"], self.job_name)
             return True
         self.log.warning("Glue run %s of %s SUCCEEDED, but %s.", run["Id"], self.job_name, lacks)
         return False
 
 
 def _is_retry(ti: Any, retries: int) -> bool:
-    """Return whether an earlier try of the task was lost; not when somebody has cleared it, to have it run again."""
+    """Return whether an earlier try of the task was lost; False when somebody cleared the task to run it again."""
     return bool(ti.try_number > ti.max_tries - retries + 1)
 
 
 def _unknown(job: str, run_id: str | None, lost: str) -> str:
-    found = LedgerlakeError(
-        f"{job} run {run_id}: {lost}; Glue does not say what became of it",
-        remedy="a retry asks again, and starts it again when it is gone",
+    error = LedgerlakeError(
+        f"{job} run {run_id}: {lost}; its state in Glue is unknown",
+        remedy="a retry reads it again, and starts a new run if there is none",
     )
-    return str(found)
+    return str(error)
 
 
 def _overdue(job: str, run: glue_runs.GlueRun, longest: timedelta) -> str:
-    found = LedgerlakeError(
+    error = LedgerlakeError(
         f"Glue run {run['Id']} of {job} is {run['JobRunState']} since {run['StartedOn']:%Y-%m-%d %H:%M:%S} UTC",
         expected=f"Glue to have ended it within {longest.total_seconds() / 60:.0f} minutes (job_timeout_minutes)",
         remedy=f"stop it: aws glue batch-stop-job-run --job-name {job} --job-run-ids {run['Id']}; then "
         "ledgerlake run --wait, which resumes the batch",
     )
-    return str(found)
+    return str(error)
 
 
 class ArchiveFiles(LambdaInvokeFunctionOperator):
-    """Have ArchiveETLFiles move the batch's files from raw/ to archived/; the Lambda's error is the task's."""
+    """Invoke ArchiveETLFiles, which moves the batch's files to archived/, and raise its error as the task's."""
 
     def __init__(self, **kwargs: Any) -> None:
+        """Make the operator of the Lambda."""
         super().__init__(
             function_name=names.ARCHIVE_FUNCTION,
             payload='{"batch_id": "' + BATCH_ID + '"}',
-            # One call and no silent second one: the task's retries are the retries.
+            # One call and no implicit retry, since the task has its own retries.
             botocore_config={
                 "read_timeout": LAMBDA_SECONDS + 30,
                 "retries": {"total_max_attempts": 1},
@@ -206,27 +210,26 @@ class ArchiveFiles(LambdaInvokeFunctionOperator):
         )
 
     def execute(self, context: Context) -> Any:
+        """Invoke the Lambda under the lease, and log what it archived."""
         planned(context["ti"])
         acquire_or_reschedule(context)
         try:
-            answer = json.loads(super().execute(context))
+            response = json.loads(super().execute(context))
         except ValueError as error:
             happened = _lambda_error(error)
             kind = NotEvident if NotPublished.__name__ in happened else ArchiveFailed
             raise kind(happened) from error
-        self.log.info("%s files archived, %s were there already.", answer["archived"], answer["already_there"])
-        gone = missing_files(answer)
+        self.log.info("%s files archived, %s were there already.", response["archived"], response["already_there"])
+        gone = missing_files(response)
         for key in gone["missing"]:
-            self.log.warning(
-                "%s was deleted between the plan and its turn: nothing of it is archived.", display_text(key)
-            )
+            self.log.warning("%s was deleted after the plan and before it was archived.", display_text(key))
         if gone["missing_count"] > len(gone["missing"]):
-            self.log.warning("%s files were deleted so in all.", gone["missing_count"])
-        return answer
+            self.log.warning("In all, %s files were deleted before they were archived.", gone["missing_count"])
+        return response
 
 
 def _lambda_error(error: ValueError) -> str:
-    """`ErrorType: message`, out of what the provider's operator raises for a FunctionError."""
+    """Return `ErrorType: message` from the provider's error for a FunctionError."""
     details = error.args[1] if len(error.args) > 1 and isinstance(error.args[1], dict) else {}
     try:
         return failures.lambda_reason(names.ARCHIVE_FUNCTION, json.loads(details["Payload"]))

@@ -1,4 +1,4 @@
-"""The queue of S3 events: a message only says "look", and is deleted at the end of the run it woke."""
+"""SQS queue of S3 events: a message only starts a run, and is deleted at the end of that run."""
 
 from __future__ import annotations
 
@@ -17,35 +17,36 @@ from ledgerlake_airflow.aws import client
 
 log = logging.getLogger(__name__)
 
-AT_ONCE = 10  # as many as SQS takes or gives in one call
+AT_ONCE = 10  # the limit of one SQS call
 DELETE_ATTEMPTS = 3
 _TOO_MANY = {"OverLimit", "AWS.SimpleQueueService.OverLimit", "KmsThrottled"}
 _TOO_MANY |= {"RequestThrottled", "ThrottlingException", "Throttling"}
-"""SQS gives nothing more for now: 120,000 messages are in flight, or it is asked too often."""
+"""SQS returns nothing for now: 120,000 messages are in flight, or requests are throttled."""
 _GONE = {"ReceiptHandleIsInvalid", "InvalidParameterValue"}  # received again since, or deleted
 
 
 def queue_url(sqs: Any, name: str = names.QUEUE) -> str:
-    """Where the queue is, as SQS itself says: it depends on account, region and endpoint."""
+    """Return the URL of the queue, which depends on account, region and endpoint."""
     return str(sqs.get_queue_url(QueueName=name)["QueueUrl"])
 
 
 @dataclass(frozen=True)
 class Queue:
-    """The queue as a run uses it; a message is known by its receipt."""
+    """The queue as a run uses it; a message is identified by its receipt."""
 
     sqs: Any
     url: str
 
     @classmethod
     def open(cls) -> Queue:
+        """Return the queue of this lake."""
         sqs = client("sqs")
         return cls(sqs, queue_url(sqs))
 
     def receive(self, visibility_seconds: int) -> list[str]:
-        """The receipts of up to ten messages, hidden from others for `visibility_seconds`; does not wait.
+        """Receive up to ten messages without waiting, hide them for `visibility_seconds`, and return their receipts.
 
-        When SQS gives nothing for now, there are none: a message only wakes, and the listing shows every file.
+        Return none while SQS returns nothing: a message only starts a run, and the listing shows every file.
         """
         try:
             answer = self.sqs.receive_message(
@@ -54,18 +55,18 @@ class Queue:
         except ClientError as error:
             if not is_over_limit(error):
                 raise
-            log.warning("SQS gives no messages for now; the listing of raw/ decides alone: %s", error)
+            log.warning("SQS returns no messages for now; the listing of raw/ alone decides: %s", error)
             return []
         return [message["ReceiptHandle"] for message in answer.get("Messages", [])]
 
     def delete(self, receipts: Sequence[str]) -> int:
-        """Delete the messages; those that are already gone, or were received again, are left alone.
+        """Delete the messages, except those that are already gone or were received again.
 
         Returns:
-            How many were deleted.
+            The number of deleted messages.
 
         Raises:
-            AirflowException: SQS refused some of them, again and again.
+            AirflowException: SQS rejected some deletions repeatedly.
         """
         deleted, left = 0, list(receipts)
         failed: list[dict[str, Any]] = []
@@ -75,9 +76,9 @@ class Queue:
             for some in _tens(left):
                 answer = self.sqs.delete_message_batch(QueueUrl=self.url, Entries=_entries(some))
                 deleted += len(answer.get("Successful", []))
-                refused = [entry for entry in answer.get("Failed", []) if entry["Code"] not in _GONE]
-                failed += refused
-                retry += [some[int(entry["Id"])] for entry in refused]
+                rejected = [entry for entry in answer.get("Failed", []) if entry["Code"] not in _GONE]
+                failed += rejected
+                retry += [some[int(entry["Id"])] for entry in rejected]
             if not retry:
                 return deleted
             left = retry
@@ -87,7 +88,7 @@ class Queue:
         )
 
     def hide(self, receipts: Sequence[str], seconds: int) -> None:
-        """Let nobody receive the messages for `seconds`; one that cannot be changed comes back by itself."""
+        """Hide the messages for `seconds`; one that cannot be changed reappears automatically."""
         for some in _tens(receipts):
             entries = [{**entry, "VisibilityTimeout": seconds} for entry in _entries(some)]
             answer = self.sqs.change_message_visibility_batch(QueueUrl=self.url, Entries=entries)
@@ -95,7 +96,7 @@ class Queue:
                 log.info("A message keeps its visibility timeout: %s %s", entry["Code"], entry.get("Message", ""))
 
     def delete_and_wake(self, receipts: Sequence[str]) -> None:
-        """Delete the messages, but wake the next run at once: by the last of them, or by one of our own."""
+        """Delete the messages, but wake the next run at once, by the last of them or by a wake message."""
         if receipts:
             self.delete(receipts[:-1])
             self.hide(receipts[-1:], 0)
@@ -104,7 +105,7 @@ class Queue:
 
 
 def is_over_limit(error: BaseException | str) -> bool:
-    """Whether SQS gives nothing for now, by its error or by that error's text."""
+    """Return whether the error, or its text, means that SQS returns nothing for now."""
     if isinstance(error, ClientError):
         return error.response["Error"]["Code"] in _TOO_MANY
     return any(f"({code})" in str(error) for code in _TOO_MANY)

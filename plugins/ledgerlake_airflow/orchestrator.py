@@ -1,7 +1,7 @@
-"""Who consumes the queue: the live DAG, or Step Functions; never both.
+"""Consumer of the queue: the live DAG or Step Functions, never both.
 
-Two consumers would lose nothing, since the lease has them take turns; but each would hide messages from the
-other, and a person could not say who is to answer for a file.
+Two consumers would lose nothing, since one at a time holds the lease. But each would hide messages from the other,
+and an operator could not tell which of them processes a file.
 """
 
 from __future__ import annotations
@@ -23,26 +23,26 @@ _CONSUMES = {"Enabled", "Enabling"}
 
 
 class TwoConsumers(AirflowException):
-    """Step Functions consumes the queue as well; retried, since somebody may be about to switch it off."""
+    """Step Functions also consumes the queue; retried, since somebody may be about to switch it off."""
 
 
 def consumes_queue(settings: Settings) -> bool:
-    """Whether the queue is for this Airflow to consume, and raw/ for it to sweep."""
+    """Return whether this Airflow consumes the queue and sweeps raw/."""
     return settings.orchestrator == AIRFLOW
 
 
 def documented(text: str | None, settings: Settings, consequence: str) -> str:
-    """The documentation of a DAG, which begins with what is different while Step Functions is at work."""
+    """Return the documentation of a DAG, which begins with a notice while Step Functions consumes the queue."""
     if consumes_queue(settings):
         return text or ""
-    why = f"**Step Functions consumes the queue** (`orchestrator` is `{settings.orchestrator}`): {consequence}"
-    return f"{why} To have Airflow consume it again: `ledgerlake orchestrator use airflow`.\n\n{text or ''}"
+    notice = f"**Step Functions consumes the queue** (`orchestrator` is `{settings.orchestrator}`): {consequence}"
+    return f"{notice} To have Airflow consume it again: `ledgerlake orchestrator use airflow`.\n\n{text or ''}"
 
 
 def check_single_consumer(lambdas: Any) -> None:
-    """Ask Lambda whether messages of the queue wake Step Functions.
+    """Check that messages of the queue do not start Step Functions as well.
 
-    Without an answer (there is no such function, or this Airflow may not ask) the run goes on.
+    Without a response (there is no such function, or this Airflow lacks the permission) the run continues.
 
     Args:
         lambdas: a boto3 Lambda client.
@@ -56,14 +56,14 @@ def check_single_consumer(lambdas: Any) -> None:
     except (BotoCoreError, ClientError) as error:
         log.info("Whether Step Functions consumes the queue as well is not known: %s", error)
         return
-    if any(_is_of_our_queue(mapping) and mapping.get("State") in _CONSUMES for mapping in mappings):
-        said = LedgerlakeError(
+    if any(_is_of_queue(mapping) and mapping.get("State") in _CONSUMES for mapping in mappings):
+        error = LedgerlakeError(
             f"Airflow ({names.LIVE_DAG}) and Step Functions ({names.CHECK_FUNCTION}) both consume {names.QUEUE}",
             expected="one of them",
             remedy="ledgerlake orchestrator use airflow, or: ledgerlake orchestrator use step_functions",
         )
-        raise TwoConsumers(str(said))
+        raise TwoConsumers(str(error))
 
 
-def _is_of_our_queue(mapping: dict[str, Any]) -> bool:
+def _is_of_queue(mapping: dict[str, Any]) -> bool:
     return str(mapping.get("EventSourceArn", "")).endswith(f":{names.QUEUE}")

@@ -1,4 +1,4 @@
-"""What every batch goes through, however its run was started: jobs, archive, crawler, checks."""
+"""Tasks common to both DAGs: jobs, archive, crawler and checks."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from ledgerlake_airflow.jobs import ArchiveFiles, DatasetJob
 
 
 def task_defaults(settings: Settings) -> dict[str, Any]:
-    """The `default_args` of a DAG that runs the pipeline."""
+    """Return the `default_args` of a DAG that runs the pipeline."""
     return {
         "owner": "data-platform",
         "retries": settings.task_retries,
@@ -32,11 +32,11 @@ def task_defaults(settings: Settings) -> dict[str, Any]:
 
 
 def pipeline(settings: Settings) -> TaskGroup:
-    """The tasks between the plan of a batch and its end, for the DAG that is being defined.
+    """Return the tasks between the plan of a batch and its end, for the DAG that is being defined.
 
     Their ids are the same in every DAG, since the group does not prefix them.
     """
-    with TaskGroup("pipeline", prefix_group_id=False, tooltip="What every batch goes through") as group:
+    with TaskGroup("pipeline", prefix_group_id=False, tooltip="The tasks of every batch") as group:
         jobs = _jobs(settings)
         archive = ArchiveFiles(task_id=ARCHIVE, trigger_rule=TriggerRule.NONE_FAILED)
         crawl = CrawlWhenChanged(task_id=CRAWL, settings=settings)
@@ -47,22 +47,22 @@ def pipeline(settings: Settings) -> TaskGroup:
     return group
 
 
-def ending(work: TaskGroup, acknowledged: Any, told: Any) -> None:
-    """Put the end of a run after the pipeline: acknowledge, then the report, each whatever happened before.
+def ending(work: TaskGroup, acknowledged: Any, reported: Any) -> None:
+    """Append the end of a run to the pipeline: acknowledge, then report, whatever happened before.
 
-    `succeeded` does nothing. It is the task that decides the state of the run: red when anything before it failed,
-    although its batch is closed all the same.
+    `succeeded` does nothing, but decides the state of the run: it fails when a task before it failed, although the
+    batch is closed all the same.
     """
     succeeded = EmptyOperator(task_id=SUCCEEDED, trigger_rule=TriggerRule.NONE_FAILED)
-    work >> acknowledged >> succeeded >> told
-    acknowledged >> told
+    work >> acknowledged >> succeeded >> reported
+    acknowledged >> reported
     for task in work.iter_tasks():
         task >> succeeded
-        task >> told  # it waits for those that still run when another has failed
+        task >> reported  # the report also waits for tasks that still run when another has failed
 
 
 def _jobs(settings: Settings) -> list[DatasetJob]:
-    """One job per dataset, parents before their children."""
+    """Return one job per dataset, parents before their children."""
     jobs: dict[str, DatasetJob] = {}
     for name, dataset in DATASETS.items():
         jobs[name] = DatasetJob(dataset=dataset, settings=settings, trigger_rule=TriggerRule.NONE_FAILED)

@@ -1,4 +1,4 @@
-"""The task that decides what a run does, of both DAGs."""
+"""Planning task of the live DAG, and the outcome of planning for both DAGs."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ OUTCOME = "return_value"
 
 @task(task_id=PLAN, retries=WAITING_RETRIES)
 def plan_batch() -> dict[str, Any]:
-    """Collect the messages, and make or resume a batch under the lease; wait while another has it.
+    """Collect the messages, and make or resume a batch under the lease; wait while another run holds it.
 
     Returns:
-        As `plan_outcome`. The receipts of the messages are the XCom `receipts`.
+        The outcome of `plan_outcome`. The receipts of the messages are the XCom `receipts`.
     """
     context = get_current_context()
     ti = context["ti"]
@@ -51,10 +51,10 @@ def plan_batch() -> dict[str, Any]:
 
 
 def decide(context: Context, queue: Queue, receipts: list[str], configured: Settings) -> batch.Plan:
-    """Plan under the lease, and keep it only when there is a batch.
+    """Plan under the lease, and keep the lease only when there is a batch.
 
     Args:
-        receipts: of the messages that woke the run; those that are drained are added.
+        receipts: those of the messages that started the run; received ones are added.
     """
     acquire_or_reschedule(context)
     s3, bucket = client("s3"), lake().bucket
@@ -67,7 +67,7 @@ def decide(context: Context, queue: Queue, receipts: list[str], configured: Sett
 
 
 def drain(queue: Queue, receipts: list[str], s3: Any, bucket: str, configured: Settings) -> None:
-    """Receive until the queue is empty and raw/ is quiet, so that a burst of files becomes one batch."""
+    """Receive until the queue is empty and no more files land, so that a burst of files becomes one batch."""
     deadline = time.monotonic() + configured.max_wait_seconds
     while True:
         received = queue.receive(configured.visibility_seconds)
@@ -80,14 +80,14 @@ def drain(queue: Queue, receipts: list[str], s3: Any, bucket: str, configured: S
 
 
 def plan_outcome(context: Context, plan: batch.Plan, **more: Any) -> dict[str, Any]:
-    """The plan as the other tasks read it; of a quiet run everything up to the acknowledgement is skipped.
+    """Return the plan as the other tasks read it; without a batch, skip everything up to the acknowledgement.
 
     Returns:
-        `batch_id`, `datasets` (with work, parents first), `deliveries` (how many), `resumed`,
-        `reason`, `strays` and `ignored` (how many), and `more`; of a quiet run `batch_id` is None.
+        `batch_id`, `datasets` (with work, parents first), `deliveries` (their number), `resumed`,
+        `reason`, `strays` and `ignored` (their numbers), and `more`.
 
     Raises:
-        DownstreamTasksSkipped: the run is quiet; the outcome is pushed all the same.
+        DownstreamTasksSkipped: there is no batch; the outcome, with `batch_id` None, is pushed all the same.
     """
     outcome = more | plan.as_json()
     log.info("%s", plan.reason)
@@ -100,6 +100,6 @@ def plan_outcome(context: Context, plan: batch.Plan, **more: Any) -> dict[str, A
 
 
 def _work(context: Context) -> list[str]:
-    """The tasks that a quiet run leaves out."""
+    """Return the tasks that a run without a batch skips."""
     after = context["task"].get_flat_relative_ids(upstream=False)
     return sorted(after - {ACKNOWLEDGE, REPORT})

@@ -1,9 +1,9 @@
-"""The last task: tells people, exactly once, what became of the run, and releases the lease.
+"""Report task: release the lease, and publish one notification about the run.
 
-What became of it is judged by what is in S3 (`ledgerlake.runs.endings`), not by the states of tasks.
+The outcome is judged by what is in S3 (`ledgerlake.runs.endings`), not by the states of tasks.
 
-A teardown task, since it must run whatever happened and must not change the run's state. It is no
-callback of the DAG, because those run in the DAG processor, without the exception, at most once.
+The report is a teardown task, since it must always run and must not change the state of the run. It is no callback
+of the DAG, because those run in the DAG processor, without the exception, at most once.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ log = logging.getLogger(__name__)
 
 
 def notify_missing_report(context: dict[str, Any]) -> None:
-    """As `on_failure_callback` of the report: when it could not tell, tell at least that."""
+    """Publish that the report itself failed; the `on_failure_callback` of the report."""
     run = context.get("dag_run")
     facts = RunFacts(getattr(run, "dag_id", "?"), getattr(run, "run_id", "?"))
     metrics.publish_failure(cloudwatch)
@@ -63,10 +63,10 @@ def notify_missing_report(context: dict[str, Any]) -> None:
 
 @task(task_id=REPORT, on_failure_callback=notify_missing_report)
 def report() -> None:
-    """Release the lease, let the messages of a failed run come back, and send one message to the topic.
+    """Release the lease, let the messages of a failed run reappear, and publish one notification.
 
-    Quiet runs tell nobody, unless files lie in raw/ that no job reads, and nobody was told of them. The message is
-    sent last, so that a retry does not send a second one.
+    A run without a batch publishes nothing, unless raw/ holds files that no job reads and that were not reported
+    before. The notification is published last, so that a retry does not publish a second one.
     """
     context = get_current_context()
     ti, run_id = context["ti"], context["dag_run"].run_id
@@ -84,7 +84,7 @@ def report() -> None:
         if (news := _unread(facts, run_id, strays_only=True)).strays:
             publish(stray_files_notification(news))
             return
-        raise AirflowSkipException(f"a quiet run: {facts.plan.get('reason', 'nothing was planned')}")
+        raise AirflowSkipException(f"there was nothing to do: {facts.plan.get('reason', 'nothing was planned')}")
     if ended.ending.done:
         publish(_of_finished(context, ended, staged, crawled=states.get(CRAWL) == "success"))
     else:
@@ -93,7 +93,7 @@ def report() -> None:
 
 
 def _unread(facts: RunFacts, run_id: str, *, strays_only: bool = False) -> Unread:
-    """What lies in raw/ that no job reads, and of which nobody was told; a run by date leaves it to live ones."""
+    """Return unreported objects in raw/ that no job reads; a run by date leaves them to live runs."""
     if not facts.live:
         return Unread()
     s3, bucket = client("s3"), lake().bucket
@@ -101,17 +101,17 @@ def _unread(facts: RunFacts, run_id: str, *, strays_only: bool = False) -> Unrea
 
 
 def publish(notification: Notification) -> None:
-    """Send the notification to the topic's subscribers."""
+    """Publish the notification to the topic's subscribers."""
     log.info("%s\n%s", notification.subject, notification.body)
     client("sns").publish(TopicArn=lake().topic_arn, Subject=notification.subject, Message=notification.body)
 
 
 def _of_finished(context: Context, ended: Ended, staged: dict[str, dict[str, Any]], *, crawled: bool) -> Notification:
-    """The notification of a batch that is done, with its figures and its cost, whatever its checks have found."""
+    """Return the notification of a finished batch, with its figures, cost and check failures."""
     facts = replace(ended.facts, unread=_unread(ended.facts, ended.facts.run_id))
     figures, problem = _figures(facts.batch_id)
-    seen = _seen(context, facts, staged, figures.query_id, crawled=crawled)
-    cost = run_records.record_run(seen, quick, lake().bucket)
+    usage = _observed_run(context, facts, staged, figures.query_id, crawled=crawled)
+    cost = run_records.record_run(usage, quick, lake().bucket)
     if ended.ending is Ending.SUCCEEDED:
         metrics.publish_success(cloudwatch, figures.rows)
         return success_notification(facts, figures.rows, problem, cost)
@@ -120,15 +120,15 @@ def _of_finished(context: Context, ended: Ended, staged: dict[str, dict[str, Any
 
 
 def _summaries(ti: Any) -> dict[str, dict[str, Any]]:
-    """What the jobs have written down of the batch; nothing when there is none."""
+    """Return the summaries that the jobs have written; none without a batch."""
     batch_id = (ti.xcom_pull(task_ids=PLAN) or {}).get("batch_id")
     return summaries(client("s3"), lake().bucket, batch_id) if batch_id else {}
 
 
-def _seen(
+def _observed_run(
     context: Context, facts: RunFacts, staged: dict[str, dict[str, Any]], figures_id: str | None, *, crawled: bool
 ) -> ObservedRun:
-    """What is known here of what the run has used."""
+    """Return what this task knows about the resources that the run has used."""
     ti = context["ti"]
     started = context["dag_run"].start_date
     return ObservedRun(
@@ -146,7 +146,7 @@ def _seen(
 
 
 def _facts(context: Context, staged: dict[str, dict[str, Any]]) -> RunFacts:
-    """What the notification says beside figures and failures."""
+    """Return the facts of the run, except figures and failures."""
     ti, run = context["ti"], context["dag_run"]
     plan = ti.xcom_pull(task_ids=PLAN) or {}
     return RunFacts(
@@ -167,7 +167,7 @@ def _facts(context: Context, staged: dict[str, dict[str, Any]]) -> RunFacts:
 
 
 def _queries(ti: Any, figures_id: str | None) -> list[str | None]:
-    """The queries that the run has asked; a check that was not answered has left none."""
+    """Return the ids of the run's queries; a check whose query failed has left none."""
     return [*(ti.xcom_pull(task_ids=f"{CHECKS}.{each.name}") for each in checks()), figures_id]
 
 
@@ -176,7 +176,7 @@ def _dropped(batch_id: str | None) -> str:
 
 
 def _of_failure(context: Context, ended: Ended) -> Notification:
-    """The notification; and the messages: of a quarantined batch they are answered, else they come back."""
+    """Return the notification; delete the messages of a quarantined batch, and let others reappear."""
     facts, receipts, seconds = ended.facts, _receipts(context["ti"]), 0
     if ended.ending is Ending.QUARANTINED:
         if facts.live:
@@ -191,7 +191,7 @@ def _of_failure(context: Context, ended: Ended) -> Notification:
 
 
 def _receipts(ti: Any) -> list[str]:
-    """Those that the plan collected; when it failed, those that woke the run."""
+    """Return the receipts that the plan collected, or, when it failed, those that started the run."""
     collected = ti.xcom_pull(task_ids=PLAN, key=RECEIPTS)
     if collected is not None:
         return list(collected)
@@ -199,7 +199,7 @@ def _receipts(ti: Any) -> list[str]:
 
 
 def _figures(batch_id: str) -> tuple[QueryResult, str]:
-    """The ledger's rows of the batch; or none, and why: the batch is done, and that must be told in any case."""
+    """Return the ledger's rows of the batch, or none and the reason, since a finished batch must be reported anyway."""
     try:
         return run_query(figures_sql(batch_id), settings.current()), ""
     except (AirflowException, BotoCoreError, ClientError) as error:

@@ -1,4 +1,4 @@
-"""The lease of a run that is over: whoever waits for it takes it, when nothing of that run is at work any more."""
+"""Takeover of the lease of a run that has ended, once nothing of that run is at work."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ _BY_DATE = f"airflow:{names.BY_DATE_DAG}/"
 
 
 def take_over(held: Lease, holder: str, seconds: float, ti: Any) -> bool:
-    """Take the lease if the run that holds it is over, and no Glue job is at work.
+    """Take over the lease if the run that holds it is over, and no Glue job is at work.
 
     Args:
-        held: the lease as it was seen. When it was renewed since, its run lives.
-        ti: of the task that waits, through which Airflow is asked.
+        held: the lease as it was read. If it was renewed since, its run is alive.
+        ti: the waiting task instance, through which Airflow is queried.
 
     Returns:
-        Whether `holder` has the lease now; False also when nobody can say whether that run is over.
+        Whether `holder` holds the lease now; also False when the state of that run is unknown.
     """
     try:
         if not is_over(held.holder, ti):
@@ -50,7 +50,7 @@ def take_over(held: Lease, holder: str, seconds: float, ti: Any) -> bool:
 
 
 def is_over(holder: str, ti: Any) -> bool:
-    """Whether the run that the holder names has ended; False for a holder that is no run of an orchestrator."""
+    """Return whether the holder's run has ended; False for a holder that is no run of an orchestrator."""
     if execution := execution_of(holder):
         return StateMachine(client("stepfunctions"), lake().state_machine_arn).find(execution).status not in AT_WORK
     if holder.startswith(_BY_DATE):
@@ -60,7 +60,7 @@ def is_over(holder: str, ti: Any) -> bool:
 
 
 def _no_live_run_is_at_work(ti: Any) -> bool:
-    """One live run is always active: it is at work once its sensor has ended."""
+    """Return whether no live run is at work; one is always active, and at work once its sensor has ended."""
     if not ti.get_dr_count(dag_id=names.LIVE_DAG, states=_ACTIVE_RUNS):
         return True
     waiting = ti.get_ti_count(dag_id=names.LIVE_DAG, task_ids=[WAIT], states=_ACTIVE)

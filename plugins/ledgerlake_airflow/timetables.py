@@ -1,10 +1,10 @@
-"""Timetables of the DAGs: the date of a run by hand is the date that was asked for, and never one in the future.
+"""Timetables of the DAGs: a run by hand keeps its requested date, which must not be in the future.
 
-Airflow begins no task of a run before its logical date, and counts the run as active until then: one run of the
-live DAG with a date in the future would hold back every delivery. So it is refused where it is triggered.
+Airflow begins no task of a run before its logical date, and counts the run as active until then. One run of the live
+DAG with a date in the future would delay every delivery, so it is rejected when it is triggered.
 
-Scheduler, API server and triggerer import this module, and none of them has the DAG folder on its path: nothing
-of the kernel is imported here.
+Scheduler, API server and triggerer import this module without the DAG folder on their path, so it must not import
+the kernel.
 """
 
 from __future__ import annotations
@@ -21,27 +21,27 @@ _SKEW = timedelta(minutes=1)
 
 
 class FutureRun(ValueError):
-    """A run was asked for that could not begin yet; the API answers with its text."""
+    """A requested run could not begin yet; the API responds with the message."""
 
 
-def check_begun(when: datetime, what: str, now: datetime | None = None) -> None:
+def check_begun(when: datetime, label: str, now: datetime | None = None) -> None:
     """Check that a date of a run by hand is not in the future.
 
     Raises:
-        FutureRun: it is; says what to enter instead.
+        FutureRun: it is; the message says what to enter instead.
     """
     now = now or datetime.now(UTC)
     if when <= now + _SKEW:
         return
     raise FutureRun(
-        f"the {what} {when.astimezone(UTC):%Y-%m-%d %H:%M} UTC is in the future; expected one until now, "
+        f"the {label} {when.astimezone(UTC):%Y-%m-%d %H:%M} UTC is in the future; expected one until now, "
         f"{now:%Y-%m-%d %H:%M} UTC, since Airflow begins no task of a run before its date; "
         "next step: trigger it with an earlier date, or without one"
     )
 
 
 class _NeverAhead:
-    """What a timetable says of runs by hand."""
+    """Mixin of a timetable that rejects runs by hand in the future."""
 
     def infer_manual_data_interval(self, *, run_after: datetime) -> DataInterval:
         check_begun(run_after, "logical date")
@@ -68,6 +68,7 @@ class EveryDay(_NeverAhead, CronDataIntervalTimetable):
     """A run a day for the day before; a run by hand is for the UTC day of its logical date."""
 
     def infer_manual_data_interval(self, *, run_after: datetime) -> DataInterval:
+        """Return the UTC day of the logical date."""
         check_begun(run_after, "logical date")
         start = datetime.combine(run_after.astimezone(UTC).date(), time(), UTC)
         return DataInterval(start, start + timedelta(days=1))  # type: ignore[arg-type]

@@ -1,6 +1,6 @@
-"""The trigger that waits for messages, and gives way to a run that somebody has started by hand.
+"""Trigger that waits for messages, and gives way to a run started by hand.
 
-The triggerer has no DAG folder on its path: nothing of the kernel is imported here.
+The triggerer has no DAG folder on its path, so this module must not import the kernel.
 """
 
 from __future__ import annotations
@@ -19,22 +19,25 @@ GIVE_WAY = "give_way"
 
 
 class WaitForMessages(SqsSensorTrigger):
-    """Wait for messages, or for another run of the DAG to queue up behind the waiting one.
+    """Wait for messages, or for another queued run of the DAG.
 
     Args:
-        dag_id: whose queued runs are counted, once after every poll.
-        queued: how many there were when the wait began: what could not begin then may never be able to.
+        dag_id: the DAG whose queued runs are counted after every poll.
+        queued: the number of queued runs when the wait began; those may never be able to begin.
     """
 
     def __init__(self, *, dag_id: str, queued: int, **kwargs: Any) -> None:
+        """Make the trigger from its arguments."""
         super().__init__(**kwargs)
         self.dag_id, self.queued = dag_id, queued
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
+        """Return the path of the trigger and its arguments."""
         path, fields = super().serialize()
         return path, {**fields, "dag_id": self.dag_id, "queued": self.queued}
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
+        """Poll until messages arrive or a run is queued."""
         least = self.queued
         while True:
             async with await self.hook.get_async_conn() as sqs:
@@ -50,7 +53,7 @@ class WaitForMessages(SqsSensorTrigger):
             await asyncio.sleep(self.waiter_delay)
 
     async def _queued(self, otherwise: int) -> int:
-        """Return how many runs are queued; a question that cannot be answered must not end the wait."""
+        """Return the number of queued runs; an error of the query must not end the wait."""
         try:
             return await sync_to_async(queued_runs)(self.dag_id)
         except AirflowRuntimeError as error:
@@ -59,5 +62,5 @@ class WaitForMessages(SqsSensorTrigger):
 
 
 def queued_runs(dag_id: str) -> int:
-    """Return how many runs of the DAG are queued."""
+    """Return the number of queued runs of the DAG."""
     return RuntimeTaskInstance.get_dr_count(dag_id=dag_id, states=["queued"])

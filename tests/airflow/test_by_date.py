@@ -72,7 +72,7 @@ def _refused(run):
     with pytest.raises(AirflowFailException) as refused:
         run.call("plan_batch")
     assert "expected" in str(refused.value)
-    assert "to go on: start another run" in str(refused.value)
+    assert "next step: start another run" in str(refused.value)
     return str(refused.value)
 
 

@@ -209,7 +209,7 @@ def test_its_documentation_says_what_to_do_when_it_fails(dag):
 def test_the_documentation_of_runs_by_date_says_how_to_go_on(by_date_dag):
     _, _, remedy = by_date_dag.doc_md.partition("### When it fails")
     for command in (
-        "clear the red task",
+        "clear the failed task",
         "ledgerlake backfill --from",
         "ledgerlake accept",
         "ledgerlake lease release",

@@ -187,7 +187,7 @@ def test_a_run_that_outlives_its_time_is_named_with_what_to_do(orders, watched):
 
 
 def test_a_watch_whose_run_glue_does_not_know_says_so(orders, watched):
-    with pytest.raises(JobFailed, match="ConnectionError: the API server is away; Glue does not say what became"):
+    with pytest.raises(JobFailed, match="ConnectionError: the API server is away; its state in Glue is unknown"):
         orders().resume(**LOST)
 
 

@@ -49,12 +49,12 @@ def test_the_live_dag_has_no_schedule_and_says_why(step_functions):
     assert first.startswith("**Step Functions consumes the queue**")
     assert "no schedule" in first
     assert "`ledgerlake orchestrator use airflow`" in first
-    assert rest.startswith("### From delivered files to checked tables")
+    assert rest.startswith("Load delivered files into checked Delta tables")
 
 
 def test_while_airflow_consumes_the_queue_nothing_of_that_is_said(dag, by_date_dag):
     for each in (dag, by_date_dag):
-        assert each.doc_md.startswith("### ")
+        assert each.doc_md.startswith(("Load delivered files", "Process the deliveries of a day"))
         assert each.schedule is not None
 
 
