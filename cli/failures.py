@@ -71,5 +71,5 @@ def print_error(error: LedgerlakeError) -> int:
     if error.expected:
         stderr.print(f"  expected: {error.expected}")
     if error.remedy:
-        stderr.print(styled("  to go on: ") + styled(error.remedy, "bold"))
+        stderr.print(styled("  next step: ") + styled(error.remedy, "bold"))
     return int(getattr(error, "exit_code", FAILED))

@@ -87,7 +87,7 @@ def _resolve(ivy: Path) -> None:
     if done.returncode:
         raise SystemExit(
             f"{done.stdout[-4000:]}\njars: Spark's Ivy could not fetch {coordinates} (its last words are above); "
-            "to go on: check the network (JAVA_TOOL_OPTIONS carries a proxy), then run make setup again"
+            "next step: check the network (JAVA_TOOL_OPTIONS carries a proxy), then run make setup again"
         )
 
 

@@ -44,7 +44,7 @@ def show_orchestrator(ctx: typer.Context, style: FormatOption = Format.TABLE) ->
         (f"Airflow: {names.LIVE_DAG}", dag),
     ]
     if enabled and dag == "on":
-        rows.append(("trouble", f"both consume the queue; to go on: ledgerlake orchestrator use {chosen}"))
+        rows.append(("trouble", f"both consume the queue; next step: ledgerlake orchestrator use {chosen}"))
     show(Rows(("what", "state"), rows), style)
 
 

@@ -27,7 +27,7 @@ class LedgerlakeError(Exception):
         if self.expected:
             parts.append(f"expected {self.expected}")
         if self.remedy:
-            parts.append(f"to go on: {self.remedy}")
+            parts.append(f"next step: {self.remedy}")
         return "; ".join(display_text(" ".join(part.split()), None) for part in parts)
 
 

@@ -92,7 +92,7 @@ def _download(scratch: Path) -> Path:
     if done.returncode or not found.exists():
         raise SystemExit(
             f"{done.stdout[-4000:]}\ntrino: Ivy could not fetch {group}:{artifact}:{version}:{kind} (its last words "
-            "are above); to go on: check the network (JAVA_TOOL_OPTIONS carries a proxy), then run this again"
+            "are above); next step: check the network (JAVA_TOOL_OPTIONS carries a proxy), then run this again"
         )
     return found
 

@@ -117,7 +117,7 @@ def test_any_other_refusal_of_glue_is_an_error(orders_etl, cloud, monkeypatch):
 
 
 def test_a_job_that_set_its_batch_aside_is_not_tried_again(orders_etl, monkeypatch, run):
-    said = "QualityError: orders: 300 of 400 rows of b-1 are rejected; to go on: ledgerlake accept b-1"
+    said = "QualityError: orders: 300 of 400 rows of b-1 are rejected; next step: ledgerlake accept b-1"
     _with_glue(monkeypatch, Glue(JobRunState="FAILED", ErrorMessage=said))
     with pytest.raises(AirflowFailException, match="300 of 400 rows") as failed:
         orders_etl["task"].resume_execution("__fail__", {"error": "Trigger failure"}, orders_etl)

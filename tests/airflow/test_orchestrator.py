@@ -148,7 +148,7 @@ def test_a_run_refuses_to_share_the_queue_and_takes_no_message(waiting, cloud, s
         waiting(Lambdas(mapping("Disabled"), mapping(state)), run_type)
     assert str(refused.value) == (
         "Airflow (ecommerce_lakehouse) and Step Functions (CheckDataAvailability) both consume ecommerce-etl-queue; "
-        "expected one of them; to go on: ledgerlake orchestrator use airflow, "
+        "expected one of them; next step: ledgerlake orchestrator use airflow, "
         "or: ledgerlake orchestrator use step_functions"
     )
     assert not isinstance(refused.value, AirflowFailException)

@@ -78,7 +78,7 @@ def test_a_lake_that_is_not_up_is_started_by_compose(composed, ledgerlake, comma
     composed(where)
     done = ledgerlake(*command)
     assert done.exit_code == 3
-    assert "to go on: docker compose up -d --wait" in done.stderr
+    assert "next step: docker compose up -d --wait" in done.stderr
 
 
 @pytest.mark.parametrize(
@@ -94,7 +94,7 @@ def test_what_compose_does_is_left_to_it(composed, somebody, ledgerlake, command
     composed(somebody)
     done = ledgerlake(*command)
     assert done.exit_code == 2
-    assert f"to go on: {remedy}" in done.stderr
+    assert f"next step: {remedy}" in done.stderr
 
 
 def test_status_says_which_part_answers(composed, somebody, ledgerlake):

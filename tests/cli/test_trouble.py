@@ -19,7 +19,7 @@ BATCH = "20250402T080000Z-1a2b3c4d"
 EVENT = {"Records": [{"s3": {"object": {"key": "raw/orders/a+b%C3%BC.csv"}}}]}
 POISON = "neither an event of S3 nor a wake message"
 SEEN = "orders: 150 of 200 rows were rejected"
-WHY = f"{SEEN}; expected at most 50%; to go on: ledgerlake accept {BATCH}"
+WHY = f"{SEEN}; expected at most 50%; next step: ledgerlake accept {BATCH}"
 
 
 def put(lake, key, body="x"):

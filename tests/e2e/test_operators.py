@@ -74,7 +74,7 @@ def trigger(lake: Lake, dag_id: str, **body) -> dict:
 
 def remedy(text: str) -> list[str]:
     """The command that an error of ours prints last, as the command line has it."""
-    said = re.findall(r"to go on: .*(ledgerlake [a-z][^;,)\n]*)", text)
+    said = re.findall(r"next step: .*(ledgerlake [a-z][^;,)\n]*)", text)
     assert said, text
     return shlex.split(said[-1])[1:]
 

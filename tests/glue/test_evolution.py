@@ -61,5 +61,5 @@ def test_a_change_that_old_rows_do_not_fit_is_refused_with_what_to_do(lake, chan
     lake.deliver("orders", "old.csv", orders(order(1)))
     lake.run()
     lake.contracts["orders"] = changed(lake.contracts["orders"])
-    with pytest.raises(ContractError, match=r"the table orders has .*; expected .*; to go on: "):
+    with pytest.raises(ContractError, match=r"the table orders has .*; expected .*; next step: "):
         lake.job("orders", lake.plan_again().batch_id)

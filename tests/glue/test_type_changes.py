@@ -53,7 +53,7 @@ def test_the_shipped_contract_rejects_text_and_its_error_names_the_change(lake):
         lake.job("orders", lake.plan_again().batch_id)
     assert str(error.value) == (
         "the table orders has order_num bigint; expected the columns of its contract; one that is added later must be "
-        'optional; to go on: to change the type of order_num, write Column("order_num", "string", was=("bigint",), …) '
+        'optional; next step: to change the type of order_num, write Column("order_num", "string", was=("bigint",), …) '
         "(docs/trouble/change-a-columns-type.md); else keep the column in the contract as it was, and add a new, "
         "optional one beside it"
     )

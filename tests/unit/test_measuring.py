@@ -107,7 +107,7 @@ typer.run(benchmarks.main)
         [sys.executable, "-c", failing, "start", "growth", "memory"], env=ENVIRONMENT, capture_output=True, text=True
     )
     assert ended.returncode == code
-    assert 'to go on: make bench NAME="growth memory"' in ended.stderr
+    assert 'next step: make bench NAME="growth memory"' in ended.stderr
     assert ("the disk is full" if code == 1 else "growth was interrupted") in ended.stderr
     assert "Traceback" not in ended.stderr
 

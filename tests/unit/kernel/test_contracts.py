@@ -176,7 +176,7 @@ def test_a_column_may_have_had_a_type_whose_values_all_fit_the_new_one(was, now)
     ],
 )
 def test_a_change_of_type_that_may_lose_values_is_refused_with_a_remedy(was, now):
-    with pytest.raises(ContractError, match=f"column a of type {now} was {was}; expected .*; to go on: keep"):
+    with pytest.raises(ContractError, match=f"column a of type {now} was {was}; expected .*; next step: keep"):
         Column("a", now, doc="A.", was=(was,))
 
 

@@ -98,7 +98,7 @@ def test_a_damaged_control_object_is_an_error_that_names_object_fault_and_remedy
         control.read(s3, BUCKET, kind, key)
     said = str(raised.value)
     assert said.startswith(f"s3://lake/{key}, {kind.noun}, cannot be read: ")
-    assert "to go on: " in said
+    assert "next step: " in said
     assert len(said) < 500
 
 
