@@ -14,7 +14,7 @@ ITEMS, SMALL = 5_000_000, 20_000
 LAPS = {"1 file": 3, "30 files": 1}
 """So often each way loads the files, all in one process: the first time it is cold, then it is warm.
 
-The ways take turns, load by load, so that an hour in which the machine is slow is slow for all of them.
+The ways alternate, load by load, so that an hour in which the machine is slow is slow for all of them.
 """
 _UNDECIDED = "add_to_cart_order"
 """The column in which versions of one key differ: which of them the usual way keeps is chance."""

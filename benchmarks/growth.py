@@ -34,7 +34,7 @@ def run(sandbox: Sandbox) -> list[Result]:
 
 def _days(sandbox: Sandbox, rows: int) -> dict[str, Path]:
     """The deliveries, by what they are."""
-    sample = samples.made(sandbox, items=31 * rows, days=31, dirt=0.0).folder / "order_items"
+    sample = samples.made(sandbox, items=31 * rows, days=31, defects=0.0).folder / "order_items"
     moved = sandbox.folder / "moved.csv"
     text = (sample / f"{CORRECTED}.csv").read_text()
     moved.write_text(text.replace(f",{CORRECTED}\n", ",2025-04-21\n"))

@@ -53,7 +53,7 @@ class Running:
     """A process that is measured lap by lap, from now on.
 
     Args:
-        waits: it waits after each lap until it is told to go on.
+        waits: it waits after each lap for the signal to continue.
     """
 
     def __init__(self, argv: Sequence[str], environment: Mapping[str, str], *, waits: bool = True) -> None:

@@ -34,30 +34,30 @@ class Made:
         return sorted((self.folder / "orders").iterdir())
 
 
-def made(sandbox: Sandbox, *, items: int, days: int = 30, dirt: float = 0.1) -> Made:
+def made(sandbox: Sandbox, *, items: int, days: int = 30, defects: float = 0.1) -> Made:
     """About `items` order items with their orders and products.
 
     Args:
-        dirt: share of the rows with something wrong: six in ten of those are to be rejected, the others are
+        defects: share of the rows with something wrong: six in ten of those are to be rejected, the others are
             duplicates, of which half come a day later and half are changed.
     """
-    folder = FOLDER / f"sample-{items}-{days}-{dirt}"
+    folder = FOLDER / f"sample-{items}-{days}-{defects}"
     whole = folder / "order_items.csv"
     if not whole.exists():
         sandbox.say(f"making {items:,} order items …")
         unfinished = folder.with_suffix(".unfinished")
         shutil.rmtree(unfinished, ignore_errors=True)
-        generate(unfinished, items=items, days=days, dirt=dirt)
+        generate(unfinished, items=items, days=days, defects=defects)
         _join(Made(unfinished, unfinished / "order_items.csv"))
         shutil.rmtree(folder, ignore_errors=True)
         unfinished.rename(folder)
     return Made(folder, whole)
 
 
-def generate(folder: Path, *, items: int, days: int, dirt: float) -> Expected:
+def generate(folder: Path, *, items: int, days: int, defects: float) -> Expected:
     """Write the sample; returns what it holds."""
     per_day = max(1, round(items / days / ITEMS_PER_ORDER))
-    return write(Sample(days=days, seed=7, dirt=dirt, orders_per_day=per_day, products=2000), folder)
+    return write(Sample(days=days, seed=7, defects=defects, orders_per_day=per_day, products=2000), folder)
 
 
 def _join(sample: Made) -> None:

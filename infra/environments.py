@@ -32,7 +32,7 @@ class Guardrails:
     monthly_budget: int = 500
     """In US dollars, of everything that carries this project's tags."""
     notify: str | None = None
-    """The e-mail address that is told of the budget and of alarms; None: whoever subscribes to the topic."""
+    """The e-mail address for the budget and for alarms; None: whoever subscribes to the topic."""
     oldest_delivery_minutes: int = 120
     """A message waiting for longer raises an alarm."""
     reject_share: float = 0.05

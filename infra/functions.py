@@ -47,7 +47,5 @@ CATALOGUE = Function(
     minutes=1,
     memory=256,
 )
-REPORT = Function(
-    names.REPORT_FUNCTION, "report_etl_run", "Gives the lease back, and writes what people are told.", minutes=3
-)
+REPORT = Function(names.REPORT_FUNCTION, "report_etl_run", "Releases the lease and writes the notification.", minutes=3)
 FUNCTIONS = (CHECK, PLAN, ARCHIVE, CATALOGUE, REPORT)

@@ -90,7 +90,7 @@ def _apply(cloudformation: Any, template_url: str, parameters: dict[str, str]) -
         raise DeployError(
             f"the stack {names.STACK} is {state}: {_reason(cloudformation)}",
             expected="CREATE_COMPLETE or UPDATE_COMPLETE",
-            remedy="mend the template, or ledgerlake up --fresh to begin with an empty lake",
+            remedy="correct the template, or ledgerlake up --fresh to begin with an empty lake",
         )
 
 

@@ -1,6 +1,6 @@
 """Run a part of a lake, and start it again whenever it ends: `keep.py STATE COMMAND…`.
 
-A thin process of the standard library alone. When it is told to end (SIGTERM) it ends its part and never starts it
+A thin process of the standard library alone. On SIGTERM it ends its part and never starts it
 again; when it is killed its part is killed with it. What it knows is in STATE, one JSON object: `pid` of the part
 while it runs, else `down_since` (ISO, UTC), `exit` (its code) and `times` (how often in a row it ended early).
 
@@ -48,7 +48,7 @@ class Keeper:
         self.idle_since: dict[int, float] = {}
 
     def run(self) -> None:
-        """Keep the part running until this process is told to end."""
+        """Keep the part running until this process is stopped."""
         signal.signal(signal.SIGTERM, self._end)
         _prctl(_PR_SET_CHILD_SUBREAPER, 1)
         times = 0
@@ -63,7 +63,7 @@ class Keeper:
     def _once(self) -> int:
         """Run the part to its end; returns its exit code."""
         self.part = subprocess.Popen(self.command, preexec_fn=_die_with_keeper)  # there are no threads
-        if self.ends:  # told to between the last question and the start
+        if self.ends:  # stopped between the last question and the start
             self.part.terminate()
         self._say(pid=self.part.pid)
         while (code := self.part.poll()) is None:

@@ -31,7 +31,7 @@ def up(
         airflow: also start Postgres and Airflow.
         orchestrator: who consumes the queue from now on; as before, if not given.
         athena: what answers queries from now on; as before, if not given.
-        say: is told, in a few words each, what is being done.
+        say: receives a few words for each step.
 
     Raises:
         LedgerlakeError: a part did not start; then nothing that was started now goes on running.

@@ -73,7 +73,7 @@ environment() { # environment FOLDER PYTHON REQUIREMENTS [ANOTHER FILE IT DEPEND
   say "$folder from $requirements"
   uv="${uv:-$(find_uv)}"
   rm -f "$folder/.stamp"
-  local python # made anew, never mended: what another set of packages has left would stay
+  local python # made anew, never repaired: what another set of packages has left would stay
   python="$(find_python "$version")"
   "$uv" venv --quiet --clear --python "$python" "$folder"
   "$uv" pip sync --quiet --python "$folder/bin/python" "$requirements"

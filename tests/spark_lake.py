@@ -34,7 +34,7 @@ from ledgerlake_glue.tables import LakeTable
 ROOT = Path(__file__).parents[1]
 S3 = [ROOT / ".venv" / "bin" / "python", "-m", "tests.versions_of_tests"]
 COMPILED = {"spark.sql.codegen.wholeStage": "true", "spark.sql.codegen.factoryMode": "FALLBACK"}
-"""How Spark executes its plans unless it is told otherwise: the opposite of `INTERPRETED`."""
+"""How Spark executes its plans unless it is configured otherwise: the opposite of `INTERPRETED`."""
 
 
 @pytest.fixture(scope="session")

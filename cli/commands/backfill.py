@@ -224,7 +224,7 @@ def _show(lake: Connection, airflow: Airflow, outcomes: list[Outcome], style: Fo
             f"{len(failed)} of {len(outcomes)} days failed: "
             + "; ".join(f"{day} {why}" for day, why in failed.items()),
             expected="every day to be processed; nothing is lost, and the other days are done",
-            remedy=f"mend the cause, then: ledgerlake backfill --from {first} --to {last}",
+            remedy=f"fix the cause, then: ledgerlake backfill --from {first} --to {last}",
         )
 
 

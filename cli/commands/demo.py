@@ -28,7 +28,7 @@ _NEXT = """
 [bold]What to try next[/]
   ledgerlake query "SELECT * FROM orders LIMIT 5"
   ledgerlake rejects orders                       [dim]# every rejected row, with all its reasons[/]
-  ledgerlake sample --days 1 --start 2025-04-04 --dirt 0.1 --out /tmp/shop
+  ledgerlake sample --days 1 --start 2025-04-04 --defects 0.1 --out /tmp/shop
   ledgerlake deliver orders /tmp/shop/orders/*.csv
   ledgerlake deliver order_items /tmp/shop/order_items/*.csv
   ledgerlake wait && ledgerlake ledger
@@ -49,7 +49,7 @@ def demo(
     ctx: typer.Context,
     timeout: Annotated[float, typer.Option("--timeout", min=0, help="Seconds for the pipeline.")] = 900,
 ) -> None:
-    """Start the local lake, deliver three days of a shop with some dirt, and show what became of it.
+    """Start the local lake, deliver three days of a shop with some defects, and show what became of it.
 
     Example: ledgerlake demo
     """
@@ -71,7 +71,7 @@ def demo(
 
 def _deliver(lake: Connection, home: Home) -> None:
     folder = home.folder / "demo"
-    expected = make(Sample(days=3, dirt=0.03), folder)
+    expected = make(Sample(days=3, defects=0.03), folder)
     keys = keys_for("products", [folder / "products.csv"])
     for dataset in list(DATASETS)[1:]:
         keys |= keys_for(dataset, sorted((folder / dataset).glob("*.csv")))

@@ -135,11 +135,13 @@ def _walk(steps: Iterable[Step], again: str) -> None:
         try:
             do()
         except (LedgerlakeError, ClientError, BotoCoreError) as error:
-            told = explain(error)
+            failure = explain(error)
             first = (
-                f"{told.remedy}; then: " if told.remedy and not isinstance(error, ClientError) else "mend it, then: "
+                f"{failure.remedy}; then: "
+                if failure.remedy and not isinstance(error, ClientError)
+                else "fix it, then: "
             )
-            raise Failed(f"{name}: {told.seen}", expected=told.expected, remedy=first + again) from error
+            raise Failed(f"{name}: {failure.seen}", expected=failure.expected, remedy=first + again) from error
 
 
 def _account(ctx: typer.Context, env: str | None, command: str) -> Connection:
@@ -164,9 +166,9 @@ def _account(ctx: typer.Context, env: str | None, command: str) -> Connection:
             remedy="aws sso login, or another AWS_PROFILE; aws sts get-caller-identity shows who you are",
         ) from error
     except BotoCoreError as error:
-        told = explain(error)
-        if isinstance(told, LakeUnavailable) and "credentials" in told.seen:
-            raise told from error
+        failure = explain(error)
+        if isinstance(failure, LakeUnavailable) and "credentials" in failure.seen:
+            raise failure from error
         raise LakeUnavailable(
             f"AWS cannot be reached: {error}",
             expected="a region that exists, and a way to the internet",

@@ -24,7 +24,7 @@ from ledgerlake.planning import lease as leases
 from ledgerlake.planning.batch import LIVE
 from ledgerlake.planning.lease import Lease
 
-lease = typer.Typer(help="Who is at work on the lake: runs take turns by one lease.", no_args_is_help=True)
+lease = typer.Typer(help="Who is at work on the lake: one lease lets one run at a time.", no_args_is_help=True)
 _RUNS = 50
 _FREE = "free"
 _UNKNOWN = "unknown"

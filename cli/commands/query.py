@@ -141,7 +141,7 @@ def rejects(
 ) -> None:
     """Rejected rows as they were delivered, each with all its reasons, and the most frequent reasons.
 
-    As JSON or CSV only the rows are printed. Mend the rows and deliver them again under any name.
+    As JSON or CSV only the rows are printed. Correct the rows and deliver them again under any name.
 
     Example: ledgerlake rejects orders --limit 3
     """

@@ -18,7 +18,9 @@ from cli.views.showing import Format, FormatOption, show
 def sample(
     days: Annotated[int, typer.Option("--days", min=1, help="Days of orders.")] = 3,
     seed: Annotated[int, typer.Option("--seed", help="The same seed gives the same bytes.")] = 1,
-    dirt: Annotated[float, typer.Option("--dirt", min=0, max=1, help="Share of rows with something wrong.")] = 0.0,
+    defects: Annotated[
+        float, typer.Option("--defects", "--dirt", min=0, max=1, help="Share of rows with something wrong.")
+    ] = 0.0,
     out: Annotated[Path, typer.Option("--out", help="Folder to write into.", file_okay=False)] = Path("sample"),
     start: Annotated[datetime, typer.Option("--start", formats=["%Y-%m-%d"], help="The first day.")] = datetime(
         2025, 4, 1
@@ -28,9 +30,9 @@ def sample(
 ) -> None:
     """Make up a shop: products.csv, orders/<date>.csv, order_items/<date>.csv.
 
-    Example: ledgerlake sample --days 7 --seed 42 --dirt 0.05 --out /tmp/shop
+    Example: ledgerlake sample --days 7 --seed 42 --defects 0.05 --out /tmp/shop
     """
-    plan = Sample(days=days, seed=seed, dirt=dirt, start=start.date(), orders_per_day=orders_per_day)
+    plan = Sample(days=days, seed=seed, defects=defects, start=start.date(), orders_per_day=orders_per_day)
     show(summary(make(plan, out)), style, title=f"Written to {out}")
 
 
@@ -42,9 +44,9 @@ def make(plan: Sample, out: Path) -> Expected:
 
 
 def summary(expected: Expected) -> Rows:
-    """(dataset, what, rows): all rows, then each kind of dirt among them."""
+    """(dataset, what, rows): all rows, then each kind of defect among them."""
     rows: list[tuple[str, str, int]] = []
-    for dataset, kinds in expected.dirt.items():
+    for dataset, kinds in expected.defects.items():
         rows.append((dataset, "all", expected.rows[dataset]))
         rows += [(dataset, kind, kinds[kind]) for kind in sorted(kinds)]
     return Rows(("dataset", "what", "rows"), rows)

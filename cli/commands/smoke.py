@@ -40,7 +40,7 @@ class Smoke:
     """One test of one lake.
 
     Args:
-        say: is told of each thing that was seen to work.
+        say: receives a line for each thing that works.
         timeout: in seconds, for all of it.
     """
 

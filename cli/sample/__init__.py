@@ -1,4 +1,4 @@
-"""A believable shop, made up: products, orders and order items, day by day, with dirt if you like.
+"""A believable shop, made up: products, orders and order items, day by day, with defects if you like.
 
 Same arguments, same bytes. Everything is written as it is made, a day at a time.
 """

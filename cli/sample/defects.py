@@ -1,4 +1,4 @@
-"""Dirt: what goes wrong in real deliveries, put in by number, so that tests can count it."""
+"""Defects: what goes wrong in real deliveries, put in by number, so that tests can count it."""
 
 from __future__ import annotations
 
@@ -34,13 +34,13 @@ class Defects:
         self._rate = rate
 
     def draw(self, kinds: Sequence[str], *, last_day: bool = False) -> str | None:
-        """A kind of dirt, or None for a clean row; on the last day none that needs another day."""
+        """Return a kind of defect, or None for a clean row; on the last day none that needs another day."""
         if not self._rate or self.rng.random() >= self._rate:
             return None
         return self.rng.choice([kind for kind in kinds if not (last_day and kind in NEEDS_NEXT_DAY)])
 
     def broken(self, kind: str, row: Row, *, key: int, number: int, negative: int, time: int) -> Row:
-        """The row with one rejected kind of dirt in it.
+        """Return the row with one rejected kind of defect in it.
 
         Args:
             key, number, negative, time: which column to break, by position.

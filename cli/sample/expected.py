@@ -15,7 +15,7 @@ class Expected:
 
     Args:
         rows: delivered, without headers.
-        dirt: rows by kind of dirt; dataset → kind → rows.
+        defects: rows by kind of defect; dataset → kind → rows.
         loaded: rows of the table.
         parked: rows that still wait for a parent.
         revenue_cents: sum of total_amount over the table orders.
@@ -23,7 +23,7 @@ class Expected:
     """
 
     rows: Counter[str] = field(default_factory=Counter)
-    dirt: dict[str, Counter[str]] = field(
+    defects: dict[str, Counter[str]] = field(
         default_factory=lambda: {name: Counter() for name in ("products", "orders", "order_items")}
     )
     loaded: Counter[str] = field(default_factory=Counter)
@@ -33,4 +33,4 @@ class Expected:
 
     def rejected(self, dataset: str) -> int:
         """Rows that must be rejected."""
-        return sum(self.dirt[dataset][kind] for kind in REJECTED_KINDS)
+        return sum(self.defects[dataset][kind] for kind in REJECTED_KINDS)

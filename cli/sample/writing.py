@@ -1,4 +1,4 @@
-"""Writing a sample: the shop's days as CSV files, with the dirt drawn for them."""
+"""Writing a sample: the shop's days as CSV files, with the defects drawn for them."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ HEADERS = {
 
 @dataclass(frozen=True)
 class Sample:
-    """What to make. `dirt` is the share of rows with something wrong, 0 to 1; `orders_per_day` is an average."""
+    """What to make. `defects` is the share of rows with something wrong, 0 to 1; `orders_per_day` is an average."""
 
     days: int = 3
     seed: int = 1
-    dirt: float = 0.0
+    defects: float = 0.0
     start: date = date(2025, 4, 1)
     orders_per_day: int = 500
     products: int = 400
@@ -42,7 +42,7 @@ def write(sample: Sample, out: Path, on_day: Callable[[date], None] = lambda _: 
         on_day: called after each day, for a display of progress.
     """
     shop = Shop(seed=sample.seed, products=sample.products, orders_per_day=sample.orders_per_day)
-    writer = _Writer(Defects(seed=sample.seed, rate=sample.dirt))
+    writer = _Writer(Defects(seed=sample.seed, rate=sample.defects))
     writer.products(shop.products, out)
     for number in range(sample.days):
         day = sample.start + timedelta(days=number)
@@ -54,19 +54,19 @@ def write(sample: Sample, out: Path, on_day: Callable[[date], None] = lambda _: 
 class _Writer:
     """Writes clean and dirty rows and counts both; keeps the rows that come a day later."""
 
-    def __init__(self, dirt: Defects) -> None:
-        self._dirt = dirt
+    def __init__(self, defects: Defects) -> None:
+        self._defects = defects
         self._later: dict[str, list[Row]] = {"orders": [], "order_items": []}
         self.expected = Expected()
 
     def products(self, products: list[Product], out: Path) -> None:
-        """Every product comes through; its dirt is in rows of its own, or items would wait for it for ever."""
+        """Every product comes through; its defects are in rows of its own, or items would wait for it for ever."""
         rows = [product.row() for product in products]
         for product in products:
-            kind = self._dirt.draw(PRODUCT_KINDS)
+            kind = self._defects.draw(PRODUCT_KINDS)
             if kind is None:
                 continue
-            self.expected.dirt["products"][kind] += 1
+            self.expected.defects["products"][kind] += 1
             rows.append(self._defective_product(kind, product.row(), len(rows) + 1))
         with _csv_file(out / "products.csv", "products") as file:
             csv.writer(file, lineterminator="\n").writerows(rows)
@@ -79,7 +79,7 @@ class _Writer:
             return row
         if kind == "duplicate_changed":
             return [*row[:-1], f"New {row[-1]}"]
-        return self._dirt.broken(kind, [str(new_id), *row[1:]], key=0, number=1, negative=1, time=1)
+        return self._defects.broken(kind, [str(new_id), *row[1:]], key=0, number=1, negative=1, time=1)
 
     def day(self, orders: Iterator[Order], out: Path, name: str, *, last_day: bool) -> None:
         came_later, self._later = self._later, {"orders": [], "order_items": []}
@@ -97,11 +97,11 @@ class _Writer:
     def _order(self, order: Order, file: TextIO, *, last_day: bool) -> bool:
         """Write the order as drawn; returns whether a valid row of it comes, today or later."""
         row = _order_row(order)
-        kind = self._dirt.draw(ORDER_KINDS, last_day=last_day)
+        kind = self._defects.draw(ORDER_KINDS, last_day=last_day)
         if kind is not None:
-            self.expected.dirt["orders"][kind] += 1
+            self.expected.defects["orders"][kind] += 1
         if kind in REJECTED_KINDS:
-            self._put(file, "orders", [self._dirt.broken(kind, row, key=1, number=2, negative=4, time=3)])
+            self._put(file, "orders", [self._defects.broken(kind, row, key=1, number=2, negative=4, time=3)])
             return False
         if kind == "missing":
             return False
@@ -116,15 +116,15 @@ class _Writer:
 
     def _correct(self, order: Order) -> Order:
         """Another total; every second time the order also moves to the next business day."""
-        order.cents += 100 + int(self._dirt.rng.random() * 900)
-        if self._dirt.rng.random() < 0.5:
+        order.cents += 100 + int(self._defects.rng.random() * 900)
+        if self._defects.rng.random() < 0.5:
             order.date = (date.fromisoformat(order.date) + timedelta(days=1)).isoformat()
         return order
 
     def _items(self, order: Order, file: TextIO, *, comes: bool, last_day: bool) -> None:
         day = order.timestamp[:10]
         since = "" if order.days_since_prior is None else order.days_since_prior
-        counts, rate = self.expected, self._dirt
+        counts, rate = self.expected, self._defects
         fate = counts.loaded if comes else counts.parked
         for item_id, product_id, position, reordered in order.lines:
             text = (
@@ -140,9 +140,9 @@ class _Writer:
                 self._defective_item(kind, text.split(","), file, comes=comes)
 
     def _defective_item(self, kind: str, row: Row, file: TextIO, *, comes: bool) -> None:
-        self.expected.dirt["order_items"][kind] += 1
+        self.expected.defects["order_items"][kind] += 1
         if kind in REJECTED_KINDS:
-            self._put(file, "order_items", [self._dirt.broken(kind, row, key=0, number=4, negative=3, time=7)])
+            self._put(file, "order_items", [self._defects.broken(kind, row, key=0, number=4, negative=3, time=7)])
             return
         self._put(file, "order_items", [row])
         self._again(kind, "order_items", file, row, lambda: [*row[:5], str(int(row[5]) + 1), *row[6:]])

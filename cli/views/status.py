@@ -88,7 +88,7 @@ def assess(status: LakeStatus, since: datetime) -> Verdict:
     """Whether there is anything left to wait for.
 
     Args:
-        since: when we began to wait; a run that failed earlier has been told of already.
+        since: when the wait began; a run that failed earlier has been reported already.
     """
     runs = status.runs or ()
     if failed_run(status, since) or failed_execution(status, since):

@@ -98,7 +98,7 @@ def airflow_of(lake: Connection, console: Console | None = None) -> Airflow | No
     except (LakeUnavailable, Refused, ClientError, BotoCoreError) as error:
         if console is not None:
             console.print(f"Airflow cannot be asked: {error}")
-            console.print("Judging by S3 alone: a run that fails is not seen here; it is told by SNS.")
+            console.print("Judging by S3 alone: a run that fails is not seen here; SNS notifies of it.")
         return None
     return airflow
 
@@ -183,12 +183,12 @@ def _paused(lake: Connection, status: LakeStatus) -> Failed:
 
 
 def failure(lake: Connection, status: LakeStatus, since: datetime, airflow: Airflow | None) -> Failed:
-    """What a person is told of the run or the execution that has failed since then."""
+    """Return the error of the run or the execution that has failed since then."""
     return _failed(status, since, airflow) if failed_run(status, since) else _failed_execution(lake, status, since)
 
 
 def quarantined(status: LakeStatus, batch_id: str) -> Failed:
-    """What a person is told of a batch that was set aside."""
+    """Return the error of a batch that was set aside."""
     return Failed(
         f"batch {batch_id} is in quarantine: {status.why(batch_id)}",
         expected="fewer rejected rows; nothing of that dataset was changed, and the batch's files wait in raw/",
@@ -209,7 +209,7 @@ def _failed(status: LakeStatus, since: datetime, airflow: Airflow | None) -> Fai
     return Failed(
         seen,
         expected="every task to succeed; nothing is lost, the next run goes on where this one stopped",
-        remedy=f"mend the cause (ledgerlake logs shows the jobs), then: {again}",
+        remedy=f"fix the cause (ledgerlake logs shows the jobs), then: {again}",
     )
 
 
@@ -222,7 +222,7 @@ def _failed_execution(lake: Connection, status: LakeStatus, since: datetime) -> 
     return Failed(
         f"execution {execution.name} failed: {why}",
         expected="every state to succeed; nothing is lost, the next execution goes on where this one stopped",
-        remedy=f"mend the cause (ledgerlake executions {execution.name} shows its states), then: {_LOOK}",
+        remedy=f"fix the cause (ledgerlake executions {execution.name} shows its states), then: {_LOOK}",
     )
 
 

@@ -53,7 +53,7 @@ class Settings:
     sweep_minutes: int = 15
     """Step Functions looks into raw/ so often, also when no event has come."""
     date_concurrency: int = 4
-    """So many executions by date are started side by side; they take turns."""
+    """So many executions by date are started side by side; the lease lets one work at a time."""
     execution_timeout_minutes: int = 360
     outage_seconds: int = 300
     """One part of Airflow, or its database, may be away for so long: that costs time, and no try of a task."""

@@ -170,7 +170,7 @@ class Rows:
     def _numbered(
         self, batch: pa.RecordBatch, header: Header, positions: dict[str, int], check: QuoteCheck
     ) -> Iterator[pa.RecordBatch]:
-        """Number the good rows around the bad ones, of which the parser has told before the batch came."""
+        """Number the good rows around the bad ones, which the parser has reported before the batch came."""
         numbers = self._next_numbers(batch.num_rows)
         batch, numbers, again = self._without_odd_rows(batch, header, positions, numbers)
         columns = [

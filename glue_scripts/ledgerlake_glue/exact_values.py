@@ -32,7 +32,7 @@ _WIDE = Context(prec=100, Emax=10**6, Emin=-(10**6))
 def decimals(texts: pa.Array, column: Column, dataset: Dataset) -> pa.Array:
     """Return the decimals that the texts say, NULL where a text is none or has more digits before the point than fit.
 
-    One with more digits behind the point is rounded, and told by `inexact`.
+    One with more digits behind the point is rounded, and reported by `inexact`.
     """
     assert column.digits
     precision, scale = column.digits
@@ -86,7 +86,7 @@ def _lossy(column: Column, dataset: Dataset) -> Callable[[str], bool] | None:
 
 
 def _double_is_near(number: Decimal | None) -> bool:
-    """Whether the number has other digits than its double; what no finite double is near to is told elsewhere."""
+    """Whether the number has other digits than its double; what no finite double is near to is reported elsewhere."""
     if number is None:
         return False
     value = float(number)

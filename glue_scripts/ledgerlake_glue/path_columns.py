@@ -21,15 +21,15 @@ _SAME = {
 def contradictions(texts: pa.Array, column: Column, value: str | None, null_words: Collection[str]) -> pa.Array:
     """Return for each text of the file why it contradicts the path; NULL where it does not.
 
-    A field without a value contradicts nothing: a required column is told to be empty then.
+    A field without a value contradicts nothing: a required column is reported as empty then.
     """
     trimmed = _alike(pc.utf8_trim_whitespace(texts), column)
     empty = pc.is_in(pc.utf8_lower(trimmed), value_set=pa.array(["", *(word.lower() for word in null_words)]))
-    told = "NULL" if value is None else display_text(value)
+    shown = "NULL" if value is None else display_text(value)
     expected = None if value is None else _alike(pa.array([value.strip()]), column)[0].as_py()
     same = pc.equal(trimmed, expected).fill_null(False) if expected is not None else empty
     wrong = pc.invert(pc.or_(pc.fill_null(empty, True), same)).fill_null(False)
-    return _reasons(texts, wrong, f"path_contradicts: {column.name}=", f", where the path says {told}")
+    return _reasons(texts, wrong, f"path_contradicts: {column.name}=", f", where the path says {shown}")
 
 
 def _reasons(texts: pa.Array, wrong: pa.Array, before: str, after: str) -> pa.Array:

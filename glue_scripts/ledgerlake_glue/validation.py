@@ -16,7 +16,7 @@ from ledgerlake_glue.typing_rules import text_of, value_of
 
 @dataclass(frozen=True)
 class _Test:
-    """SQL that is true for a row that breaks a rule, and what a person is told.
+    """SQL that is true for a row that breaks a rule, and the reason that is reported.
 
     Args:
         reason: words, each followed by the text of the column named after it; the last may stand alone.
@@ -50,8 +50,8 @@ def validate(rows: DataFrame, dataset: Dataset) -> DataFrame:
     flags = " | ".join(f"if({test.broken}, {1 << bit}L, 0L)" for bit, test in enumerate(tests))
     flagged = typed.withColumn("_broken", F.expr(f"if(_source_row is null, 0L, {flags})"))
     # Texts are put together for broken rows only: they are few, and texts are dear.
-    told = f"concat(coalesce(_inexact, array()), {_reasons(dataset, tests)})"
-    reasons = f"if(_broken = 0 and _inexact is null, null, {told})"
+    every = f"concat(coalesce(_inexact, array()), {_reasons(dataset, tests)})"
+    reasons = f"if(_broken = 0 and _inexact is null, null, {every})"
     judged = flagged.withColumn("_reasons", F.expr(reasons))
     return judged.drop("_broken", "_inexact", *(f"_text_{name}" for name in dataset.column_names))
 
@@ -104,7 +104,7 @@ def _of_type(column: Column) -> _Test:
 
 
 def _of_rule(dataset: Dataset, rule: Rule) -> _Test:
-    # A row whose columns could not be read is told that, not also what follows from it.
+    # A row whose columns could not be read is rejected for that, not also for what follows from it.
     known = " and ".join(f"({_known(dataset, name)})" for name in rule.shows)
     broken = f"_problem is null and {known} and not coalesce(({rule.predicate}), false)"
     first, *others = rule.shows

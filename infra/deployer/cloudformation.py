@@ -52,7 +52,7 @@ class CloudFormation:
 
     Args:
         client: of boto3.
-        say: is told of every event of a resource.
+        say: receives a line for every event of a resource.
     """
 
     def __init__(self, client: Any, say: Callable[[str], None], poll_seconds: float = POLL_SECONDS) -> None:
@@ -85,7 +85,7 @@ class CloudFormation:
             role: with whose permissions CloudFormation works, where it is not with those of the caller.
 
         Raises:
-            DeploymentError: CloudFormation refuses it, or the stack is in a state that a person has to mend.
+            DeploymentError: CloudFormation refuses it, or the stack is in a state that needs manual repair.
         """
         self._ready(stack)
         creates = not self.exists(stack)
@@ -161,7 +161,7 @@ class CloudFormation:
             raise DeploymentError(
                 f"{stack} is {state}: {StackEvents(self._client, stack, every=True).cause()}",
                 expected="a stack that can be changed",
-                remedy=f"mend the cause, then: aws cloudformation "
+                remedy=f"fix the cause, then: aws cloudformation "
                 f"{'continue-update-rollback' if state.startswith('UPDATE') else 'delete-stack'} --stack-name {stack}",
             )
 

@@ -63,7 +63,7 @@ class Deployment:
 
     Args:
         client: client("s3") → a client of boto3.
-        say: is told of everything that takes time.
+        say: receives a line for everything that takes time.
     """
 
     settings: Settings
@@ -81,7 +81,7 @@ class Deployment:
         """Compare with what is there. Writes nothing but the templates that CloudFormation compares.
 
         Raises:
-            DeploymentError: Airflow cannot be deployed in this region, or a stack is in a state to be mended.
+            DeploymentError: Airflow cannot be deployed in this region, or a stack is in a state that needs repair.
         """
         self.known()
         files = self.bucket.difference(self.built)

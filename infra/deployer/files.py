@@ -39,7 +39,7 @@ class Difference:
 
     @property
     def pinned(self) -> tuple[str, ...]:
-        """What MWAA reads only when it is told of another version."""
+        """Return what MWAA reads only when its version changes."""
         return tuple(key for key in self.changed if key in PINNED.values())
 
 

@@ -29,7 +29,7 @@ class Removal:
     Args:
         client: client("s3") → a client of boto3.
         account: that must own the buckets.
-        say: is told of everything that takes time.
+        say: receives a line for everything that takes time.
     """
 
     client: Callable[[str], Any]

@@ -24,7 +24,7 @@ class StackEvents:
         self._begin = self._told
 
     def fresh(self) -> list[dict[str, Any]]:
-        """Those that nobody was told of yet, oldest first."""
+        """Return the events not reported yet, oldest first."""
         found = self._after(self._told)
         self._told = found[-1]["EventId"] if found else self._told
         return found

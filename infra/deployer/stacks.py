@@ -1,4 +1,4 @@
-"""The stacks in the order of their deployment, and what each is told.
+"""The stacks in the order of their deployment, and the parameters of each.
 
 A stack takes what its template asks for, by the parameter's name: what is known of the environment,
 and the outputs of the stacks before it.
@@ -76,6 +76,6 @@ def parameters(stack: Stack, template: Mapping[str, Any], known: Mapping[str, st
         raise DeploymentError(
             f"{stack.name} asks for {', '.join(missing)}",
             expected=f"parameters among {', '.join(sorted(known))}, or with a default",
-            remedy="deploy the stacks before it first, or mend its template",
+            remedy="deploy the stacks before it first, or correct its template",
         )
     return {name: known[name] for name in declared if name in known}

@@ -36,8 +36,8 @@ def page(before: Mapping[str, Any], after: Mapping[str, Any], base: str) -> str:
         after: the same now; a path that only one of them has is a file that was added or removed.
     """
     sections = [_section(name, before.get(name, {}), after.get(name, {})) for name in sorted({*before, *after})]
-    told = "\n\n".join(section for section in sections if section)
-    text = f"### What changes in AWS\n\n{told or f'Nothing: every template is that of `{base}`.'}\n"
+    changes = "\n\n".join(section for section in sections if section)
+    text = f"### What changes in AWS\n\n{changes or f'Nothing: every template is that of `{base}`.'}\n"
     if len(text) <= LONGEST:
         return text
     rest = "\n\n… and more: see the difference of the files themselves.\n"
@@ -86,7 +86,7 @@ def differences(before: Any, after: Any, at: str = "") -> Iterator[str]:
 
 
 def _in_list(before: list[Any], after: list[Any], at: str) -> Iterator[str]:
-    """Elements that both have are not told; as many gone as new are compared one with the other."""
+    """Elements that both have are left out; as many gone as new are compared one with the other."""
     gone = [each for each in before if each not in after]
     new = [each for each in after if each not in before]
     if not gone and not new:

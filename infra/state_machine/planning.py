@@ -15,7 +15,7 @@ _REQUEST = jsonata(f"$merge([$states.context.Execution.Input, {{'execution': {EX
 DATES_AT_ONCE = settings.Settings().date_concurrency
 _REASON = "$states.input.reason"
 _NOTE = 1000
-"""So many characters of the note on a run are told."""
+"""Characters of the note on a run that a notification quotes."""
 _NAME_ROOM = 69
 """Of an execution's 80 characters; a date and its hyphen take the others."""
 

@@ -69,7 +69,7 @@ def choice(rules: Sequence[tuple[str, str]], default: str) -> State:
 
 
 def failure(state: str, error: str = jsonata(ERROR), cause: str = jsonata(CAUSE)) -> dict[str, str]:
-    """One entry of what ReportETLRun is told to have failed."""
+    """Return one entry of the failures that ReportETLRun receives."""
     return {"state": state, "error": error, "cause": cause}
 
 

@@ -78,7 +78,7 @@ def _look(s3: Any, bucket: str, settings: Settings, context: Any) -> Outcome:
     time_left = context.get_remaining_time_in_millis() / 1000 - NEEDED_SECONDS
     wait_until_quiet(s3, bucket, settings, max(0.0, min(settings.max_wait_seconds, time_left)))
     states = boto3.client("stepfunctions", config=client_config())
-    looker = Dispatcher(
+    dispatcher = Dispatcher(
         s3,
         bucket,
         settings,
@@ -87,7 +87,7 @@ def _look(s3: Any, bucket: str, settings: Settings, context: Any) -> Outcome:
         dispatch_holder(context.aws_request_id),
         partial(_tell, topic_arn()),
     )
-    return looker.look()
+    return dispatcher.dispatch()
 
 
 def _tell(topic: str, notification: Notification) -> None:

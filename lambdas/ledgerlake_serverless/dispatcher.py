@@ -70,7 +70,7 @@ class Dispatcher:
     holder: str
     tell: Callable[[Notification], None]
 
-    def look(self) -> Outcome:
+    def dispatch(self) -> Outcome:
         """Plan, or find what an earlier run left open, and start an execution for it.
 
         Raises:

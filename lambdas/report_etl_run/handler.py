@@ -14,7 +14,7 @@ date, and for a batch that is in quarantine), and what the execution failed of, 
 The batch is closed when S3 shows that it is published and archived, whatever the checks have found
 (`ledgerlake.runs.endings`); else it stays open. The lease is released unless a job of the batch still runs. What a
 check has found is read here, so that no list of rows travels between states. All of it may be repeated.
-How it went is also told to CloudWatch (`ledgerlake.reporting.metrics`), and what it cost is recorded
+Metrics of the run go to CloudWatch (`ledgerlake.reporting.metrics`), and what it cost is recorded
 (`ledgerlake.costs.run_records`); neither fails an execution.
 """
 
@@ -154,7 +154,7 @@ def _release(s3: Any, bucket: str, facts: RunFacts) -> None:
 
 
 def _table(figures: dict[str, Any]) -> tuple[list[dict[str, str | None]], str]:
-    """The ledger's rows by column; or none, and why: the batch is done, and that must be told in any case."""
+    """The ledger's rows by column; or none, and why: the batch is done, and the notification says so."""
     header, *rows = figures.get("rows") or [[]]
     try:
         return [dict(zip(header, row, strict=True)) for row in rows], figures.get("problem") or ""

@@ -79,13 +79,13 @@ def wait(home: Home, say: Callable[[str], None]) -> None:
     Raises:
         NotReady: one ended, or was not healthy in time.
     """
-    told = ""
+    shown = ""
 
     def ready() -> bool:
-        nonlocal told
+        nonlocal shown
         missing = _unhealthy(home)
-        if missing and (text := f"waiting for Airflow's {', '.join(missing)}") != told:
-            told = text
+        if missing and (text := f"waiting for Airflow's {', '.join(missing)}") != shown:
+            shown = text
             say(text)
         for component in COMPONENTS:
             if not processes.running(home, component):

@@ -2,7 +2,7 @@
 
 Its environment is that of `local_aws.environment`; the hosts are further names by which clients reach it.
 
-It serves until it is told to end, and its Glue jobs end with it.
+It serves until it is stopped, and its Glue jobs end with it.
 """
 
 from __future__ import annotations

@@ -51,10 +51,10 @@ def to_duckdb(tree: exp.Expr) -> str:
     """The statement in DuckDB's words; where its parts have types, they come out as Athena's do."""
     tree = tree.copy()
     _name_columns(tree)
-    for node in reversed(list(tree.walk())):  # children first, so that what is mended may be mended again
-        mended = _mend(node)
-        if mended is not node:
-            node.replace(mended)
+    for node in reversed(list(tree.walk())):  # children first, so that a converted part may be converted again
+        converted = _convert(node)
+        if converted is not node:
+            node.replace(converted)
     return tree.sql(dialect="duckdb")
 
 
@@ -112,7 +112,7 @@ def _tables(tree: exp.Expr, database: str) -> set[tuple[str, str]]:
     return found
 
 
-def _mend(node: exp.Expr) -> exp.Expr:
+def _convert(node: exp.Expr) -> exp.Expr:
     if isinstance(node, exp.DateDiff):
         # Trino counts whole units between, DuckDB's date_diff the boundaries crossed
         unit = exp.Literal.string((node.text("unit") or "day").lower())

@@ -32,12 +32,12 @@ def install(home: Home) -> None:  # noqa: ARG001, every executor is installed al
 
 async def _save_until_stopped() -> None:
     """Save now and then; on SIGTERM or Ctrl-C save once more and end at once, with all jobs."""
-    told = asyncio.Event()
+    stopped = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, told.set)
-    while not told.is_set():
+        asyncio.get_running_loop().add_signal_handler(number, stopped.set)
+    while not stopped.is_set():
         try:
-            await asyncio.wait_for(told.wait(), EVERY)
+            await asyncio.wait_for(stopped.wait(), EVERY)
         except TimeoutError:
             await asyncio.to_thread(_save)
     _save()

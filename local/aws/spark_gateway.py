@@ -2,7 +2,7 @@
 
 A run has a JVM for itself, with a Spark of its own: what it shares with earlier runs are classes that are
 loaded and compiled. One that served a run that did not succeed is ended; so is one that has been idle.
-On a small machine runs take turns: two JVMs that start side by side on two cores gain nothing.
+On a small machine one run works at a time: two JVMs that start side by side on two cores gain nothing.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ class Gateway:
             [str(python), str(_PROCESS)],
             env={
                 **environ,
-                # Python workers look for their modules where the JVM was told to when it started
+                # Python workers look for their modules where the JVM was started to look
                 "PYTHONPATH": os.pathsep.join(map(str, self.libraries)),
                 "PYSPARK_SUBMIT_ARGS": f"--properties-file {properties} pyspark-shell",
                 "SPARK_LOCAL_DIRS": str(self.folder),

@@ -664,17 +664,17 @@ def test_the_lease_of_a_run_by_date_is_given_back_by_its_own_report_only(dated, 
 
 @pytest.fixture
 def figures(monkeypatch):
-    """What CloudWatch is told: (metric, dataset) → sum."""
-    told = {}
+    """Return the published metrics: (metric, dataset) → sum."""
+    published = {}
 
     class CloudWatch:
         def put_metric_data(self, Namespace, MetricData):  # noqa: N803, as boto3 has it
             for each in MetricData:
                 dataset = next((named["Value"] for named in each.get("Dimensions", [])), None)
-                told[each["MetricName"], dataset] = told.get((each["MetricName"], dataset), 0) + each["Value"]
+                published[each["MetricName"], dataset] = published.get((each["MetricName"], dataset), 0) + each["Value"]
 
     monkeypatch.setattr(report, "cloudwatch", CloudWatch)
-    return told
+    return published
 
 
 def test_a_success_and_its_rows_are_told_to_cloudwatch(planned, figures):

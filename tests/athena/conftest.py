@@ -18,13 +18,13 @@ from tests.athena.engines import Engines
 
 @pytest.fixture(scope="session", name="lake")
 def lake_with_dirt(tmp_path_factory) -> Iterator[Lake]:
-    """Two days of a shop with every kind of dirt, loaded by Step Functions, whose checks ask Trino."""
+    """Two days of a shop with every kind of defect, loaded by Step Functions, whose checks ask Trino."""
     try:
         server.installed()
     except NotInstalled as error:
         pytest.skip(str(error))
     shop = tmp_path_factory.mktemp("shop")
-    write(Sample(days=2, orders_per_day=60, dirt=0.15), shop)
+    write(Sample(days=2, orders_per_day=60, defects=0.15), shop)
     with lake_of("--orchestrator", "step_functions", "--athena", "trino") as running:
         running.do("deliver", "products", shop / "products.csv")
         for dataset in ("orders", "order_items"):

@@ -341,7 +341,7 @@ def test_lease_release_asks_first(ledgerlake, lake):
 
 
 def test_sample_writes_and_says_what_dirt_is_in_it(ledgerlake, tmp_path):
-    argv = ["sample", "--days", 1, "--orders-per-day", 50, "--dirt", 0.2, "--out", tmp_path, "--start", "2025-05-01"]
+    argv = ["sample", "--days", 1, "--orders-per-day", 50, "--defects", 0.2, "--out", tmp_path, "--start", "2025-05-01"]
     rows = json.loads(ledgerlake(*argv, "-f", "json").stdout)
     lines = (tmp_path / "orders" / "2025-05-01.csv").read_text().splitlines()
     assert {"dataset": "orders", "what": "all", "rows": len(lines) - 1} in rows

@@ -228,14 +228,14 @@ def test_more_data_is_never_cheaper_nor_lasts_longer():
 
 def test_the_constants_say_what_was_measured_and_what_is_assumed():
     source = (ROOT / "cli" / "views" / "growth.py").read_text()
-    told = {
+    stated = {
         "ROWS_PER_SECOND": "make bench NAME=batch",
         "BYTES_PER_ROW": "354 MB",
         "FILE_BYTES_PER_SECOND": "make bench NAME=memory",
         "START_SECONDS": "the same batch",
         "TABLE_BYTES_PER_SECOND": "Assumed",
     }
-    for name, words in told.items():
+    for name, words in stated.items():
         said = source.partition(f"\n{name}")[2].partition('"""')[2].partition('"""')[0]
         assert words in said, name
 

@@ -47,12 +47,12 @@ def _commands(code: str) -> list[str]:
 def _until_its_end(text: str) -> str:
     """The arguments of one command: up to a line end, a pipe, a comment or `&&`, unless quoted."""
     quote = ""
-    for place, letter in enumerate(text):
-        if letter == quote:
+    for place, character in enumerate(text):
+        if character == quote:
             quote = ""
-        elif not quote and letter in "\"'":
-            quote = letter
-        elif not quote and (letter in "\n|;&#)" or text[place : place + 2] == " >"):
+        elif not quote and character in "\"'":
+            quote = character
+        elif not quote and (character in "\n|;&#)" or text[place : place + 2] == " >"):
             return text[:place].strip()
     return text.strip()
 
@@ -72,7 +72,7 @@ def parse(arguments: str) -> None:
         context = command.make_context(name, rest, parent=context)
 
 
-def told() -> list[tuple[str, str, str | None]]:
+def documented() -> list[tuple[str, str, str | None]]:
     """(where, command, word after it) of every text of the code that names a command."""
     found = []
     for path in SOURCES:
@@ -129,7 +129,7 @@ def test_an_assignment_or_another_command_before_it_does_not_hide_it():
 def test_every_command_that_an_error_or_a_help_text_tells_exists():
     group = typer.main.get_command(app)
     wrong = []
-    for where, name, after in told():
+    for where, name, after in documented():
         command = group.commands.get(name)
         if command is None or (isinstance(command, TyperGroup) and after not in command.commands):
             wrong.append(where)
@@ -137,7 +137,7 @@ def test_every_command_that_an_error_or_a_help_text_tells_exists():
 
 
 def test_the_errors_do_tell_commands():
-    assert {"accept", "lease", "backfill", "run", "wait"} <= {name for _, name, _ in told()}
+    assert {"accept", "lease", "backfill", "run", "wait"} <= {name for _, name, _ in documented()}
 
 
 def test_every_link_between_pages_leads_somewhere():

@@ -1,4 +1,4 @@
-"""The sample shop: the same arguments give the same bytes, and the dirt is what it says."""
+"""The sample shop: the same arguments give the same bytes, and the defects are those it counts."""
 
 import csv
 import hashlib
@@ -67,7 +67,7 @@ def test_headers_are_the_contracts_columns():
 
 def test_same_arguments_give_the_same_bytes_and_another_seed_others(tmp_path):
     for name, seed in (("a", 7), ("b", 7), ("c", 8)):
-        write(Sample(seed=seed, dirt=0.1, **SMALL), tmp_path / name)
+        write(Sample(seed=seed, defects=0.1, **SMALL), tmp_path / name)
     assert digest(tmp_path / "a") == digest(tmp_path / "b") != digest(tmp_path / "c")
 
 
@@ -82,7 +82,7 @@ def test_there_is_a_file_per_day_and_dataset(tmp_path):
 def test_without_dirt_every_order_is_the_sum_of_its_items_and_every_key_is_unique(tmp_path):
     expected = write(Sample(**SMALL), tmp_path)
     orders, items = all_rows(tmp_path, "orders"), all_rows(tmp_path, "order_items")
-    assert not any(expected.dirt[name] for name in DATASETS)
+    assert not any(expected.defects[name] for name in DATASETS)
     assert len({row[1] for row in orders}) == len(orders) == expected.loaded["orders"]
     assert len({row[0] for row in items}) == len(items) == expected.loaded["order_items"]
     assert Counter(row[1] for row in items).keys() == {row[1] for row in orders}
@@ -131,7 +131,7 @@ def test_orders_come_in_the_order_of_the_day_and_more_on_saturdays(tmp_path):
 @given(seed=st.integers(0, 10_000), rate=st.sampled_from([0.0, 0.01, 0.1, 0.5, 1.0]))
 def test_what_it_expects_is_what_a_hand_count_of_the_files_says(tmp_path_factory, seed, rate):
     out = tmp_path_factory.mktemp("sample")
-    expected: Expected = write(Sample(seed=seed, dirt=rate, **SMALL), out)
+    expected: Expected = write(Sample(seed=seed, defects=rate, **SMALL), out)
     judged = assess(out)
     assert judged["products"] == expected.loaded["products"]
     assert judged["orders"] == expected.loaded["orders"]
@@ -145,20 +145,20 @@ def test_what_it_expects_is_what_a_hand_count_of_the_files_says(tmp_path_factory
 
 
 def test_a_tenth_of_dirt_has_every_kind_in_it(tmp_path):
-    expected = write(Sample(days=4, orders_per_day=500, dirt=0.1), tmp_path)
-    assert set(expected.dirt["orders"]) == {
+    expected = write(Sample(days=4, orders_per_day=500, defects=0.1), tmp_path)
+    assert set(expected.defects["orders"]) == {
         *REJECTED_KINDS,
         *("duplicate", "duplicate_changed", "late", "missing", "repeated_later", "corrected_later"),
     }
-    assert 0.08 < expected.dirt["orders"].total() / expected.rows["orders"] < 0.12
+    assert 0.08 < expected.defects["orders"].total() / expected.rows["orders"] < 0.12
 
 
 def test_a_late_order_comes_in_the_next_days_file(tmp_path):
-    expected = write(Sample(days=2, orders_per_day=300, dirt=0.2), tmp_path)
+    expected = write(Sample(days=2, orders_per_day=300, defects=0.2), tmp_path)
     first, second = (rows(tmp_path / "orders" / name) for name in DAYS[:2])
     keys = {row[1] for row in first if len(row) > 1}
     late = [row for row in second if len(row) == 6 and row[3].startswith("2025-04-01") and row[1] not in keys]
-    assert len(late) == expected.dirt["orders"]["late"] > 0
+    assert len(late) == expected.defects["orders"]["late"] > 0
 
 
 @pytest.mark.parametrize("start", [date(2024, 2, 28), date(2025, 12, 31)])

@@ -165,14 +165,14 @@ def test_redrive_moves_every_message_back_with_its_attributes(ledgerlake, lake):
 
 def test_a_redrive_that_is_interrupted_loses_nothing(lake, monkeypatch):
     send_dead(lake, "a")
-    letters = DeadLetterQueue.of(lake)
+    queue = DeadLetterQueue.of(lake)
 
     def killed(**_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(letters.sqs, "delete_message", killed)
+    monkeypatch.setattr(queue.sqs, "delete_message", killed)
     with pytest.raises(KeyboardInterrupt):
-        letters.redrive()
+        queue.redrive()
     assert bodies(lake, names.QUEUE) == ["a"]
     attributes = lake.client("sqs").get_queue_attributes(
         QueueUrl=url(lake, names.DEAD_LETTER_QUEUE), AttributeNames=["All"]
@@ -203,8 +203,8 @@ def test_where_sqs_can_move_messages_by_itself_it_is_asked_to_and_waited_for(lak
     running = {"TaskHandle": "h", "Status": "RUNNING", "ApproximateNumberOfMessagesMoved": 1}
     done = {"Status": "COMPLETED", "ApproximateNumberOfMessagesMoved": 2}  # SQS names no handle of an ended task
     sqs = MoveTasks(lake.client("sqs"), running, done)
-    letters = DeadLetterQueue.of(lake)
-    assert DeadLetterQueue(sqs, letters.url, letters.queue_url).redrive() == 2
+    queue = DeadLetterQueue.of(lake)
+    assert DeadLetterQueue(sqs, queue.url, queue.queue_url).redrive() == 2
     assert sqs.started[0]["SourceArn"].endswith(f":{names.DEAD_LETTER_QUEUE}")
     assert len(bodies(lake, names.DEAD_LETTER_QUEUE)) == 2
 
@@ -212,21 +212,21 @@ def test_where_sqs_can_move_messages_by_itself_it_is_asked_to_and_waited_for(lak
 def test_a_move_that_sqs_gives_up_says_how_far_it_came(lake):
     send_dead(lake, "a", "b")
     failed = {"Status": "FAILED", "ApproximateNumberOfMessagesMoved": 1, "FailureReason": "AccessDenied"}
-    letters = DeadLetterQueue.of(lake)
+    queue = DeadLetterQueue.of(lake)
     with pytest.raises(failures.Failed, match=r"after 1 of 2 messages: AccessDenied.*ledgerlake dead-letters redrive"):
-        DeadLetterQueue(MoveTasks(lake.client("sqs"), failed), letters.url, letters.queue_url).redrive()
+        DeadLetterQueue(MoveTasks(lake.client("sqs"), failed), queue.url, queue.queue_url).redrive()
 
 
 def test_an_error_of_sqs_that_is_no_lack_of_the_service_is_not_papered_over(lake, monkeypatch):
     send_dead(lake, "a")
-    letters = DeadLetterQueue.of(lake)
+    queue = DeadLetterQueue.of(lake)
 
     def denied(**_):
         raise ClientError({"Error": {"Code": "AccessDenied", "Message": "no"}}, "StartMessageMoveTask")
 
-    monkeypatch.setattr(letters.sqs, "start_message_move_task", denied)
+    monkeypatch.setattr(queue.sqs, "start_message_move_task", denied)
     with pytest.raises(ClientError, match="AccessDenied"):
-        letters.redrive()
+        queue.redrive()
     assert bodies(lake, names.DEAD_LETTER_QUEUE) == ["a"]
 
 

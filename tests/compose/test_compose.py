@@ -50,9 +50,9 @@ def test_no_process_is_root_longer_than_it_takes_to_become_another(lake):
 
 
 def test_the_login_is_told_by_the_log_of_the_deployment(lake):
-    told = lake.do("logs", "--no-log-prefix", "deploy")
+    login = lake.do("logs", "--no-log-prefix", "deploy")
     port = lake.airflow_url.rpartition(":")[2]
-    assert f"http://localhost:{port}  (user admin, password chosen-by-the-test)" in told
+    assert f"http://localhost:{port}  (user admin, password chosen-by-the-test)" in login
     assert {dag["dag_id"] for dag in lake.airflow("/dags")["dags"]} >= {"ecommerce_lakehouse"}
 
 

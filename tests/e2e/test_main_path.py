@@ -164,7 +164,7 @@ def test_an_orphan_is_released_by_itself_when_its_order_arrives(defective_day):
 def test_a_failing_job_keeps_the_files_tells_once_a_run_and_the_mended_one_completes(defective_day):
     lake, s3 = defective_day, defective_day.client("s3")
     artifacts, script = _script_of_products(lake)
-    mended = s3.get_object(Bucket=artifacts, Key=script)["Body"].read()
+    original = s3.get_object(Bucket=artifacts, Key=script)["Body"].read()
     s3.put_object(Bucket=artifacts, Key=script, Body=b"raise RuntimeError('the disk of the catalogue is full')\n")
     before = len(subjects(lake))
     lake.deliver("products", "broken.csv", "product_id,department_id,department,product_name\n2000,1,Books,Atlas\n")
@@ -179,7 +179,7 @@ def test_a_failing_job_keeps_the_files_tells_once_a_run_and_the_mended_one_compl
     assert "ledgerlake run --wait" in notifications[0]["Message"]
     assert "raw/products/broken.csv" in lake.keys(keys.RAW)
     assert lake.messages_in_queue() == 1
-    s3.put_object(Bucket=artifacts, Key=script, Body=mended)
+    s3.put_object(Bucket=artifacts, Key=script, Body=original)
     _wait_until_mended(lake)
     assert count(lake, "SELECT count(*) AS n FROM products WHERE product_id = 2000") == 1
     assert lake.keys(keys.RAW) == []
@@ -215,8 +215,8 @@ def _script_of_products(lake) -> tuple[str, str]:
 
 
 def _wait_until_mended(lake) -> None:
-    """Nobody helps; a run that began before the cause was mended may still fail."""
+    """Nobody helps; a run that began before the cause was fixed may still fail."""
     for _ in range(3):
         if lake.say("wait", "--timeout", "300").returncode == 0:
             return
-    raise AssertionError("no run completed after the cause was mended")
+    raise AssertionError("no run completed after the cause was fixed")

@@ -62,13 +62,13 @@ def test_a_day_that_makes_no_sense_is_refused_before_airflow_is_asked(lake):
 def test_a_smoke_test_goes_the_whole_way_and_leaves_tables_and_archive_as_they_were(april):
     tables = ("products", "orders", "order_items")
     counts = f"SELECT {', '.join(f'(SELECT count(*) FROM {name}) AS {name}' for name in tables)}"
-    before, archived, told = april.query(counts), set(april.keys("archived/")), len(april.notifications())
+    before, archived, notified = april.query(counts), set(april.keys("archived/")), len(april.notifications())
     said = april.do("smoke", "--timeout", "500")
     assert "The lake works: batch " in said
     assert april.query(counts) == before
     assert set(april.keys("archived/")) == archived
     assert april.keys("raw/") == []
-    assert len(april.notifications()) == told + 1
+    assert len(april.notifications()) == notified + 1
     entries = april.query("SELECT source_file, rows_read FROM ledger WHERE source_file LIKE '%ledgerlake-smoke%'")
     assert {int(row["rows_read"]) for row in entries} == {0}
     assert len(entries) == 3

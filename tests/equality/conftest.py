@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 
 sys.path[:0] = [str(Path(__file__).parents[1]), str(Path(__file__).parent)]
-from history import Told, play  # noqa: E402
+from history import Played, play  # noqa: E402
 from whole_lake import lake_of  # noqa: E402
 
 
 @pytest.fixture(scope="session")
-def told():
+def played():
     """The whole history, played on both lakes side by side: what each said, and what each holds now."""
     with ExitStack() as stack:
         lakes = {
@@ -23,4 +23,4 @@ def told():
 
         with ThreadPoolExecutor(2) as pool:
             said = pool.map(play, lakes.values())
-            yield {name: Told(lakes[name], codes) for name, codes in zip(lakes, said, strict=True)}
+            yield {name: Played(lakes[name], codes) for name, codes in zip(lakes, said, strict=True)}

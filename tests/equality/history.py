@@ -21,7 +21,7 @@ RESTLESS = -1
 
 
 @dataclass(frozen=True)
-class Told:
+class Played:
     """A lake after the history, and the exit code of each act's waiting."""
 
     lake: Lake
@@ -37,7 +37,7 @@ def closed_gate(lake: Lake) -> int:
 
 
 def first_day(lake: Lake) -> int:
-    """The rest of the day, with dirt, duplicates, and items whose order or product comes later."""
+    """The rest of the day, with defects, duplicates, and items whose order or product comes later."""
     lake.put(
         {
             "order_items/2025-04-01.csv": items(
@@ -96,7 +96,7 @@ ACTS: tuple[Callable[[Lake], int], ...] = (closed_gate, first_day, second_day)
 
 
 def _rest(lake: Lake, code: int = 0) -> int:
-    """`ledgerlake wait`, until it says that; a run that fails meanwhile is mended by the next one."""
+    """`ledgerlake wait`, until it says that; a run that fails meanwhile is retried by the next one."""
     deadline = time.monotonic() + PATIENCE
     time.sleep(1)
     while (said := lake.say("wait", "--timeout", str(PATIENCE), timeout=PATIENCE + 60).returncode) != code:

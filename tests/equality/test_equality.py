@@ -14,20 +14,20 @@ RESTED = [5, 0, 0]
 
 
 @pytest.fixture(scope="session")
-def portraits(told):
-    return {name: portrait(told[name].lake) for name in BOTH}
+def portraits(played):
+    return {name: portrait(played[name].lake) for name in BOTH}
 
 
-def test_the_two_lakes_are_the_same(portraits, told):
-    found = [f"the acts of {name} ended with {told[name].codes}" for name in BOTH if told[name].codes != RESTED]
+def test_the_two_lakes_are_the_same(portraits, played):
+    found = [f"the acts of {name} ended with {played[name].codes}" for name in BOTH if played[name].codes != RESTED]
     found += differences(*(portraits[name] for name in BOTH), BOTH)
     assert not found, "\n".join(["the orchestrators differ:", *found])
 
 
-def test_the_history_gives_both_something_to_do(portraits, told):
+def test_the_history_gives_both_something_to_do(portraits, played):
     """Else their equality would prove nothing."""
     one = portraits["airflow"]
-    assert told["airflow"].codes == told["step_functions"].codes == RESTED
+    assert played["airflow"].codes == played["step_functions"].codes == RESTED
     assert len({fact[0] for fact in one["ledger"]}) == 2, "two batches"
     assert one["archive"].total() == 14
     assert one["raw"] == Counter({("raw/readme.txt",): 1})

@@ -1,6 +1,6 @@
 """A gate between a client and its S3: every request goes through it, and some fare as on a bad day.
 
-It is told the fate of each request: passed on, refused, dropped, done with the reply lost or cut in
+It decides the fate of each request: passed on, refused, dropped, done with the reply lost or cut in
 half; or the client is killed at that very moment, before or after S3 has done what it asked for.
 """
 

@@ -13,7 +13,7 @@ _JOBS = ("product_etl", "orders_etl", "order_items_etl")
 
 def live_through(lake: Lake, round_: int, part: str, seconds: float) -> None:
     """Deliver, take the part away while a job is at work, give it back, and look at everything."""
-    known, told = {run["dag_run_id"] for run in lake.runs()}, len(lake.notifications())
+    known, notified = {run["dag_run_id"] for run in lake.runs()}, len(lake.notifications())
     before = deliver(lake, round_)
     at_work(lake, "orders", before)
     kill_part(lake, part)
@@ -24,6 +24,6 @@ def live_through(lake: Lake, round_: int, part: str, seconds: float) -> None:
     check(lake, round_)
     new = [run for run in lake.runs() if run["dag_run_id"] not in known]
     assert [run["state"] for run in new if run["state"] == "failed"] == []
-    assert not [each["Subject"] for each in lake.notifications()[told:] if "FAILED" in each["Subject"]]
+    assert not [each["Subject"] for each in lake.notifications()[notified:] if "FAILED" in each["Subject"]]
     tries = {job: task["try_number"] for run in new for job, task in lake.tasks(run).items() if job in _JOBS}
     assert set(tries.values()) <= {0, 1}, tries

@@ -17,7 +17,7 @@ ZIPPED = replace(DELIVERY, key="raw/orders/a.CSV.gz", size=FEW // 4)
 
 @pytest.fixture
 def compiled(spark):
-    """A new session that compiles its plans, as Spark does unless it is told otherwise."""
+    """A new session that compiles its plans, as Spark does unless it is configured otherwise."""
     session = spark.newSession()
     set_all(session, COMPILED)
     return session

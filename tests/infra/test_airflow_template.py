@@ -59,10 +59,10 @@ def test_every_property_is_one_that_mwaas_api_takes_in_the_form_that_it_takes(mw
     for key, shape in API.members.items():
         if key not in mwaa or key in NOT_COMPUTED or shape.type_name != "string":
             continue
-        told, limits = mwaa[key], shape.metadata
-        assert limits.get("min", 0) <= len(told) <= limits.get("max", 1224), key
-        assert re.fullmatch(limits.get("pattern", ".*"), told), key
-        assert told in limits.get("enum", [told]), key
+        value, limits = mwaa[key], shape.metadata
+        assert limits.get("min", 0) <= len(value) <= limits.get("max", 1224), key
+        assert re.fullmatch(limits.get("pattern", ".*"), value), key
+        assert value in limits.get("enum", [value]), key
 
 
 def test_name_version_and_files_are_those_that_everybody_else_looks_for(mwaa, name):

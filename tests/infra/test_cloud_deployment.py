@@ -82,7 +82,7 @@ def test_an_empty_account_is_deployed_in_one_go_and_then_there_is_nothing_to_do(
     assert note(account.aws, "airflow", "OrchestratorPolicyArn").startswith("arn:aws:iam::")
     assert note(account.aws, "guardrails", "TopicArn").endswith(f":{names.TOPIC}")
     assert f"{DAGS}ecommerce_lakehouse.py" in keys(account.aws, DAGS)
-    assert "CREATE_COMPLETE" in first.output, "the events of the stacks are told"
+    assert "CREATE_COMPLETE" in first.output, "the events of the stacks are printed"
     job = account.aws("glue").get_job(JobName="orders_etl")["Job"]["Command"]["ScriptLocation"]
     assert job.removeprefix(f"s3://{PLACES.artifact_bucket}/") in keys(account.aws, "")
     again = deploy("--yes")

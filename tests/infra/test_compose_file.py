@@ -152,12 +152,12 @@ def test_airflow_is_told_what_the_local_lake_tells_it(tmp_path):
     assert Path(ROOT, airflow["env_file"]) == Path(settings.__file__).with_name("airflow.env")
     known = settings.environment(Home(tmp_path), "postgresql://")
     assert airflow["environment"]["AWS_SHARED_CREDENTIALS_FILE"] == f"/opt/airflow/state/{CREDENTIALS}"
-    told = {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"}
-    told |= {name.removesuffix("_CMD") for name in airflow["environment"]} | set(settings.behaviour())
+    passed = {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"}
+    passed |= {name.removesuffix("_CMD") for name in airflow["environment"]} | set(settings.behaviour())
     upstream = {"AIRFLOW_HOME", "AIRFLOW__API__HOST", "AIRFLOW__API__PORT"}  # as its image has them
     elsewhere = {"LEDGERLAKE_HOME"}
     names = {name for name in known if name.startswith(("AIRFLOW", "AWS_", "LEDGERLAKE_"))}
-    assert names - told == upstream | elsewhere
+    assert names - passed == upstream | elsewhere
     assert not set(airflow["environment"]) & set(settings.behaviour()), "said once"
 
 

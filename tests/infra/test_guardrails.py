@@ -1,4 +1,4 @@
-"""The guardrails: what is told to whom and when, and what people see."""
+"""The guardrails: which notification goes to whom and when, and what people see."""
 
 import json
 from fnmatch import fnmatchcase
@@ -69,13 +69,13 @@ def test_one_failed_run_of_either_orchestrator_is_told(guardrails):
 def test_the_share_of_rejects_is_of_the_rows_that_runs_tell(guardrails, dataset):
     alarm = _alarms(guardrails())[f"ledgerlake-rejects-{dataset}"]
     stats = {each["Id"]: each["MetricStat"] for each in alarm["Metrics"] if "MetricStat" in each}
-    told = {each["Metric"]["MetricName"]: (name, each) for name, each in stats.items()}
-    assert set(told) == {metrics.ROWS_READ, metrics.ROWS_REJECTED}
-    for _, each in told.values():
+    metrics_used = {each["Metric"]["MetricName"]: (name, each) for name, each in stats.items()}
+    assert set(metrics_used) == {metrics.ROWS_READ, metrics.ROWS_REJECTED}
+    for _, each in metrics_used.values():
         assert each["Metric"]["Namespace"] == metrics.NAMESPACE
         assert each["Metric"]["Dimensions"] == [{"Name": metrics.DATASET, "Value": dataset}]
         assert (each["Stat"], each["Period"]) == ("Sum", 3600)
-    read, rejected = told[metrics.ROWS_READ][0], told[metrics.ROWS_REJECTED][0]
+    read, rejected = metrics_used[metrics.ROWS_READ][0], metrics_used[metrics.ROWS_REJECTED][0]
     (expression,) = [each["Expression"] for each in alarm["Metrics"] if "Expression" in each]
     assert expression == f"IF({read} > 0, {rejected} / {read}, 0)"
 
@@ -99,8 +99,8 @@ def test_the_budget_is_of_this_environments_tags_and_told_before_it_is_spent(gua
     assert (data["TimeUnit"], data["BudgetLimit"]["Unit"]) == ("MONTHLY", "USD")
     tags = {each["Tags"]["Key"]: each["Tags"]["Values"] for each in data["FilterExpression"]["And"]}
     assert tags == {"Project": ["ledgerlake"], "Environment": [environment]}
-    told = [each["Notification"] for each in budget["NotificationsWithSubscribers"]]
-    assert [(each["NotificationType"], each["Threshold"]) for each in told] == [
+    notifications = [each["Notification"] for each in budget["NotificationsWithSubscribers"]]
+    assert [(each["NotificationType"], each["Threshold"]) for each in notifications] == [
         ("ACTUAL", 80),
         ("ACTUAL", 100),
         ("FORECASTED", 100),

@@ -1,4 +1,4 @@
-"""What reviewers are told about a change of the templates."""
+"""The page for reviewers about a change of the templates."""
 
 import json
 import subprocess
@@ -16,30 +16,33 @@ def role(*actions):
     return {"Type": "AWS::IAM::Role", "Properties": {"Statements": [{"Action": each} for each in actions]}}
 
 
-def told(before, after):
+def changes_of(before, after):
     return page({NAME: {"Resources": before}}, {NAME: {"Resources": after}}, "main")
 
 
-def test_equal_templates_are_told_as_nothing():
-    assert told({"Q": QUEUE}, {"Q": QUEUE}) == "### What changes in AWS\n\nNothing: every template is that of `main`.\n"
+def test_equal_templates_change_nothing():
+    assert (
+        changes_of({"Q": QUEUE}, {"Q": QUEUE})
+        == "### What changes in AWS\n\nNothing: every template is that of `main`.\n"
+    )
 
 
 def test_a_changed_property_is_told_with_both_values():
     changed = {**QUEUE, "Properties": {"Name": "q", "Seconds": 90}}
     assert (
         "**changed** `Q` (AWS::SQS::Queue)\n```diff\n- Properties.Seconds: 60\n+ Properties.Seconds: 90\n```"
-        in told({"Q": QUEUE}, {"Q": changed})
+        in changes_of({"Q": QUEUE}, {"Q": changed})
     )
 
 
 def test_what_is_removed_and_keeps_state_is_marked():
-    assert "**removed** `Q` (AWS::SQS::Queue) ⚠ AWS::SQS::Queue keeps state" in told({"Q": QUEUE}, {})
-    assert "**added** `Q` (AWS::SQS::Queue)\n" in told({}, {"Q": QUEUE})
+    assert "**removed** `Q` (AWS::SQS::Queue) ⚠ AWS::SQS::Queue keeps state" in changes_of({"Q": QUEUE}, {})
+    assert "**added** `Q` (AWS::SQS::Queue)\n" in changes_of({}, {"Q": QUEUE})
 
 
 def test_a_widened_permission_is_marked_and_told_however_long_the_policy_is():
     many = [f"s3:Action{number}" for number in range(300)]
-    said = told({"R": role(*many, "s3:GetObject")}, {"R": role(*many, "s3:*")})
+    said = changes_of({"R": role(*many, "s3:GetObject")}, {"R": role(*many, "s3:*")})
     assert "(AWS::IAM::Role) ⚠ permissions" in said
     assert '- Properties.Statements[300].Action: "s3:GetObject"\n+ Properties.Statements[300].Action: "s3:*"' in said
 
@@ -58,7 +61,7 @@ def test_a_parameter_and_a_state_of_the_state_machine_are_told_too():
 
 
 def test_a_page_fits_into_a_comment_and_says_that_there_is_more():
-    said = told({}, {f"Q{number}": QUEUE for number in range(2000)})
+    said = changes_of({}, {f"Q{number}": QUEUE for number in range(2000)})
     assert len(said) <= template_changes.LONGEST
     assert said.endswith("see the difference of the files themselves.\n")
     assert said.count("```") % 2 == 0

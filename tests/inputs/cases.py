@@ -121,7 +121,7 @@ STEPS: dict[str, Callable[[bytes, str], bytes]] = {
     "members": lambda body, _: b"".join(gzip.compress(part, mtime=0) for part in body.split(b"@")),
 }
 """`encode latin-1`; `bytes 00ff` and `fill 1000000` put these bytes, so many x, in the place of `@`;
-`gzip`; `members` zips the parts between `@` one by one; `cut 20` bytes off the end; `flip -6` turns
+`gzip`; `members` zips the parts between `@` one by one; `cut 20` bytes off the end; `flip -6` inverts
 the bits of the byte at that place; `prepend feff` and `append 0000` bytes."""
 
 

@@ -1,4 +1,4 @@
-"""CheckCatalogue says in words what the crawler would have to mend."""
+"""CheckCatalogue names the differences that the crawler would remove."""
 
 import boto3
 import pytest

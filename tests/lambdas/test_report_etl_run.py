@@ -1,4 +1,4 @@
-"""ReportETLRun: the end of an execution, judged by S3, told once, in the very words of the other orchestrator."""
+"""ReportETLRun: the end of an execution, judged by S3, reported once, in the very words of the other orchestrator."""
 
 import json
 import re
@@ -649,8 +649,8 @@ def test_a_missing_bucket_is_named(cloud, invoke, monkeypatch):
 
 
 @pytest.fixture
-def told(began):
-    """told() → (metric, dataset, sum) of everything that CloudWatch was told."""
+def published(began):
+    """published() → (metric, dataset, sum) of every metric."""
 
     def ask():
         found = boto3.client("cloudwatch").get_metric_data(
@@ -673,14 +673,14 @@ def _sum(metric, dataset):
     return {"Id": metric.lower(), "MetricStat": {"Metric": named, "Period": 60, "Stat": "Sum"}}
 
 
-def test_a_success_and_its_rows_are_told_to_cloudwatch(told, invoke):
+def test_a_success_and_its_rows_are_published_to_cloudwatch(published, invoke):
     invoke(NAME, event(figures=FIGURES))
-    assert told() == {("RunsSucceeded", None): 1, ("RowsRead", "orders"): 7500, ("RowsRejected", "orders"): 10}
+    assert published() == {("RunsSucceeded", None): 1, ("RowsRead", "orders"): 7500, ("RowsRejected", "orders"): 10}
 
 
-def test_a_failure_is_told_to_cloudwatch(told, invoke):
+def test_a_failure_is_published_to_cloudwatch(published, invoke):
     invoke(NAME, event(failed=[FAILED]))
-    assert told() == {("RunsFailed", None): 1}
+    assert published() == {("RunsFailed", None): 1}
 
 
 def test_a_run_ends_as_it_did_also_when_cloudwatch_cannot_be_told(began, invoke, monkeypatch):

@@ -45,10 +45,10 @@ def smallest(new_lake: Callable[[], Any], schedule: Schedule) -> Schedule:
 
 def _atoms(schedule: Schedule) -> list[Atom]:
     files = [("file", index) for index in range(len(schedule.files))]
-    turns = [("turn", number, index) for number, batch in enumerate(schedule.rounds) for index in batch]
+    rounds = [("turn", number, index) for number, batch in enumerate(schedule.rounds) for index in batch]
     rows = [("row", index, row) for index, file in enumerate(schedule.files) for row in range(len(file.rows))]
     headers = [("header", index) for index, file in enumerate(schedule.files) if file.header == "reversed"]
-    return [*files, *turns, *rows, *headers]
+    return [*files, *rounds, *rows, *headers]
 
 
 def _without(schedule: Schedule, atoms: Collection[Atom]) -> Schedule:
@@ -69,7 +69,7 @@ def _without(schedule: Schedule, atoms: Collection[Atom]) -> Schedule:
     return Schedule(files, rounds)
 
 
-def told(new_lake: Callable[[], Any], schedule: Schedule) -> str:
+def describe(new_lake: Callable[[], Any], schedule: Schedule) -> str:
     """The smallest part of the schedule that fails, and how."""
     least = smallest(new_lake, schedule)
     world = World(new_lake(), [least])

@@ -94,7 +94,7 @@ class Schedule:
     rounds: tuple[tuple[int, ...], ...]
 
     def deliveries(self, number: int = 0) -> list[Delivered]:
-        """The files of one second and name are told apart by microseconds, as the listing does."""
+        """The files of one second and name differ by microseconds, as the listing does."""
         seen: Counter[tuple[str, str, int]] = Counter()
         found = []
         for file in self.files:

@@ -12,7 +12,7 @@ import random
 from collections import Counter
 
 import pytest
-from laws.minimal import failing, told
+from laws.minimal import describe, failing
 from laws.schedules import drawn
 from laws.world import COUNTS, World
 from spark_lake import Lake
@@ -38,7 +38,7 @@ def test_tables_rejects_parking_and_ledger_are_as_the_model_says(spark, monkeypa
     world = World(new_lake(), drawn(NUMBER, SEED))
     wrong = differing(world)
     least = min((world.schedules[index] for index in wrong), key=lambda schedule: schedule.size, default=None)
-    assert least is None, f"{len(wrong)} of {NUMBER} schedules; the least of them {told(new_lake, least)}"
+    assert least is None, f"{len(wrong)} of {NUMBER} schedules; the least of them {describe(new_lake, least)}"
     seen = happened(world)
     print(", ".join(f"{count} {name}" for name, count in seen.items()))
     assert all(seen[name] >= NUMBER / 20 for name in COUNTS), f"the schedules are too tame: {seen}"

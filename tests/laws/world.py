@@ -229,6 +229,6 @@ def _plain(value: Any) -> Any:
 
 
 def _reason(text: str) -> str:
-    """What is wrong with a file, or with its width, is told in words that are no part of the law."""
+    """What is wrong with a file, or with its width, is reported in words that are no part of the law."""
     rule = text.partition(":")[0]
     return rule if rule in ("missing_column", "wrong_width") else text

@@ -22,7 +22,7 @@ BROWSER = shutil.which("chromium") or shutil.which("google-chrome")
 CANARY = "the-canary-was-read"
 SECONDS = 90
 
-# Each attack is tried with no key and with every key that the page was told. What can be read of it is reported.
+# Each attack is tried with no key and with every key that the page was given. What can be read of it is reported.
 PAGE = """<!doctype html><meta charset="utf-8"><body><script>
 const target = TARGET, keys = KEYS, read = [];
 const wait = (ms) => new Promise((done) => setTimeout(done, ms));

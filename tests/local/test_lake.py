@@ -74,10 +74,10 @@ def test_a_dead_letter_raises_the_alarm_is_shown_and_goes_back_to_the_queue(up, 
     metric = {"MetricName": "ApproximateNumberOfMessagesVisible", "Dimensions": dimensions, "Value": 1}
     client(home, "cloudwatch").put_metric_data(Namespace="AWS/SQS", MetricData=[metric])
     assert comes(home, deploy.OUTBOX, f'ALARM: \\"{names.DEAD_LETTER_ALARM}')
-    letters = DeadLetterQueue.of(connect(Choice()))
-    assert [letter.body for letter in letters.peek(5)] == ["a poison message"]
-    assert letters.redrive() == 1
-    assert letters.count() == 0
+    dead_letters = DeadLetterQueue.of(connect(Choice()))
+    assert [message.body for message in dead_letters.peek(5)] == ["a poison message"]
+    assert dead_letters.redrive() == 1
+    assert dead_letters.count() == 0
     assert comes(home, names.QUEUE, "a poison message")
 
 

@@ -13,8 +13,8 @@ def variables(outage: int) -> dict[str, str]:
 
 
 def test_the_file_that_compose_reads_has_those_of_the_default():
-    told = settings.behaviour()
-    assert {name: told[name] for name in variables(300)} == variables(300)
+    configured = settings.behaviour()
+    assert {name: configured[name] for name in variables(300)} == variables(300)
 
 
 def test_a_lake_with_another_outage_has_all_of_them_scaled(home, monkeypatch):

@@ -43,9 +43,9 @@ print("ANSWER" + json.dumps({"errors": errors, "ours": ours, "path": [p for p in
 
 
 def test_no_line_of_the_requirements_makes_mwaa_leave_out_its_constraints():
-    """MWAA looks for these letters in every line, comments among them, and where it finds them applies none itself."""
-    told = [line for line in _requirements() if re.search(r"-c |--constraint ", line)]
-    assert told == []
+    """MWAA looks for these options in every line, comments among them, and where it finds them applies none itself."""
+    found = [line for line in _requirements() if re.search(r"-c |--constraint ", line)]
+    assert found == []
 
 
 def test_every_requirement_is_what_the_image_has_already(constraints):

@@ -41,7 +41,7 @@ REPORT = {
     "quarantined": False,
     "failures": [],
 }
-FAILED_REPORT = {"subject": "Ledgerlake: FAILED", "message": "Mend it.", "again_in_seconds": 30, "quarantined": False}
+FAILED_REPORT = {"subject": "Ledgerlake: FAILED", "message": "Fix it.", "again_in_seconds": 30, "quarantined": False}
 NOTHING = PLAN | {"batch_id": None, "datasets": [], "deliveries": 0, "reason": "nothing waits"}
 
 _state: contextvars.ContextVar[str] = contextvars.ContextVar("state", default="")

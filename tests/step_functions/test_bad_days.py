@@ -18,7 +18,7 @@ JOB_RUN = json.dumps({"Id": "jr_7", "JobName": "orders_etl", "JobRunState": "FAI
 
 
 def the_failure(done) -> list:
-    """What ReportETLRun was told to have failed, once."""
+    """Return the failures that ReportETLRun received, once."""
     return done.payload("ReportFailure")["failed"]
 
 
@@ -201,8 +201,8 @@ def test_a_report_that_fails_is_told_with_what_failed_before_it(run):
 
 
 def test_a_notification_that_is_lost_after_a_check_failed_names_the_check(run):
-    told = Throw("SNS.NotFoundException", "no topic")
-    done = run(ReportRun=payload(REPORT | {"failures": [CHECK_FAILED]}), NotifyRun=told)
+    refused = Throw("SNS.NotFoundException", "no topic")
+    done = run(ReportRun=payload(REPORT | {"failures": [CHECK_FAILED]}), NotifyRun=refused)
     assert "checks.primary_keys_unique: CheckFailed: orders: 7 (2 rows of one key)" in done.notifications[-1]["Message"]
 
 

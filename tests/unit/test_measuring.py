@@ -1,4 +1,4 @@
-"""Processes that are measured: their laps, and their turns."""
+"""Processes that are measured: their laps, and how they alternate."""
 
 from __future__ import annotations
 

@@ -118,7 +118,7 @@ def _raise_failures(batch: Batch, outcomes: dict[Delivery, Outcome]) -> None:
     raise ArchiveError(
         f"{len(failed)} of {len(outcomes)} deliveries of {batch.batch_id} could not be archived: {first}{more}",
         expected="every delivery to be copied and verified; those that failed are still in raw/",
-        remedy="mend the cause, then: ledgerlake run --wait",
+        remedy="fix the cause, then: ledgerlake run --wait",
     ) from failed[0][1]
 
 

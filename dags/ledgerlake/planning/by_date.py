@@ -97,7 +97,7 @@ def _planned(s3: Any, bucket: str) -> dict[str, Delivery]:
     """The deliveries of open batches, by id: as they landed.
 
     A batch that stopped while it was archived has left some in `raw/`, and there those of one second
-    are told apart by their order, of which the listing does not show the beginning any more.
+    differ in their order, of which the listing does not show the beginning any more.
     """
     manifests = readable(s3, bucket, batches.open_batches(s3, bucket))
     return {delivery.id: delivery for manifest in manifests for delivery in manifest.deliveries}

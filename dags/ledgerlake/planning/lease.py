@@ -1,6 +1,6 @@
 """The lease: one object in S3 that says who is at work on the lake.
 
-Airflow, Step Functions and the command line take turns by it. Every change is a conditional
+It lets one of Airflow, Step Functions and the command line work at a time. Every change is a conditional
 write, so of two who try at once one sees the other. A holder that died is replaced when its lease
 has expired. (That no table has two writers does not hang on it: Glue runs each job once at a time.)
 """

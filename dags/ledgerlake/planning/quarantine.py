@@ -28,7 +28,7 @@ def set_aside(s3: Any, bucket: str, batch_id: str, why: str) -> None:
     """Quarantine an open batch; doing it again changes nothing.
 
     Args:
-        why: the sentence that a person is told.
+        why: the sentence for the notification.
     """
     body = {"why": why, "since": iso(datetime.now(UTC)), "opened": opened(s3, bucket, batch_id)}
     put_if_absent(s3, bucket, keys.quarantined(batch_id), json.dumps(body))

@@ -51,5 +51,5 @@ def rejected_files(summaries: Mapping[str, Mapping[str, Any]]) -> dict[str, str]
         key: why
         for summary in summaries.values()
         for key, why in (summary.get("broken") or {}).items()
-        if not why.startswith("missing_file")  # a file that was deleted is told of apart
+        if not why.startswith("missing_file")  # a deleted file is reported apart
     }

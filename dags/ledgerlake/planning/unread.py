@@ -76,7 +76,7 @@ def take_unreported(s3: Any, bucket: str, found: Waiting, run_id: str, *, strays
             {
                 "by": run_id,
                 "latest": sorted(map(_digest, (*strays, *ignored))),
-                "earlier": sorted(known & there),  # what was deleted is told again when it comes again
+                "earlier": sorted(known & there),  # what was deleted is reported again when it comes again
             }
         )
         key = keys.NOTIFIED_KEYS

@@ -48,7 +48,7 @@ class AirflowKey(Construct):
         groups = [f"log-group:airflow-{parameters.name}-*", f"log-group:/ledgerlake/{parameters.environment}/*"]
         self.key.add_to_resource_policy(
             iam.PolicyStatement(
-                sid="LogsOfAirflowAndItsNetwork",
+                sid="AllowLogsOfAirflowAndItsNetwork",
                 principals=[iam.ServicePrincipal(f"logs.{Aws.REGION}.{Aws.URL_SUFFIX}")],
                 actions=["kms:Encrypt*", "kms:Decrypt*", "kms:ReEncrypt*", "kms:GenerateDataKey*", "kms:Describe*"],
                 resources=["*"],

@@ -62,7 +62,7 @@ class Artifacts(Construct):
         via = Fn.join("", ["s3.", Aws.REGION, ".", Aws.URL_SUFFIX])
         key.add_to_resource_policy(
             iam.PolicyStatement(
-                sid="WhoeverMayUseTheBucket",
+                sid="AllowUsersOfTheBucket",
                 principals=[iam.AnyPrincipal()],
                 actions=["kms:Decrypt", "kms:GenerateDataKey"],
                 resources=["*"],

@@ -33,7 +33,7 @@ def objects(lake: s3.IBucket, prefixes: Iterable[str], actions: Sequence[str]) -
 
 
 def names(lake: s3.IBucket, prefixes: Iterable[str]) -> iam.PolicyStatement:
-    """List the keys below `prefixes`, and be told "404" of an object that is not there.
+    """List the keys below `prefixes`, and receive "404" for an object that is not there.
 
     S3 answers 403 to a reader of an absent object who may not list, and a read carries no prefix:
     hence "if exists". Who lists without a prefix sees names, never contents.
@@ -42,7 +42,7 @@ def names(lake: s3.IBucket, prefixes: Iterable[str]) -> iam.PolicyStatement:
 
 
 def versions(lake: s3.IBucket, prefix: str) -> iam.PolicyStatement:
-    """List the versions below `prefix`, and be told "404" of a version that is not there."""
+    """List the versions below `prefix`, and receive "404" for a version that is not there."""
     return _list("s3:ListBucketVersions", lake, [prefix])
 
 

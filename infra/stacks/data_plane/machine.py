@@ -155,7 +155,7 @@ class Wakers(Construct):
 
 
 def _of_itself() -> list[iam.PolicyStatement]:
-    """Run the dates of a range as executions of the same machine, and be told of their ends."""
+    """Run the dates of a range as executions of the same machine, and be notified when they end."""
     rule = access.arn("events", "rule/StepFunctionsGetEventsForStepFunctionsExecutionRule")
     return [
         access.allow(["states:StartExecution"], [machine_arn()]),

@@ -47,7 +47,7 @@ class Messages(Construct):
         cast(sqs.CfnQueue, self.queue.node.default_child).visibility_timeout = parameters.setting("VisibilitySeconds")
         self.queue.add_to_resource_policy(
             iam.PolicyStatement(
-                sid="TheLakeTellsOfDeliveries",
+                sid="AllowSqsSendFromLakeBucket",
                 principals=[iam.ServicePrincipal("s3.amazonaws.com")],
                 actions=["sqs:SendMessage"],
                 resources=[self.queue.queue_arn],
@@ -61,7 +61,7 @@ class Messages(Construct):
         """A dead letter is a file that five runs did not come to the end of: a person has to look."""
         self.topic.add_to_resource_policy(
             iam.PolicyStatement(
-                sid="TheAlarmTellsOfDeadLetters",
+                sid="AllowSnsPublishFromDeadLetterAlarm",
                 principals=[iam.ServicePrincipal("cloudwatch.amazonaws.com")],
                 actions=["sns:Publish"],
                 resources=[self.topic.topic_arn],

@@ -56,8 +56,8 @@ class LakeKey(Construct):
             enable_key_rotation=True,
             removal_policy=RemovalPolicy.RETAIN,
         )
-        self._let("S3SendsToTheEncryptedQueue", "s3.amazonaws.com", lake_bucket_arn(parameters))
-        self._let("TheAlarmTellsTheEncryptedTopic", "cloudwatch.amazonaws.com", alarm_arn())
+        self._let("AllowKmsUseByS3ForTheQueue", "s3.amazonaws.com", lake_bucket_arn(parameters))
+        self._let("AllowKmsUseByTheAlarmForTheTopic", "cloudwatch.amazonaws.com", alarm_arn())
 
     def _let(self, sid: str, service: str, source: str) -> None:
         """A service encrypts what it sends, on behalf of one resource of ours."""
@@ -73,7 +73,7 @@ class LakeKey(Construct):
 
 
 class Lake(Construct):
-    """The versioned bucket of the lake; every object that lands in `raw/` is told to `queue`."""
+    """The versioned bucket of the lake; S3 notifies `queue` of every object that lands in `raw/`."""
 
     def __init__(self, scope: Construct, parameters: Parameters, key: kms.IKey, queue: sqs.Queue) -> None:
         super().__init__(scope, "Lake")
@@ -131,7 +131,7 @@ class Lake(Construct):
         bucket.notification_configuration = s3.CfnBucket.NotificationConfigurationProperty(
             queue_configurations=[to_queue]
         )
-        bucket.node.add_dependency(queue.node.find_child("Policy"))  # S3 tries the queue when it is told of it
+        bucket.node.add_dependency(queue.node.find_child("Policy"))  # S3 tries the queue when it is configured
 
 
 def _lifecycle() -> list[s3.LifecycleRule]:

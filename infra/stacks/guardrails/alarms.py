@@ -60,7 +60,7 @@ class Alarms(Construct):
             threshold=above,
             evaluation_periods=1,
             comparison_operator=cloudwatch.ComparisonOperator.GREATER_THAN_THRESHOLD,
-            treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,  # where nothing is delivered, nothing is told
+            treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,  # without deliveries there is no data
         )
         alarm.add_alarm_action(actions.SnsAction(self._topic))
         alarm.add_ok_action(actions.SnsAction(self._topic))

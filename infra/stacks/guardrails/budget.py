@@ -1,4 +1,4 @@
-"""The monthly budget of everything that bears the project's tags, and when somebody is told of it."""
+"""The monthly budget of everything that bears the project's tags, and the thresholds that notify."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from infra.stacks.guardrails.parameters import GuardrailsParameters
 from infra.stacks.guardrails.topic import ALARM_PREFIX
 from infra.stacks.tags import PROJECT
 
-TOLD_AT = (("ACTUAL", 80), ("ACTUAL", 100), ("FORECASTED", 100))
+THRESHOLDS = (("ACTUAL", 80), ("ACTUAL", 100), ("FORECASTED", 100))
 """Per cent of the month's budget."""
 
 
 class Budget(Construct):
-    """Told to the topic at 80 and 100 per cent, and as soon as the month is expected to exceed it."""
+    """The topic is notified at 80 and 100 per cent, and as soon as the month is expected to exceed it."""
 
     def __init__(self, scope: Construct, parameters: GuardrailsParameters, topic: str) -> None:
         super().__init__(scope, "Budget")
@@ -32,7 +32,7 @@ class Budget(Construct):
                     and_=[_tagged("Project", PROJECT), _tagged("Environment", parameters.environment)]
                 ),
             ),
-            notifications_with_subscribers=[_told(kind, percent, topic) for kind, percent in TOLD_AT],
+            notifications_with_subscribers=[_notification(kind, percent, topic) for kind, percent in THRESHOLDS],
         )
 
 
@@ -42,7 +42,7 @@ def _tagged(key: str, value: str) -> budgets.CfnBudget.ExpressionProperty:
     )
 
 
-def _told(kind: str, percent: int, topic: str) -> budgets.CfnBudget.NotificationWithSubscribersProperty:
+def _notification(kind: str, percent: int, topic: str) -> budgets.CfnBudget.NotificationWithSubscribersProperty:
     return budgets.CfnBudget.NotificationWithSubscribersProperty(
         notification=budgets.CfnBudget.NotificationProperty(
             notification_type=kind,

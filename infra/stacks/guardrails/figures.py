@@ -35,7 +35,7 @@ def runs(name: str) -> cloudwatch.Metric:
 def failed_runs() -> cloudwatch.MathExpression:
     """Runs that their report tells of; and executions that ended before they had one."""
     parts = {
-        "told": runs(metrics.RUNS_FAILED),
+        "reported": runs(metrics.RUNS_FAILED),
         "failed": _executions("ExecutionsFailed"),
         "late": _executions("ExecutionsTimedOut"),
     }

@@ -1,4 +1,4 @@
-"""What an operator may do beyond reading: the commands of `ledgerlake` by which a lake is run and mended."""
+"""What an operator may do beyond reading: the commands of `ledgerlake` by which a lake is run and repaired."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def look(lake: s3.IBucket) -> list[iam.PolicyStatement]:
     ]
 
 
-def mend(lake: s3.IBucket, key_arn: str) -> list[iam.PolicyStatement]:
+def repair(lake: s3.IBucket, key_arn: str) -> list[iam.PolicyStatement]:
     """`accept`, `lease release`, `dead-letters redrive`. Tables, deliveries and the archive stay out of reach."""
     receive = ["ReceiveMessage", "DeleteMessage", "ChangeMessageVisibility"]
     move = ["StartMessageMoveTask", "ListMessageMoveTasks", "CancelMessageMoveTask"]

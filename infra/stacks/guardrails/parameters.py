@@ -1,4 +1,4 @@
-"""What a deployment of the guardrails is told, and the limits that `infra.environments` gives its environment."""
+"""Parameters of the guardrails stack, and the limits that `infra.environments` gives its environment."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class GuardrailsParameters(Construct):
         )
         self.tables_loaded = CfnCondition(scope, "TablesAreThere", expression=Fn.condition_equals(loaded, "yes"))
         self._limits = CfnMapping(scope, "Limits", mapping={each.name: _limits(each) for each in ENVIRONMENTS.values()})
-        self.somebody_is_told = CfnCondition(
+        self.has_address = CfnCondition(
             scope, "SomebodyIsTold", expression=Fn.condition_not(Fn.condition_equals(self.text("Notify"), ""))
         )
 

@@ -45,7 +45,7 @@ class People(Construct):
             {
                 "read": reads,
                 "look": operator.look(lake),
-                "mend": operator.mend(lake, parameters.lake_key),
+                "repair": operator.repair(lake, parameters.lake_key),
                 "run": operator.run(parameters.environment),
             },
         )

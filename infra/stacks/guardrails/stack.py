@@ -25,7 +25,7 @@ class Guardrails(cdk.Stack):
         super().__init__(
             scope,
             names.GUARDRAILS_STACK,
-            description="What warns of Ledgerlake's cost, delay and dirt, and what people may see of it.",
+            description="Budget, alarms and dashboard of Ledgerlake, and the roles of the people who use it.",
             synthesizer=cdk.DefaultStackSynthesizer(generate_bootstrap_version_rule=False),
         )
         parameters = GuardrailsParameters(self)

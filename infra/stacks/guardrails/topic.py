@@ -1,4 +1,4 @@
-"""The topic of alarms: CloudWatch and Budgets tell it, and whoever subscribes is told."""
+"""SNS topic of the alarms: CloudWatch and Budgets publish to it."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class AlarmTopic(Construct):
         mail = sns.CfnSubscription(
             self, "Mail", topic_arn=self.topic.topic_arn, protocol="email", endpoint=parameters.text("Notify")
         )
-        mail.cfn_options.condition = parameters.somebody_is_told
+        mail.cfn_options.condition = parameters.has_address
 
     def _let(self, who: str, service: str, source: str) -> None:
         """A service tells the topic, encrypted, on behalf of what `source` matches in this account."""
@@ -43,7 +43,7 @@ class AlarmTopic(Construct):
         principals = [iam.ServicePrincipal(service)]
         self.topic.add_to_resource_policy(
             iam.PolicyStatement(
-                sid=f"{who}AreTold",
+                sid=f"AllowSnsPublishFrom{who}",
                 principals=principals,
                 actions=["sns:Publish"],
                 resources=[self.topic.topic_arn],
@@ -52,7 +52,7 @@ class AlarmTopic(Construct):
         )
         self._key.add_to_resource_policy(
             iam.PolicyStatement(
-                sid=f"{who}AreEncrypted",
+                sid=f"AllowKmsUseBy{who}",
                 principals=principals,
                 actions=["kms:Decrypt", "kms:GenerateDataKey"],
                 resources=["*"],

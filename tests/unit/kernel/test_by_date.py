@@ -178,7 +178,7 @@ def test_an_accepted_batch_is_open_again_and_goes_on(s3, deliver):
 
 
 def two_versions_of_one_second(s3, deliver) -> tuple[Delivery, Delivery]:
-    """The listing tells seconds, in which two versions are told apart by their order."""
+    """The listing gives seconds, in which two versions differ by their order."""
     for number in range(10):
         key = f"raw/orders/{number}/2025-04-01.csv"
         ids = [deliver(key), deliver(key)]

@@ -1,4 +1,4 @@
-"""A failure of a check is opened once, told as still open by later runs, and closed by the first that sees it pass."""
+"""A failure of a check: opened once, reported as open by later runs, closed by the first that sees it pass."""
 
 from __future__ import annotations
 

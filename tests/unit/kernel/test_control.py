@@ -25,7 +25,10 @@ DELIVERY = {"landed_at": NOW, "key": "raw/orders/a.csv", "version_id": "v", "dat
 WHOLE = {
     control.LEASE: (keys.LEASE, {"holder": "airflow:live", "since": NOW, "expires_at": NOW}),
     control.OPEN_MARK: (keys.open_batch(BATCH), {"owner": "airflow:live"}),
-    control.QUARANTINE_MARK: (keys.quarantined(BATCH), {"why": "dirt", "since": NOW, "opened": {"owner": "x"}}),
+    control.QUARANTINE_MARK: (
+        keys.quarantined(BATCH),
+        {"why": "too many rejects", "since": NOW, "opened": {"owner": "x"}},
+    ),
     control.ACCEPTED_MARK: (keys.accepted(BATCH), {"at": NOW}),
     control.PUBLISHING_MARK: (keys.publishing("orders"), {"batch_id": BATCH, "attempt": "0a1b2c3d"}),
     control.MANIFEST: (
@@ -218,7 +221,7 @@ def test_a_damaged_mark_is_still_a_mark_and_its_batch_goes_on(s3, deliver, body)
     put(s3, keys.open_batch(made.batch_id), body)
     assert batch.owner_of(s3, BUCKET, made.batch_id) == ""
     assert (plan(s3).batch, plan(s3).resumed) == (made, True)
-    quarantine.set_aside(s3, BUCKET, made.batch_id, "dirt")
+    quarantine.set_aside(s3, BUCKET, made.batch_id, "too many rejects")
     forget(s3, keys.quarantined(made.batch_id))
     put(s3, keys.quarantined(made.batch_id), body)
     (found,) = quarantine.quarantined(s3, BUCKET).values()

@@ -51,7 +51,7 @@ def test_a_listing_of_many_pages_is_read_to_its_end(s3, deliver):
 
 
 def test_a_key_whose_versions_lie_on_two_pages_is_one_key():
-    """Versions of one second are told apart by a microsecond each, the older first."""
+    """Versions of one second differ by a microsecond each, the older first."""
     first = [version("a", "v3", NOON, IsLatest=True), version("a", "v2", NOON)]
     second = [version("a", "v1", NOON), version("b", "v1", NOON, IsLatest=True)]
     assert found_in(first, second) == [

@@ -41,10 +41,10 @@ def test_every_other_character_is_displayed_as_it_is():
     assert all(c in "\u034f\u115f\u1160\u17b4\u17b5" or display_text(c) == c for c in texts)
 
 
-@pytest.mark.parametrize("letter", ["x", "💡"])
-def test_a_text_that_is_too_long_ends_in_an_ellipsis(letter):
-    assert display_text(letter * LONGEST) == letter * LONGEST
-    assert display_text(letter * (LONGEST + 1)) == letter * (LONGEST - 1) + "…"
+@pytest.mark.parametrize("character", ["x", "💡"])
+def test_a_text_that_is_too_long_ends_in_an_ellipsis(character):
+    assert display_text(character * LONGEST) == character * LONGEST
+    assert display_text(character * (LONGEST + 1)) == character * (LONGEST - 1) + "…"
     assert display_text("orders.csv", most=4) == "ord…"
 
 

@@ -1,4 +1,4 @@
-"""How a run went, as CloudWatch is told it; and that no run ever fails of it."""
+"""How a run went, as CloudWatch metrics; and that no run ever fails of it."""
 
 import boto3
 import pytest
@@ -14,8 +14,8 @@ ROWS = [
 
 
 @pytest.fixture
-def told():
-    """A CloudWatch that keeps what it is told."""
+def cloudwatch():
+    """A CloudWatch that keeps its requests."""
 
     class CloudWatch(list):
         def put_metric_data(self, **request):
@@ -24,9 +24,9 @@ def told():
     return CloudWatch()
 
 
-def test_a_success_is_one_run_and_the_rows_of_each_dataset(told):
-    metrics.publish_success(lambda: told, ROWS)
-    ((request),) = told
+def test_a_success_is_one_run_and_the_rows_of_each_dataset(cloudwatch):
+    metrics.publish_success(lambda: cloudwatch, ROWS)
+    ((request),) = cloudwatch
     assert request["Namespace"] == "Ledgerlake"
     assert [(each["MetricName"], _dataset(each), each["Value"]) for each in request["MetricData"]] == [
         ("RunsSucceeded", None, 1),
@@ -37,14 +37,14 @@ def test_a_success_is_one_run_and_the_rows_of_each_dataset(told):
     ]
 
 
-def test_a_success_whose_figures_could_not_be_read_is_a_run_all_the_same(told):
-    metrics.publish_success(lambda: told, [])
-    assert [each["MetricName"] for each in told[0]["MetricData"]] == ["RunsSucceeded"]
+def test_a_success_whose_figures_could_not_be_read_is_a_run_all_the_same(cloudwatch):
+    metrics.publish_success(lambda: cloudwatch, [])
+    assert [each["MetricName"] for each in cloudwatch[0]["MetricData"]] == ["RunsSucceeded"]
 
 
-def test_a_failure_is_one_run_without_rows(told):
-    metrics.publish_failure(lambda: told)
-    assert [(each["MetricName"], each["Value"]) for each in told[0]["MetricData"]] == [("RunsFailed", 1)]
+def test_a_failure_is_one_run_without_rows(cloudwatch):
+    metrics.publish_failure(lambda: cloudwatch)
+    assert [(each["MetricName"], each["Value"]) for each in cloudwatch[0]["MetricData"]] == [("RunsFailed", 1)]
 
 
 def test_cloudwatch_accepts_what_it_is_told():
