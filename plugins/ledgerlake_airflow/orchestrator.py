@@ -57,12 +57,12 @@ def check_single_consumer(lambdas: Any) -> None:
         log.info("Whether Step Functions consumes the queue as well is not known: %s", error)
         return
     if any(_is_of_queue(mapping) and mapping.get("State") in _CONSUMES for mapping in mappings):
-        error = LedgerlakeError(
+        both = LedgerlakeError(
             f"Airflow ({names.LIVE_DAG}) and Step Functions ({names.CHECK_FUNCTION}) both consume {names.QUEUE}",
             expected="one of them",
             remedy="ledgerlake orchestrator use airflow, or: ledgerlake orchestrator use step_functions",
         )
-        raise TwoConsumers(str(error))
+        raise TwoConsumers(str(both))
 
 
 def _is_of_queue(mapping: dict[str, Any]) -> bool:
