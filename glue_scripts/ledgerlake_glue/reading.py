@@ -110,7 +110,7 @@ def _reader(
     dataset: Dataset, bucket: str, tasks: list[list[Reading]]
 ) -> Callable[[Iterator[pa.RecordBatch]], Iterator[pa.RecordBatch]]:
     def read(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        without_pandas.refuse()
+        without_pandas.forbid()
         for batch in batches:
             for task in batch["id"].to_pylist():
                 for reading in tasks[task]:

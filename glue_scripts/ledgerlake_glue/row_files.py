@@ -99,7 +99,7 @@ def _write(
     rows: DataFrame, part: Callable[[str, pa.Table], pa.Table], key_of: Callable[[str], str], bucket: str
 ) -> dict[str, int]:
     def write(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        without_pandas.refuse()
+        without_pandas.forbid()
         for delivery_id, table in _by_delivery(batches):
             body = io.BytesIO()
             pq.write_table(part(delivery_id, table), body, compression="zstd")

@@ -155,7 +155,7 @@ def _counter(
     bucket: str, deliveries: Mapping[int, Delivery], cuts: list[Cut]
 ) -> Callable[[Iterator[pa.RecordBatch]], Iterator[pa.RecordBatch]]:
     def count(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        without_pandas.refuse()
+        without_pandas.forbid()
         for batch in batches:
             for place in batch["id"].to_pylist():
                 mine = cuts[place]

@@ -49,7 +49,7 @@ _SETTINGS = {
 
 def start(name: str) -> SparkSession:
     """Spark's session for the job of that name."""
-    without_pandas.refuse_in_plans()
+    without_pandas.forbid_in_plans()
     return SparkSession.builder.appName(name).getOrCreate()
 
 

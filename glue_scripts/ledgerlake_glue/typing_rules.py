@@ -13,8 +13,8 @@ from __future__ import annotations
 import re
 
 from ledgerlake.contracts import Column, Dataset
+from ledgerlake_glue.display_sql import literal
 from ledgerlake_glue.rows_without_value import BLANKS
-from ledgerlake_glue.shown_text import literal
 
 # Spark's literals know no escape for a form feed: its \f is the letter f.
 _BLANKS = literal(BLANKS)

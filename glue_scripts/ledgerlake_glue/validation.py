@@ -9,8 +9,8 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from ledgerlake.contracts import Column, Dataset, Rule
+from ledgerlake_glue.display_sql import display_sql, literal
 from ledgerlake_glue.reading import text_name
-from ledgerlake_glue.shown_text import display_sql, literal
 from ledgerlake_glue.typing_rules import text_of, value_of
 
 

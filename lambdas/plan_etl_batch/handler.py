@@ -95,7 +95,7 @@ def _asked(event: Any) -> dict[str, Any]:
         raise SelectionError(f"batch_id is {given['batch_id']!r}", expected="the id of a batch")
     for name in DAYS:
         if name in given:
-            reprocess_request.day(name, given[name])
+            reprocess_request.parse_day(name, given[name])
     for one, others in (("batch_id", DAYS), ("date", DAYS[1:])):
         if one in given and (beside := [name for name in others if name in given]):
             raise SelectionError(f"the input names {one} and {' and '.join(beside)}", expected="one of them")
@@ -108,7 +108,7 @@ def _dates(asked: dict[str, Any]) -> list[str]:
     Raises:
         SelectionError: as a form of Airflow would be refused; or there are too many.
     """
-    chosen = reprocess_request.asked(asked, *reprocess_request.days(asked, date.min))
+    chosen = reprocess_request.parse(asked, *reprocess_request.parse_days(asked, date.min))
     count = (chosen.last - chosen.first).days + 1
     if count > MOST_DATES:
         raise SelectionError(f"{count} days", expected=f"at most {MOST_DATES} at once")
@@ -119,8 +119,8 @@ def _day(asked: dict[str, Any]) -> Selection | None:
     """What an execution by date is for; None for a live one."""
     if "date" not in asked:
         return None
-    day = reprocess_request.day("date", asked["date"])
-    return reprocess_request.asked(asked, day, day)
+    day = reprocess_request.parse_day("date", asked["date"])
+    return reprocess_request.parse(asked, day, day)
 
 
 def _plan(s3: Any, bucket: str, settings: Settings, asked: dict[str, Any], chosen: Selection | None) -> Plan:

@@ -72,7 +72,7 @@ def selection(run: Any, params: Mapping[str, Any]) -> Selection:
         return Selection(day, day, archived=False, older=True)
     try:
         reprocess_request.check_known_fields(run.conf or {}, fields(), "the conf")
-        return reprocess_request.asked(params, *_days(run, params, day))
+        return reprocess_request.parse(params, *_days(run, params, day))
     except SelectionError as error:
         raise FormError(f"{error}; next step: start another run, since this one keeps its form") from error
 
@@ -92,4 +92,4 @@ def _days(run: Any, params: Mapping[str, Any], day: date) -> tuple[date, date]:
         raise SelectionError(
             f"the backfill's conf names {' and '.join(named)}", expected=f"neither: this run is for {day}"
         )
-    return reprocess_request.days(params, day)
+    return reprocess_request.parse_days(params, day)

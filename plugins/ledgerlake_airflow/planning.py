@@ -72,7 +72,7 @@ def drain(queue: Queue, receipts: list[str], s3: Any, bucket: str, configured: S
     while True:
         received = queue.receive(configured.visibility_seconds)
         receipts += received
-        quiet = not received and batch.settled(waiting(s3, bucket), configured, datetime.now(UTC))
+        quiet = not received and batch.is_settled(waiting(s3, bucket), configured, datetime.now(UTC))
         if quiet or time.monotonic() >= deadline:
             return
         if not received:

@@ -35,7 +35,7 @@ def test_a_burst_of_files_is_one_batch_and_all_its_messages_are_collected(run, c
 def test_it_goes_on_receiving_until_raw_is_quiet(run, cloud, monkeypatch):
     cloud.deliver(*ALL)
     answers = iter([False, False, True])
-    monkeypatch.setattr(batch, "settled", lambda *_: next(answers))
+    monkeypatch.setattr(batch, "is_settled", lambda *_: next(answers))
     monkeypatch.setattr(planning.time, "sleep", lambda _: cloud.deliver("raw/orders/late.csv"))
     assert run.call("plan_batch")["deliveries"] == 5
     assert len(run.xcoms["plan_batch", "receipts"]) == 5
@@ -44,7 +44,7 @@ def test_it_goes_on_receiving_until_raw_is_quiet(run, cloud, monkeypatch):
 def test_it_does_not_wait_for_ever_for_raw_to_be_quiet(run, cloud, monkeypatch):
     cloud.deliver(*ALL)
     clock = iter(range(0, 10_000, 50))
-    monkeypatch.setattr(batch, "settled", lambda *_: False)
+    monkeypatch.setattr(batch, "is_settled", lambda *_: False)
     monkeypatch.setattr(planning.time, "monotonic", lambda: next(clock))
     monkeypatch.setattr(planning.time, "sleep", lambda _: None)
     assert run.call("plan_batch")["deliveries"] == 3
@@ -183,4 +183,4 @@ def test_a_stray_is_named_and_does_not_make_a_batch(run, cloud):
 
 def test_settled_is_judged_by_the_kernel():
     quiet_since = datetime.now(UTC) - timedelta(hours=1)
-    assert batch.settled(Waiting(()), settings.current(), quiet_since)
+    assert batch.is_settled(Waiting(()), settings.current(), quiet_since)

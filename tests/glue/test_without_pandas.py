@@ -10,8 +10,8 @@ _WORKER = """
 import os
 import sys
 from ledgerlake_glue import without_pandas
-without_pandas.refuse()
-without_pandas.refuse()
+without_pandas.forbid()
+without_pandas.forbid()
 import pyarrow as pa
 from ledgerlake.contracts import DATASETS
 from ledgerlake_glue.csv_files import Rows
@@ -33,7 +33,7 @@ os._exit(0)  # as Spark's workers end, whatever threads Arrow still has
 _PLAN = """
 import sys
 from ledgerlake_glue import without_pandas
-without_pandas.refuse_in_plans()
+without_pandas.forbid_in_plans()
 from pyspark.sql.pandas.functions import PythonEvalType, pandas_udf
 from pyspark.sql.types import LongType, StructType
 ids = StructType().add("id", LongType())

@@ -254,7 +254,7 @@ def test_what_landed_in_this_second_and_was_not_planned_comes_back(cloud, invoke
     cloud.load()
     cloud.put("raw/orders/a.csv")
     monkeypatch.setattr(batch, "is_final", lambda *_: False)
-    monkeypatch.setattr("ledgerlake.planning.availability.batch.settled", lambda *_: True)
+    monkeypatch.setattr("ledgerlake.planning.availability.batch.is_settled", lambda *_: True)
     assert returned(invoke(NAME, messages(event_of("raw/orders/a.csv")), seconds=60)) == ["m0"]
     assert cloud.executions() == {}
 

@@ -62,7 +62,7 @@ def left_behind(s3: Any, bucket: str, settings: Settings, batch_id: str | None) 
 def _can_be_planned(found: Waiting, settings: Settings, now: datetime) -> bool:
     """Settled, and not everything so young that a plan would leave it to the next look."""
     any_is_final = not found.deliveries or any(batch.is_final(each, now) for each in found.deliveries)
-    return any_is_final and batch.settled(found, settings, now)
+    return any_is_final and batch.is_settled(found, settings, now)
 
 
 def _quiet_in(found: Waiting, settings: Settings, now: datetime) -> float:

@@ -26,7 +26,7 @@ from ledgerlake.settings import Settings
 from ledgerlake.storage.objects import exists, put_if_absent
 
 __all__ = ["LIVE", "Batch", "Plan", "close", "closed_by", "load", "load_or_set_aside", "loaded_tables"]
-__all__ += ["is_final", "make", "open_batches", "owner_of", "plan", "settled"]
+__all__ += ["is_final", "is_settled", "make", "open_batches", "owner_of", "plan"]
 
 log = logging.getLogger(__name__)
 
@@ -64,7 +64,7 @@ class Plan:
         }
 
 
-def settled(found: Waiting, settings: Settings, now: datetime) -> bool:
+def is_settled(found: Waiting, settings: Settings, now: datetime) -> bool:
     """Whether `raw/` has been quiet for long enough, or its oldest delivery waited for too long."""
     if not found.deliveries:
         return True

@@ -1,6 +1,7 @@
-"""What a person asks for, days, datasets, waiting or archived, made a `Selection`, or refused.
+"""A reprocessing request: its days, datasets and sources, parsed into a `Selection`.
 
-The same words refuse a form of Airflow, a backfill's conf and the input of an execution.
+A form of Airflow, the conf of a backfill and the input of an execution are all parsed here, so that each of them is
+rejected with the same message.
 """
 
 from __future__ import annotations
@@ -21,34 +22,38 @@ REPROCESS = {
 }
 
 
-def asked(given: Mapping[str, Any], first: date, last: date) -> Selection:
-    """The selection of those days and of what `given` says in `datasets` and `reprocess`; an empty field means all.
+def parse(request: Mapping[str, Any], first: date, last: date) -> Selection:
+    """Return the selection of these days, with the `datasets` and the `reprocess` of the request.
+
+    An empty field selects everything.
 
     Raises:
-        SelectionError: says what was asked for, and what can be.
+        SelectionError: a field has another value than those that the error names.
     """
-    return Selection(first, last, _datasets(given.get("datasets")), **_what(given.get("reprocess")))
+    return Selection(first, last, _datasets(request.get("datasets")), **_sources(request.get("reprocess")))
 
 
-def days(given: Mapping[str, Any], otherwise: date) -> tuple[date, date]:
-    """The first and the last day, out of `from` and `to`; the first alone is that day, none is `otherwise`.
+def parse_days(request: Mapping[str, Any], default: date) -> tuple[date, date]:
+    """Return the first and the last day from the fields `from` and `to`.
+
+    `from` alone selects that day. Without both of them, `default` is the only day.
 
     Raises:
-        SelectionError: one is no day, or the last stands alone.
+        SelectionError: a field is no day, or `to` comes without `from`.
     """
-    found = {name: day(name, given[name]) for name in ("from", "to") if given.get(name)}
-    if not found:
-        return otherwise, otherwise
-    if "from" not in found:
-        raise SelectionError(f"a last day ({found['to']}) without a first one", expected="both, or the first alone")
-    return found["from"], found.get("to", found["from"])
+    days = {name: parse_day(name, request[name]) for name in ("from", "to") if request.get(name)}
+    if not days:
+        return default, default
+    if "from" not in days:
+        raise SelectionError(f"a last day ({days['to']}) without a first one", expected="both, or the first alone")
+    return days["from"], days.get("to", days["from"])
 
 
-def day(name: str, text: Any) -> date:
-    """The day that field `name` gives as text.
+def parse_day(name: str, text: Any) -> date:
+    """Return the day in the field `name`.
 
     Raises:
-        SelectionError: it is none.
+        SelectionError: the text is no day.
     """
     try:
         return date.fromisoformat(str(text))
@@ -56,26 +61,29 @@ def day(name: str, text: Any) -> date:
         raise SelectionError(f"{name} is {text!r}", expected="a day such as 2025-04-01") from error
 
 
-def check_known_fields(given: Collection[str], known: Collection[str], what: str) -> None:
-    """Refuse a field that nobody reads: it may be a misspelt one.
+def check_known_fields(fields: Collection[str], known: Collection[str], subject: str) -> None:
+    """Reject a request with an unknown field, which may be a misspelt one.
+
+    Args:
+        subject: names the request in the error, as in "the conf".
 
     Raises:
-        SelectionError: names them.
+        SelectionError: names the unknown fields.
     """
-    if unknown := sorted(set(given) - set(known)):
-        raise SelectionError(f"{what} names {', '.join(unknown)}", expected=f"some of {', '.join(known)}")
+    if unknown := sorted(set(fields) - set(known)):
+        raise SelectionError(f"{subject} names {', '.join(unknown)}", expected=f"some of {', '.join(known)}")
 
 
-def _datasets(given: Any) -> tuple[str, ...]:
-    """None chosen means all; a single one may be given as text."""
-    names = [given] if isinstance(given, str) and given else given or []
+def _datasets(value: Any) -> tuple[str, ...]:
+    """Return the chosen datasets; none means all, and text is a single one."""
+    names = [value] if isinstance(value, str) and value else value or []
     if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
-        raise SelectionError(f"datasets is {given!r}", expected=f"a list of some of {', '.join(DATASETS)}")
+        raise SelectionError(f"datasets is {value!r}", expected=f"a list of some of {', '.join(DATASETS)}")
     return tuple(names)
 
 
-def _what(given: Any) -> dict[str, bool]:
-    given = given or BOTH
-    if not isinstance(given, str) or given not in REPROCESS:
-        raise SelectionError(f"reprocess is {given!r}", expected=f"one of {', '.join(REPROCESS)}")
-    return {"waiting": given != ARCHIVED, "archived": given != WAITING}
+def _sources(value: Any) -> dict[str, bool]:
+    value = value or BOTH
+    if not isinstance(value, str) or value not in REPROCESS:
+        raise SelectionError(f"reprocess is {value!r}", expected=f"one of {', '.join(REPROCESS)}")
+    return {"waiting": value != ARCHIVED, "archived": value != WAITING}

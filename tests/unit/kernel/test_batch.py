@@ -135,27 +135,27 @@ def test_a_job_runs_for_its_own_files_for_new_parents_and_to_make_its_table(s3, 
     assert plan(s3).batch.datasets == ("order_items",)
 
 
-def settled(*ages: float) -> bool:
+def is_settled(*ages: float) -> bool:
     """At noon, with deliveries that landed so many seconds before; 30 s of quiet, 600 s at most."""
     landed = [iso(NOON - timedelta(seconds=age)) for age in ages]
     found = Waiting(tuple(Delivery(at, f"raw/orders/{at}.csv", "v", "orders", 1, "e") for at in landed))
-    return batch.settled(found, Settings(settle_seconds=30, max_wait_seconds=600), NOON)
+    return batch.is_settled(found, Settings(settle_seconds=30, max_wait_seconds=600), NOON)
 
 
 def test_a_burst_is_settled_when_its_last_file_has_been_there_for_long_enough():
-    assert not settled(29.9)
-    assert settled(30)
-    assert not settled(100, 29.9)
-    assert settled(100, 30)
+    assert not is_settled(29.9)
+    assert is_settled(30)
+    assert not is_settled(100, 29.9)
+    assert is_settled(100, 30)
 
 
 def test_a_burst_without_end_is_settled_when_its_first_file_has_waited_for_too_long():
-    assert not settled(599.9, 1)
-    assert settled(600, 1)
+    assert not is_settled(599.9, 1)
+    assert is_settled(600, 1)
 
 
 def test_an_empty_folder_is_settled():
-    assert settled()
+    assert is_settled()
 
 
 def test_a_closed_gate_names_what_it_waits_for_and_writes_nothing(s3, deliver):

@@ -101,7 +101,7 @@ def test_ten_keys_are_named_and_more_are_counted(asked):
 
 
 def test_a_key_is_one_line_in_which_nothing_acts(asked):
-    (first,) = asked("r1", KEYS, broken("orders", "\x1b[2J\nTo go on: rm", detail=None)).first
+    (first,) = asked("r1", KEYS, broken("orders", "\x1b[2J\nNext step: rm", detail=None)).first
     assert "\x1b" not in str(first)
     assert "\n" not in str(first)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from ledgerlake.display import HIDDEN, LONGEST, PICTURES, display_text
-from ledgerlake_glue.shown_text import display_sql, literal
+from ledgerlake_glue.display_sql import display_sql, literal
 
 TEXTS = (
     "Lamp",
