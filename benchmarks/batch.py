@@ -21,7 +21,7 @@ _UNDECIDED = "add_to_cart_order"
 
 
 def run(sandbox: Sandbox) -> list[Result]:
-    """The same deliveries as one file and as thirty."""
+    """Measure the same deliveries as one file and as thirty."""
     sample = samples.made(sandbox, items=SMALL if sandbox.smoke else ITEMS)
     base = parents(sandbox, sample)
     shapes = {"30 files": sample.items} if sandbox.smoke else {"1 file": [sample.whole], "30 files": sample.items}
@@ -54,7 +54,7 @@ def _lake(sandbox: Sandbox, base: Lake, files: list[Path], number: int) -> Lake:
 
 
 def parents(sandbox: Sandbox, sample: samples.Made, name: str = "base") -> Lake:
-    """A lake with the sample's products and orders loaded."""
+    """Return a lake with the sample's products and orders loaded."""
     sandbox.say("loading products and orders …")
     base = Lake(sandbox, name)
     base.deliver("products", [sample.folder / "products.csv"])
@@ -64,7 +64,7 @@ def parents(sandbox: Sandbox, sample: samples.Made, name: str = "base") -> Lake:
 
 
 def check_equal(lake: Lake) -> None:
-    """The three tables hold the same rows, apart from what the usual way leaves to chance."""
+    """Check that the three tables hold the same rows, apart from what the usual way leaves to chance."""
     ours = lake.checksum("lakehouse-dwh/order_items")
     floor = lake.checksum("floor/order_items")
     assert ours == floor, f"Ledgerlake has {ours}, DuckDB {floor}"

@@ -28,7 +28,7 @@ _LINEAGE = (
 
 
 def main(bucket: str, days: str, rows: str, apart: str = "") -> dict[str, Any]:
-    """The day that is always there and others backwards from the last; orders are there for every day of April."""
+    """Make a table of so many days, backwards from the last, and orders for every day of April."""
     spark = SparkSession.builder.appName("grown_tables").getOrCreate()
     prepare(spark)
     wanted = [_ALWAYS]

@@ -18,7 +18,7 @@ NEXT, LATE, CORRECTED = "2025-05-01", "2025-04-15", "2025-04-20"
 
 
 def run(sandbox: Sandbox) -> list[Result]:
-    """A day in order, a late one, and a corrected one whose rows change partition."""
+    """Measure a day in order, a late one, and a corrected one whose rows change partition."""
     rows_a_day = 1_000 if sandbox.smoke else ROWS
     sizes = SIZES[:2] if sandbox.smoke else SIZES
     days = _days(sandbox, rows_a_day)
@@ -33,7 +33,7 @@ def run(sandbox: Sandbox) -> list[Result]:
 
 
 def _days(sandbox: Sandbox, rows: int) -> dict[str, Path]:
-    """The deliveries, by what they are."""
+    """Return the deliveries, by what they are."""
     sample = samples.made(sandbox, items=31 * rows, days=31, defects=0.0).folder / "order_items"
     moved = sandbox.folder / "moved.csv"
     text = (sample / f"{CORRECTED}.csv").read_text()
@@ -53,7 +53,7 @@ def _grown(sandbox: Sandbox, days: int, rows: int, commits: int = 1) -> Lake:
 def _loaded(
     sandbox: Sandbox, tables: dict[str, Lake], days: dict[str, Path], loads: list[tuple[str, str]]
 ) -> dict[tuple[str, str], Spread]:
-    """The seconds of the job that loads a day into a copy of a table, by table and day; one session loads all."""
+    """Return the seconds of the job that loads a day into a copy of a table, by table and day, in one session."""
     first = loads[0]
     lakes = [Lake(sandbox, f"{tables[table].bucket}-{number}") for number, (table, _) in enumerate([first, *loads])]
     for lake, (table, day) in zip(lakes, [first, *loads], strict=True):

@@ -39,11 +39,11 @@ class Lake:
         self.s3.put_object(Bucket=self.bucket, Key=f"{keys.raw_prefix(dataset)}{name}", Body=body.encode())
 
     def waiting(self) -> list[str]:
-        """The raw keys of what waits."""
+        """Return the raw keys of what waits."""
         return [each.key for each in deliveries.waiting(self.s3, self.bucket).deliveries]
 
     def plan(self) -> Batch:
-        """A batch of everything that waits."""
+        """Return a batch of everything that waits."""
         planned = batch.plan(self.s3, self.bucket, Settings(gate="any"), datetime.now(UTC) + timedelta(seconds=5)).batch
         assert planned is not None, "nothing waits"
         return planned
@@ -53,7 +53,7 @@ class Lake:
         return f"{self.bucket}/{self.plan().batch_id}"
 
     def plan_only(self, name: str) -> Batch:
-        """A batch of its own of the one file of order items with that name."""
+        """Return a batch of its own of the one file of order items with that name."""
         waiting = deliveries.waiting(self.s3, self.bucket).deliveries
         found = [each for each in waiting if each.key.endswith(f"/order_items/{name}")]
         loaded = batch.loaded_tables(self.s3, self.bucket)

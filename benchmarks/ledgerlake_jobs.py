@@ -40,7 +40,7 @@ def timed(owner: Any, function: str, name: str) -> None:
 
 
 def main(batches: str, *names: str) -> dict[str, Any]:
-    """Returns, of each batch, the ledger's counts, the seconds by phase and the tables' versions afterwards."""
+    """Return returns, of each batch, the ledger's counts, the seconds by phase and the tables' versions afterwards."""
     with phase("session"):
         from ledgerlake import keys
         from ledgerlake.contracts import DATASETS

@@ -27,6 +27,7 @@ class Failed(RuntimeError):
 
     @classmethod
     def of(cls, argv: Sequence[str], code: int | None, out: str, err: str) -> Failed:
+        """Return the error of a process, with the ends of what it wrote."""
         return cls(f"{' '.join(argv)} ended with {code}:\n{out[-1000:]}\n{err[-3000:]}")
 
 
@@ -218,6 +219,7 @@ class Spread:
 
     @property
     def median(self) -> float:
+        """Return the median of the figures."""
         return statistics.median(self.figures)
 
     def __str__(self) -> str:

@@ -14,7 +14,7 @@ TIMES = 3
 
 
 def main(planned: str, dataset: str) -> dict[str, Any]:
-    """Returns the rows and the seconds of each time; the first is cold."""
+    """Return the rows and the seconds of each time; the first is cold."""
     from ledgerlake.contracts import DATASETS
     from ledgerlake.planning import batch
     from ledgerlake_glue import session

@@ -35,7 +35,7 @@ _GOALS = {"airflow": 15, "step_functions": 5}
 
 
 def run(sandbox: Sandbox) -> list[Result]:
-    """A day after the other, each delivered when the one before is acknowledged."""
+    """Deliver one day after the other, each when the one before is acknowledged."""
     times = 2 if sandbox.smoke else 5
     sample = samples.made(sandbox, items=5_000, days=times + 1, defects=0.0)
     rows, goals = [], []

@@ -1,4 +1,4 @@
-"""The public Pollock files, polluted CSV, on the reader alone: is anything altered or lost without a reason?
+"""The public Pollock files, polluted CSV, on the reader alone: what is altered or lost without a reason.
 
     make bench-pollock CHECKOUT=<checkout of github.com/HPI-Information-Systems/Pollock>
 

@@ -34,6 +34,7 @@ class Goal:
 
     @property
     def holds(self) -> bool:
+        """Return whether the figure is within the limit."""
         return self.figure >= self.limit if self.at_least else self.figure <= self.limit
 
     def __str__(self) -> str:
@@ -60,7 +61,7 @@ class Result:
     notes: Sequence[str] = field(default_factory=list)
 
     def markdown(self) -> str:
-        """The table with its goals and notes."""
+        """Return the table with its goals and notes."""
         lines = [f"### {self.title}", ""]
         lines += [_row(self.header), _row(["---"] * len(self.header)), *map(_row, self.rows), ""]
         lines += [f"- {goal}" for goal in self.goals]
@@ -73,7 +74,7 @@ def _row(cells: Sequence[str]) -> str:
 
 
 def machine() -> str:
-    """The machine and the versions, in one line."""
+    """Return the machine and the versions, in one line."""
     memory = psutil.virtual_memory().total / 2**30
     return (
         f"{datetime.now(UTC):%Y-%m-%d}, {os.cpu_count()} cores, {memory:.0f} GiB, {platform.system()}, "

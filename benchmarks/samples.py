@@ -27,10 +27,12 @@ class Made:
 
     @property
     def items(self) -> list[Path]:
+        """Return the files of order items, sorted."""
         return sorted((self.folder / "order_items").iterdir())
 
     @property
     def orders(self) -> list[Path]:
+        """Return the files of orders, sorted."""
         return sorted((self.folder / "orders").iterdir())
 
 

@@ -72,6 +72,7 @@ class Sandbox:
 
     @property
     def s3(self) -> Any:
+        """Return an S3 client of the sandbox."""
         return boto3.client(
             "s3",
             endpoint_url=self.endpoint_url,
@@ -82,7 +83,7 @@ class Sandbox:
         )
 
     def bucket(self, name: str) -> str:
-        """A new bucket, versioned as the lake's is."""
+        """Make a new bucket, versioned as the lake's is."""
         self.s3.create_bucket(Bucket=name)
         self.s3.put_bucket_versioning(Bucket=name, VersioningConfiguration={"Status": "Enabled"})
         return name
@@ -134,7 +135,7 @@ class Sandbox:
 
 @contextmanager
 def opened(name: str, *, smoke: bool, say: Callable[[str], None]) -> Iterator[Sandbox]:
-    """A lab for one benchmark, with an empty S3."""
+    """Yield a sandbox for one benchmark, with an empty S3."""
     folder = FOLDER / f"run-{name}-{os.getpid()}"
     folder.mkdir(parents=True)
     with socket.socket() as probe:

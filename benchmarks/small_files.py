@@ -14,7 +14,7 @@ FILES, ROWS = 10_000, 50
 
 
 def run(sandbox: Sandbox) -> list[Result]:
-    """The time and the memory of each step, at a tenth of the files and at all of them."""
+    """Measure the time and the memory of each step, at a tenth of the files and at all of them."""
     files = 40 if sandbox.smoke else FILES
     sample = samples.made(sandbox, items=files * ROWS, days=1)
     base = None if sandbox.smoke else parents(sandbox, sample)

@@ -22,7 +22,7 @@ from ledgerlake.storage.objects import client_config
 
 
 def main(bucket: str, step: str, batch_id: str = "") -> dict[str, Any]:
-    """Returns the seconds that the step took, and what it did."""
+    """Return the seconds that the step took, and what it did."""
     s3 = boto3.client("s3", config=client_config(move.THREADS))
     began = time.monotonic()
     if step == "plan":

@@ -24,10 +24,12 @@ class PlainConsole(Console):
     """A console that takes strings for what they are."""
 
     def render_str(self, text: str, **more: Any) -> Text:
+        """Render the text as it is: without markup, and safe for a terminal."""
         plain = {"markup": False, "emoji": False, "highlight": False}
         return super().render_str(display_text(text, None), **(more | plain))
 
     def status(self, status: RenderableType, **more: Any) -> Status:
+        """Show a status whose text is rendered as it is."""
         return super().status(styled(status) if isinstance(status, str) else status, **more)
 
 

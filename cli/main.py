@@ -32,6 +32,7 @@ class ErrorGroup(TyperGroup):
     """Says errors in three lines instead of a traceback, and exits with a code that tells why."""
 
     def invoke(self, ctx: Any) -> Any:
+        """Run the command; print an error and exit with its code."""
         try:
             return super().invoke(ctx)
         except KeyboardInterrupt:
@@ -60,7 +61,7 @@ def _print_version(wanted: bool) -> None:
 
 
 @app.callback()
-def choose_lake(
+def choose_lake(  # noqa: D103 - a docstring would be the help of the whole command
     ctx: typer.Context,
     env: Annotated[
         Environment, typer.Option("--env", help="local, or a real account by AWS's usual credentials.")
@@ -108,7 +109,7 @@ app.command(rich_help_panel=_DATA)(cost.cost)
 
 
 def main() -> None:
-    """The entry point."""
+    """Run the command."""
     app()
 
 

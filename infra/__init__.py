@@ -1,0 +1,1 @@
+"""The infrastructure of Ledgerlake: stacks, release, deployment and review."""

@@ -23,7 +23,7 @@ _FLAGS = {
 
 
 def application(outdir: str | None = None) -> cdk.App:
-    """The app, not yet synthesised; `outdir` takes the templates and the reports on the rules."""
+    """Return the app before synthesis; `outdir` takes the templates and the reports on the rules."""
     app = cdk.App(
         outdir=outdir,
         analytics_reporting=False,

@@ -10,7 +10,10 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True)
 class Airflow:
-    """The MWAA environment. Limits: https://docs.aws.amazon.com/mwaa/latest/userguide/mwaa-quotas.html"""
+    """Sizes of the MWAA environment.
+
+    Limits: https://docs.aws.amazon.com/mwaa/latest/userguide/mwaa-quotas.html
+    """
 
     environment_class: str = "mw1.small"
     min_workers: int = 1

@@ -19,6 +19,7 @@ def _rows(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
 
 
 def main(root: str) -> None:
+    """Run what a job runs, so that the JVM records its classes."""
     spark = SparkSession.builder.getOrCreate()
     read = spark.range(200).repartition(2).mapInArrow(_rows, "id string, day string")
     read.createOrReplaceTempView("delivered")

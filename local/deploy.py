@@ -112,7 +112,7 @@ def _settle(cloudformation: Any) -> str:
 
 
 def _reason(cloudformation: Any) -> str:
-    """The first resource that failed, and why."""
+    """Return the first resource that failed, and why."""
     events = cloudformation.describe_stack_events(StackName=names.STACK)["StackEvents"]
     failed = [each for each in events if each.get("ResourceStatus", "").endswith("FAILED")]
     causes = [each for each in failed if "ancel" not in each.get("ResourceStatusReason", "")] or failed or events

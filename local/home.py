@@ -58,7 +58,7 @@ class Addresses:
         return cls(**given) if "aws_url" in given else None
 
     def environment(self) -> dict[str, str]:
-        """The variables that say so to another process."""
+        """Return the variables that describe this lake to another process."""
         return {f"LEDGERLAKE_{name.upper()}": value for name, value in asdict(self).items() if value}
 
 
@@ -76,7 +76,7 @@ class Home:
 
     @classmethod
     def current(cls) -> Home:
-        """The home that `LEDGERLAKE_HOME` names, else `.ledgerlake` in the repository."""
+        """Return the home that `LEDGERLAKE_HOME` names, else `.ledgerlake` in the repository."""
         folder = Path(settings.state_folder(str(ROOT / ".ledgerlake"))).expanduser().resolve()
         return cls(folder, Addresses.current())
 
@@ -121,7 +121,7 @@ class Home:
         return answers(self.endpoint_url)
 
     def environment(self) -> dict[str, str]:
-        """The variables by which any AWS client, and the project's own code, finds this lake."""
+        """Return the variables by which any AWS client, and the project's own code, finds this lake."""
         return {
             "AWS_ENDPOINT_URL": self.endpoint_url,
             "AWS_ACCESS_KEY_ID": self.access_key,
@@ -161,7 +161,7 @@ class Home:
         return kept | self.environment()
 
     def port(self, name: str) -> int:
-        """The port of one of `PORTS`, chosen when first asked for and kept."""
+        """Return the port of one of `PORTS`, chosen when first asked for and kept."""
         if self.addresses:
             return urlsplit(getattr(self.addresses, f"{name}_url")).port or 80
         ports = self._kept("ports.json")
@@ -180,7 +180,7 @@ class Home:
         self._keep("ports.json", self._kept("ports.json") | {name: port})
 
     def secret(self, name: str, make: Callable[[], str] | None = None) -> str:
-        """A secret of this lake, made when first asked for and kept readable to its owner only.
+        """Return a secret of this lake, made when first asked for and kept readable to its owner only.
 
         Args:
             make: returns a new one, where its form matters.

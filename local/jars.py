@@ -31,15 +31,17 @@ class Jar:
 
     @property
     def coordinate(self) -> str:
+        """Return the Maven coordinate."""
         return f"{self.group}:{self.artifact}:{self.version}"
 
     @property
     def name(self) -> str:
+        """Return the name of the file."""
         return f"{self.artifact}-{self.version}.jar"
 
 
 def locked() -> tuple[Jar, ...]:
-    """The jars of the lock, in its order."""
+    """Return the jars of the lock, in its order."""
     lines = [line.split() for line in LOCK.read_text().splitlines() if line and not line.startswith("#")]
     return tuple(Jar(digest, *coordinate.split(":")) for digest, coordinate in lines)
 

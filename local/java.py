@@ -21,7 +21,7 @@ _VENV = Path(__file__).resolve().parents[1] / ".venv-glue"
 
 @cache
 def home() -> Path | None:
-    """The JAVA_HOME to give to Spark, or None where there is no Java 17."""
+    """Return the JAVA_HOME to give to Spark, or None where there is no Java 17."""
     return next((candidate for candidate in _candidates() if _major(candidate) == MAJOR), None)
 
 

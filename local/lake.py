@@ -116,7 +116,7 @@ def _wipe(home: Home) -> None:
 
 
 def status(home: Home) -> dict[str, str]:
-    """`running` or `stopped`, by component."""
+    """Return `running` or `stopped`, by component."""
     if home.addresses:
         urls = {"aws": home.addresses.aws_url, "api-server": home.addresses.airflow_url}
         if home.athena == trino.NAME:

@@ -62,6 +62,7 @@ def wait(home: Home) -> None:
 
 
 def answers(home: Home) -> bool:
+    """Return whether the local AWS of that home answers."""
     try:
         key = {"Authorization": authorization(home.access_key)}
         return requests.get(f"{home.endpoint_url}/_ministack/health", headers=key, timeout=2).ok

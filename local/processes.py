@@ -41,7 +41,7 @@ class Started:
     fingerprint: str = ""
 
     def process(self) -> psutil.Process | None:
-        """The live process; None when it has ended, also when its pid was given to another."""
+        """Return the live process; None when it has ended, also when its pid was given to another."""
         try:
             found = psutil.Process(self.pid)
             same = abs(found.create_time() - self.created) < 0.05
@@ -100,7 +100,7 @@ def start(
 
 
 def started(home: Home, name: str) -> Started | None:
-    """What was last started under that name, alive or not."""
+    """Return what was last started under that name, alive or not."""
     try:
         return Started(**json.loads(_record(home, name).read_text()))
     except (FileNotFoundError, ValueError):  # ValueError: the machine died while it was written
@@ -140,6 +140,7 @@ def last_words(log: Path) -> str:
 
 
 def log_of(home: Home, name: str) -> Path:
+    """Return the path of the log of that process."""
     return home.logs / f"{name}.log"
 
 
@@ -201,7 +202,7 @@ def wait_until(home: Home, name: str, ready: Callable[[], bool], *, seconds: flo
 
 
 def not_ready(home: Home, name: str, seen: str) -> NotReady:
-    """The error that tells what the log of `name` said last."""
+    """Return the error with the last lines of the log of `name`."""
     log = log_of(home, name)
     last = f" (its last words: {words})" if (words := last_words(log)) else ""
     return NotReady(seen + last, expected=f"{name} to run", remedy=f"read {log}, then run ledgerlake up again")
@@ -246,7 +247,7 @@ def _is_child(pid: int, leader: psutil.Process) -> bool:
 
 
 def _kept(home: Home, name: str) -> dict[str, Any]:
-    """What the keeper of a part says of it; nothing of one that is not kept, or that is about to be started."""
+    """Return the record of a part's keeper; nothing of one that is not kept, or that is about to be started."""
     try:
         found: dict[str, Any] = json.loads(_state(home, name).read_text())
     except (FileNotFoundError, ValueError):  # ValueError: the machine died while it was written

@@ -64,4 +64,5 @@ def local(endpoint_url: str) -> dict[str, str]:
 
 
 def class_archive() -> str:
+    """Return the JVM's options for the recorded classes; empty where there are none."""
     return f"-XX:SharedArchiveFile={CLASSES} -Xshare:auto" if CLASSES.exists() else ""

@@ -78,7 +78,7 @@ def main(folder: str, *buckets: str) -> dict[str, Any]:
 
 
 def load(bucket: str, folder: str) -> dict[str, Any]:
-    """Returns rows read, rejected and accepted, and the seconds of each step."""
+    """Return rows read, rejected and accepted, and the seconds of each step."""
     seconds, clock = {}, time.monotonic()
 
     def step(name: str) -> None:

@@ -43,7 +43,7 @@ def main(*buckets: str) -> dict[str, Any]:
 
 
 def load(spark: SparkSession, bucket: str) -> dict[str, int]:
-    """Returns the rows read and rejected, by rule."""
+    """Return the rows read and rejected, by rule."""
     rows = spark.read.csv(f"s3://{bucket}/raw/order_items/", header=True, schema=SCHEMA, mode="PERMISSIVE")
     counts = {"read": rows.count()}
     for name, rule in RULES.items():
@@ -58,7 +58,7 @@ def load(spark: SparkSession, bucket: str) -> dict[str, int]:
 
 
 def refuse(rows: DataFrame, reason: str, bucket: str) -> int:
-    """Returns how many rows there are, after writing them to `rejected/`."""
+    """Return how many rows there are, after writing them to `rejected/`."""
     count: int = rows.count()
     if count:
         rows.withColumn("reason", F.lit(reason)).write.mode("append").parquet(f"s3://{bucket}/seeds-rejected/")
@@ -66,7 +66,7 @@ def refuse(rows: DataFrame, reason: str, bucket: str) -> int:
 
 
 def merge(spark: SparkSession, rows: DataFrame, path: str) -> None:
-    """The newest state of the table; it is made when it is not there."""
+    """Merge the rows into the table, which is made when it is not there."""
     columns = (
         "id bigint, order_id bigint, user_id bigint, days_since_prior_order int, product_id bigint, "
         "add_to_cart_order int, reordered boolean, order_timestamp timestamp, date date"

@@ -53,6 +53,7 @@ class Run:
 
     @property
     def active(self) -> bool:
+        """Return whether the run has not ended."""
         return self.state not in ("success", "failed")
 
 
@@ -76,14 +77,14 @@ class Airflow:
         self.name = transport.name
 
     def latest_runs(self, dag_id: str = names.LIVE_DAG, limit: int = 5) -> list[Run]:
-        """The newest runs of a DAG, newest first; tasks are read for those at work and the first two only."""
+        """Return the newest runs of a DAG, newest first; tasks are read for those at work and the first two only."""
         found = self._runs(dag_id, order_by="-run_after", limit=limit)
         wanted = [each["dag_run_id"] for index, each in enumerate(found) if index < 2 or _is_active(each)]
         tasks = self._tasks(dag_id, wanted)
         return [_run(each, tasks[each["dag_run_id"]]) for each in found]
 
     def runs_of_days(self, first: date, last: date) -> dict[date, Run]:
-        """The by-date DAG's run of each day, where there is one; tasks are read unless it has succeeded."""
+        """Return the by-date DAG's run of each day, where there is one; tasks are read unless it has succeeded."""
         bodies = self._runs(
             names.BY_DATE_DAG,
             order_by="logical_date",
@@ -96,7 +97,7 @@ class Airflow:
         return {run.day: run for run in runs if run.day}
 
     def why(self, run: Run, task: Task) -> str:
-        """The last error in the task's log, in one line; empty where there is none to be had (as on MWAA)."""
+        """Return the last error in the task's log, in one line; empty where there is none to be had (as on MWAA)."""
         path = f"/dags/{run.dag_id}/dagRuns/{quote(run.run_id)}/taskInstances/{task.task_id}/logs/{task.try_number}"
         try:
             return last_error(self._get(path, full_content="true").get("content") or [])
@@ -104,6 +105,7 @@ class Airflow:
             return ""
 
     def is_paused(self, dag_id: str) -> bool:
+        """Return whether the DAG is paused."""
         return bool(self._get(f"/dags/{dag_id}")["is_paused"])
 
     def paused(self) -> set[str]:
@@ -121,6 +123,7 @@ class Airflow:
         }
 
     def unpause(self, dag_id: str) -> None:
+        """Unpause the DAG."""
         self._transport.send("PATCH", f"/dags/{dag_id}", body={"is_paused": False})
 
     def pause(self, dag_id: str) -> None:
@@ -133,7 +136,7 @@ class Airflow:
         self._transport.send("PATCH", path, body={"state": "success", "note": note})
 
     def active_backfill(self) -> Backfill | None:
-        """The backfill of the by-date DAG that is not over."""
+        """Return the backfill of the by-date DAG that is not over."""
         found = self._get("/backfills", dag_id=names.BY_DATE_DAG, order_by="-id", limit=_PAGE)["backfills"]
         return next((backfill for backfill in map(_backfill, found) if backfill.active), None)
 
@@ -167,7 +170,7 @@ class Airflow:
                 return found
 
     def _tasks(self, dag_id: str, run_ids: Sequence[str]) -> defaultdict[str, tuple[Task, ...]]:
-        """The tasks of those runs, by run; one request for a hundred tasks, whatever their runs."""
+        """Return the tasks of those runs, by run; one request for a hundred tasks, whatever their runs."""
         found: defaultdict[str, tuple[Task, ...]] = defaultdict(tuple)
         offset = 0
         while run_ids:
@@ -185,7 +188,7 @@ class Airflow:
 
 
 def last_error(content: list[Any]) -> str:
-    """What went wrong last, from the structured lines of a task's log."""
+    """Return what went wrong last, from the structured lines of a task's log."""
     for line in reversed(content):
         if not isinstance(line, dict):
             continue
@@ -212,7 +215,7 @@ def _is_active(body: dict[str, Any]) -> bool:
 
 
 def _is_of_a_day(body: dict[str, Any]) -> bool:
-    """A run that somebody started by hand has the moment of its start for a date."""
+    """Return whether a run is for a day; one started by hand has the moment of its start for a date."""
     when = _time(body.get("logical_date"))
     return when is not None and when.timetz().replace(tzinfo=None) == time()
 

@@ -51,7 +51,7 @@ class Transport(Protocol):
         params: Mapping[str, Any] | None = None,
         body: Mapping[str, Any] | None = None,
     ) -> dict[str, Any]:
-        """The JSON that Airflow answers; `path` is below `/api/v2`.
+        """Return the JSON that Airflow answers; `path` is below `/api/v2`.
 
         Raises:
             LakeUnavailable: nobody answers.
@@ -77,6 +77,7 @@ class LocalAirflow:
         params: Mapping[str, Any] | None = None,
         body: Mapping[str, Any] | None = None,
     ) -> dict[str, Any]:
+        """Send one request; log in first where there is no valid token."""
         try:
             answer = self._ask(method, path, params, body)
             if answer.status_code == HTTPStatus.UNAUTHORIZED:
@@ -135,6 +136,7 @@ class ManagedAirflow:
         params: Mapping[str, Any] | None = None,
         body: Mapping[str, Any] | None = None,
     ) -> dict[str, Any]:
+        """Send one request through `airflow:InvokeRestApi`."""
         if len(path) > LONGEST_PATH:
             raise Refused(f"{path} is longer than MWAA takes", expected=f"at most {LONGEST_PATH} characters")
         given: dict[str, Any] = {"QueryParameters": dict(params)} if params else {}

@@ -15,7 +15,7 @@ TIMEOUT_SECONDS = 900
 
 
 def ask(lake: Connection, sql: str) -> Rows:
-    """The answer to `sql` in the database `ecommerce_dwh`; values are texts, their types stand beside them.
+    """Return the answer to `sql` in the database `ecommerce_dwh`; values are texts, their types stand beside them.
 
     Raises:
         Failed: Athena refused the query, with its reason.

@@ -34,18 +34,21 @@ class Connection:
 
     @property
     def endpoint_url(self) -> str | None:
+        """Return the URL of the local AWS; None for the real one."""
         return self.home.endpoint_url if self.home else None
 
     @cached_property
     def places(self) -> Places:
+        """Return the names of the lake's resources."""
         return Places.of(self.settings, self.endpoint_url)
 
     @property
     def bucket(self) -> str:
+        """Return the name of the lake's bucket."""
         return self.places.bucket
 
     def client(self, service: str) -> Any:
-        """A boto3 client of that service."""
+        """Return a boto3 client of that service."""
         return self.session.client(
             service,  # type: ignore[call-overload]
             endpoint_url=self.endpoint_url,
@@ -54,6 +57,7 @@ class Connection:
 
     @cached_property
     def s3(self) -> Any:
+        """Return an S3 client of the lake."""
         return self.client("s3")
 
 
@@ -66,7 +70,7 @@ class Choice:
 
 
 def connect(choice: Choice) -> Connection:
-    """The lake that was chosen.
+    """Return the lake that was chosen.
 
     Raises:
         LakeUnavailable: the local lake does not run.
@@ -75,16 +79,17 @@ def connect(choice: Choice) -> Connection:
 
 
 def of(ctx: typer.Context) -> Connection:
-    """The connection that the global options ask for."""
+    """Return the connection that the global options ask for."""
     return connect(ctx.obj or Choice())
 
 
 def environment(ctx: typer.Context) -> str:
+    """Return the environment that the global options name."""
     return (ctx.obj or Choice()).environment
 
 
 def up_command(home: Home) -> str:
-    """What starts the lake of that home."""
+    """Return what starts the lake of that home."""
     return "docker compose up -d --wait" if home.addresses else "ledgerlake up"
 
 

@@ -48,6 +48,7 @@ class DeadLetterQueue:
 
     @classmethod
     def of(cls, lake: Connection) -> DeadLetterQueue:
+        """Return the dead-letter queue of the lake."""
         queue_url = lake.places.queue_url
         return cls(lake.client("sqs"), f"{queue_url.rpartition('/')[0]}/{names.DEAD_LETTER_QUEUE}", queue_url)
 

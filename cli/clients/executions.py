@@ -35,10 +35,12 @@ class Execution:
 
     @property
     def active(self) -> bool:
+        """Return whether the execution has not ended."""
         return self.status == _RUNNING
 
     @property
     def failed(self) -> bool:
+        """Return whether the execution has ended without success."""
         return self.status not in (_RUNNING, "SUCCEEDED")
 
 
@@ -81,7 +83,7 @@ class Executions:
         return str(begun["executionArn"]).rpartition(":")[2]
 
     def choose(self, name: str) -> Execution:
-        """The execution whose name begins so; the newest for `last`.
+        """Return the execution whose name begins so; the newest for `last`.
 
         Raises:
             UsageError: there is none, or more than one.
@@ -101,7 +103,7 @@ class Executions:
         return " ".join(f"{body.get('error') or execution.status}: {body.get('cause') or 'no cause'}".split())
 
     def steps(self, execution: Execution) -> Iterator[Step]:
-        """The states in the order in which they were entered, each with the error it met."""
+        """Yield the states in the order in which they were entered, each with the error it met."""
         entered: dict[int, Step] = {}
         pages = self._states.get_paginator("get_execution_history").paginate(executionArn=execution.arn)
         current: Step | None = None

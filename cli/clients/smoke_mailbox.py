@@ -28,6 +28,7 @@ class Mailbox:
 
     @classmethod
     def open(cls, lake: Connection, now: datetime) -> Mailbox:
+        """Make a queue and subscribe it to the topic of the lake."""
         sqs, sns, topic = lake.client("sqs"), lake.client("sns"), lake.places.topic_arn
         url = sqs.create_queue(
             QueueName=f"ledgerlake-smoke-{now:%Y%m%dT%H%M%SZ}", Attributes={"MessageRetentionPeriod": "3600"}
@@ -71,7 +72,7 @@ class Mailbox:
 
 
 def _only(topic: str, queue: str) -> dict[str, Any]:
-    """The queue's policy: that topic may send to it, and nobody else."""
+    """Return the queue's policy: that topic may send to it, and nobody else."""
     statement = {
         "Effect": "Allow",
         "Principal": {"Service": "sns.amazonaws.com"},

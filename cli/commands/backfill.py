@@ -45,6 +45,7 @@ class Days:
 
     @property
     def each(self) -> list[date]:
+        """Return every day of the range."""
         return [self.first + timedelta(days=number) for number in range((self.last - self.first).days + 1)]
 
     def __str__(self) -> str:
@@ -98,7 +99,7 @@ def backfill(
 
 
 def chosen(first: datetime | None, last: datetime | None, datasets: Sequence[str]) -> Days:
-    """The days that the options name.
+    """Return the days that the options name.
 
     Raises:
         UsageError: a date is missing, they are the wrong way round, or a day is not over yet; or there
@@ -130,7 +131,7 @@ def _selection(days: Days, *, waiting: bool = True, archived: bool = True) -> by
 
 
 def would_process(lake: Connection, days: Days) -> Rows:
-    """The deliveries of each day, as S3 alone shows them; a day without any has one row that says so."""
+    """Return the deliveries of each day, as S3 alone shows them; a day without any has one row that says so."""
     rows: list[list[Any]] = []
     for where, selection in (
         ("raw", _selection(days, archived=False)),
@@ -206,7 +207,7 @@ def _another(airflow: Airflow) -> Failed:
 
 
 def follow_to_the_end(lake: Connection, airflow: Airflow, days: Days, begun: Backfill, timeout: float) -> list[Outcome]:
-    """What became of each day; Ctrl-C leaves the backfill alone, and says so."""
+    """Return what became of each day; Ctrl-C leaves the backfill alone, and says so."""
     try:
         return follow(lake, airflow, days.each, begun, timeout=timeout, console=stderr)
     except KeyboardInterrupt:

@@ -59,7 +59,7 @@ def cost(
     days: Annotated[int, typer.Option("--after-days", min=1, help="For the estimate: how old the lake is.")] = 365,
     style: FormatOption = Format.TABLE,
 ) -> None:
-    """What each run that finished a batch has cost, by AWS's list prices.
+    """Show what each run that finished a batch has cost, by AWS's list prices.
 
     Storage, Airflow itself and what else costs by the month is not among it. Of a local lake it is what the same
     run would cost at AWS, if it took as long there.
@@ -95,7 +95,7 @@ def _plain(dollars: float) -> str:
 
 
 def read_records(lake: Connection, batch: str | None = None, since: datetime | None = None) -> Rows:
-    """The table `runs`, oldest first; values are texts.
+    """Return the table `runs`, oldest first; values are texts.
 
     Raises:
         UsageError: the text is not a batch id, or no run has finished such a batch.
@@ -138,7 +138,7 @@ def of_runs(records: Sequence[Record]) -> Rows:
 
 
 def of_services(record: Record) -> Rows:
-    """What one run used and was billed, service by service."""
+    """Return what one run used and was billed, service by service."""
     text = {name: _cell(name, value) for name, value in record.items()}
     rows = [
         (service, "unknown", "", "unknown")
@@ -173,7 +173,7 @@ _NUMBER = re.compile(r"-?[0-9.]+(E-?[0-9]+)?")
 
 
 def _cell(name: str, value: str | None) -> str:
-    """A value of a record for people."""
+    """Return a value of a record for people."""
     if value is None:
         return "unknown"
     if name.endswith("_dollars"):

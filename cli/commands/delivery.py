@@ -47,7 +47,7 @@ def deliver(
 
 
 def keys_for(dataset: str, files: Sequence[Path], name: str | None = None) -> dict[str, Path]:
-    """The raw key of each file.
+    """Return the raw key of each file.
 
     Raises:
         UsageError: unknown dataset, missing file, or two files that would have one key.

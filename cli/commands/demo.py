@@ -80,7 +80,7 @@ def _deliver(lake: Connection, home: Home) -> None:
 
 
 def read_query(path: Path) -> tuple[str, str]:
-    """(the question, the SQL) of a file whose first comment is the question."""
+    """Return (the question, the SQL) of a file whose first comment is the question."""
     text = path.read_text(encoding="utf-8")
     question = text.splitlines()[0].removeprefix("--").strip()
     sql = "\n".join(line for line in text.splitlines() if not line.startswith("--"))

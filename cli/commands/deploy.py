@@ -145,7 +145,7 @@ def _walk(steps: Iterable[Step], again: str) -> None:
 
 
 def _account(ctx: typer.Context, env: str | None, command: str) -> Connection:
-    """The rented environment that is meant.
+    """Return the rented environment that is meant.
 
     Raises:
         UsageError: it is the local one, or none.

@@ -97,7 +97,7 @@ def _confirm(home: Home, *, fresh: bool, asked: bool) -> None:
 
 
 def _orchestrator(home: Home, wanted: str | None, fresh: bool) -> str:
-    """The one that is asked for, else the one there was; a lake that is wiped begins with the default.
+    """Return the orchestrator that is asked for, else the one there was; a lake that is wiped begins with the default.
 
     Raises:
         UsageError: there is none of that name, or the lake that is up has the other one.
@@ -132,7 +132,7 @@ def down(
 
 
 def status(ctx: typer.Context, style: FormatOption = Format.TABLE) -> None:
-    """What runs, what waits, who is at work.
+    """Show what runs, what waits, and which run is at work.
 
     Example: ledgerlake status --format json
     """

@@ -48,7 +48,7 @@ def show_lease(ctx: typer.Context, style: FormatOption = Format.TABLE) -> None:
 
 
 def describe(lake: Connection, airflow: Airflow | None) -> str:
-    """The lease in one line."""
+    """Return the lease in one line."""
     held = _read(lake)
     if isinstance(held, DamagedControlObject):
         return f"{_UNKNOWN}: {held}"
@@ -58,7 +58,7 @@ def describe(lake: Connection, airflow: Airflow | None) -> str:
 
 
 def _read(lake: Connection) -> Lease | DamagedControlObject | None:
-    """The lease, or what is wrong with it; None when it was never taken."""
+    """Return the lease, or what is wrong with it; None when it was never taken."""
     try:
         return leases.show(lake.s3, lake.bucket)
     except DamagedControlObject as damaged:

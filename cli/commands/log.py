@@ -49,7 +49,7 @@ def job_runs(lake: Connection) -> list[dict[str, Any]]:
 
 
 def choose(runs: list[dict[str, Any]], wanted: str) -> dict[str, Any]:
-    """The run whose id begins with `wanted`; the newest for `last`.
+    """Return the run whose id begins with `wanted`; the newest for `last`.
 
     Raises:
         UsageError: there is none, or more than one.
@@ -63,7 +63,7 @@ def choose(runs: list[dict[str, Any]], wanted: str) -> dict[str, Any]:
 
 
 def log_lines(lake: Connection, run: dict[str, Any]) -> Iterator[str]:
-    """The lines of its log, each with its line end."""
+    """Yield the lines of its log, each with its line end."""
     if lake.home is None or lake.home.addresses:  # its files are in another container
         yield from _cloudwatch_lines(lake, run["Id"])
         return

@@ -77,7 +77,7 @@ def use_orchestrator(
 
 
 def chosen_for(lake: Connection) -> str:
-    """The orchestrator that the stack was deployed for."""
+    """Return the orchestrator that the stack was deployed for."""
     stack = lake.client("cloudformation").describe_stacks(StackName=names.STACK)["Stacks"][0]
     values = {each["ParameterKey"]: each.get("ParameterValue", "") for each in stack.get("Parameters", [])}
     return values.get(_PARAMETER) or AIRFLOW

@@ -22,7 +22,7 @@ _COLUMNS = ("batch", "since", "deliveries", "why")
 
 
 def quarantined(ctx: typer.Context, style: FormatOption = Format.TABLE) -> None:
-    """The batches in quarantine: since when, and why.
+    """Show the batches in quarantine: since when, and why.
 
     More of their rows were rejected than the contract of a dataset allows, so nothing of that dataset was
     changed. Their files wait in raw/, and no other batch takes them.

@@ -40,7 +40,7 @@ def query(
 
 
 def statement(sql: str) -> str:
-    """`sql` itself, or what is in the file of that name when it ends in `.sql`.
+    """Return `sql` itself, or what is in the file of that name when it ends in `.sql`.
 
     Raises:
         UsageError: there is no such file.
@@ -57,7 +57,7 @@ def ledger(
     batch: Annotated[str | None, typer.Argument(help="Only this batch.", metavar="[BATCH]")] = None,
     style: FormatOption = Format.TABLE,
 ) -> None:
-    """What became of every row of every delivery.
+    """Show what became of every row of every delivery.
 
     rows_read + released = inserted + updated + unchanged + superseded + rejected + parked.
 
@@ -120,7 +120,7 @@ def read_ledger(lake: Connection, batch: str | None = None) -> Rows:
 
 
 def of_batch(batch: str, listed_by: str) -> str:
-    """The SQL that leaves only the rows of the batch.
+    """Return the SQL that leaves only the rows of the batch.
 
     Args:
         listed_by: the command that shows the ids there are.

@@ -100,7 +100,7 @@ class Smoke:
         return exists(self.lake.s3, self.lake.bucket, delivery.archive_key)
 
     def _batch(self, deliveries: tuple[Delivery, ...], since: datetime) -> Batch | None:
-        """The closed one that holds them all: an orchestrator may have begun it as the files landed."""
+        """Return the closed batch that holds all files: an orchestrator may have begun it as the files landed."""
         first, wanted = f"{since - _CLOCKS:%Y%m%dT%H%M%SZ}", {each.id for each in deliveries}
         opened = batch.open_batches(self.lake.s3, self.lake.bucket)
         found: set[str] = set()

@@ -53,7 +53,7 @@ class Shop:
         self._by_demand = self._rng.sample(range(products), products)
 
     def day(self, day: date) -> Iterator[Order]:
-        """The orders of one day, as they came in; ids carry the day, so that samples of other days extend the shop."""
+        """Yield the orders of one day, as they came in; ids carry the day, so samples of other days extend the shop."""
         number = (day - _EPOCH).days
         rng = self._rng
         count = max(1, round(self._orders_per_day * _WEEK[day.weekday()] * rng.uniform(0.95, 1.05)))
@@ -83,7 +83,7 @@ class Shop:
         return customer
 
     def _pick(self) -> int:
-        """The index of a product; few are bought often, most seldom."""
+        """Return the index of a product; few are bought often, most seldom."""
         return self._by_demand[int(len(self._by_demand) * self._rng.random() ** 2)]
 
     def _fill_cart(self, customer: Customer, size: int, item_id: int) -> tuple[list[tuple[int, int, int, int]], int]:

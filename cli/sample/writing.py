@@ -152,7 +152,7 @@ class _Writer:
             self.expected.parked["order_items"] += 2
 
     def _again(self, kind: str | None, dataset: str, file: TextIO, row: Row, changed: Callable[[], Row]) -> None:
-        """The row a second time, the same or changed, in this file or in the next day's."""
+        """Write the row a second time, the same or changed, in this file or in the next day's."""
         if kind == "duplicate":
             self._put(file, dataset, [row])
         elif kind == "duplicate_changed":

@@ -44,6 +44,7 @@ class Outcome:
 
     @property
     def state(self) -> str:
+        """Return the state of the day in a word or two."""
         if self.run is None:
             return "no run"
         if self.run.state == "failed":
@@ -100,7 +101,7 @@ def _line(run: Run | None, held_by: str, named: str) -> str:
 
 
 def _batches(lake: Connection, begun: Backfill) -> dict[str, tuple[str, ...]]:
-    """The batches that runs of the by-date DAG have planned since the backfill began, by run."""
+    """Return the batches that runs of the by-date DAG have planned since the backfill began, by run."""
     since = f"{keys.BATCHES}{begun.created_at - _CLOCKS:%Y%m%dT%H%M%SZ}"
     pages = lake.s3.get_paginator("list_objects_v2").paginate(
         Bucket=lake.bucket, Prefix=keys.BATCHES, Delimiter="/", StartAfter=since
@@ -115,7 +116,7 @@ def _batches(lake: Connection, begun: Backfill) -> dict[str, tuple[str, ...]]:
 
 
 def _manifest(lake: Connection, key: str) -> dict[str, Any]:
-    """The manifest of that key; nothing of one that cannot be read."""
+    """Return the manifest of that key; nothing of one that cannot be read."""
     try:
         found = control.read(lake.s3, lake.bucket, control.MANIFEST, key)
     except DamagedControlObject:
@@ -159,7 +160,7 @@ def _sums(lake: Connection, batch_ids: list[str]) -> dict[str, list[int]]:
 
 
 def failures_of(airflow: Airflow, outcomes: Sequence[Outcome]) -> dict[date, str]:
-    """The days that failed: in which task, and why."""
+    """Return the days that failed: in which task, and why."""
     found: dict[date, str] = {}
     for each in outcomes:
         if each.run is None or each.run.state != "failed":

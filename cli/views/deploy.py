@@ -17,12 +17,12 @@ _MOST = 12
 
 
 def say(text: str) -> None:
-    """A line below the step that is being done."""
+    """Print a line below the step that is being done."""
     stdout.print(f"   {text}", soft_wrap=True)
 
 
 def show_plan(planned: Planned, deployment: Deployment) -> None:
-    """The stacks, their changes, the files, and what becomes of Airflow."""
+    """Show the stacks, their changes, the files, and what becomes of Airflow."""
     settings = deployment.settings
     where = f"{settings.environment} in account {settings.account}, {settings.region}"
     stdout.print(f"Release {deployment.built.release.name} for {where}", soft_wrap=True)
@@ -53,7 +53,7 @@ def airflow_fate(planned: Planned) -> str:
 
 
 def show_removal(removal: Removal, *, data: bool) -> None:
-    """The stacks, and the buckets whose content is deleted."""
+    """Show the stacks, and the buckets whose content is deleted."""
     stacks = removal.stacks(data=data)
     show(Rows(("stack that is removed", "it holds"), [(each.name, each.holds) for each in stacks]), Format.TABLE)
     if data:

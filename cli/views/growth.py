@@ -58,10 +58,12 @@ class Load:
 
     @property
     def batch_bytes(self) -> float:
+        """Return the bytes of one batch."""
         return self.gb_per_day * GB / self.batches_per_day
 
     @property
     def rows(self) -> float:
+        """Return the rows of one batch."""
         return self.batch_bytes / BYTES_PER_ROW
 
     @property
@@ -118,6 +120,7 @@ class Load:
 
     @property
     def cost(self) -> RunCost:
+        """Return the cost of one run."""
         return cost(self.usage)
 
     @property

@@ -80,7 +80,7 @@ def _cell(value: Any) -> Text:
 
 
 def _csv_cell(value: Any) -> Any:
-    """A value as a spreadsheet may have it; numbers stay what they are."""
+    """Return a value as a spreadsheet may have it; numbers stay what they are."""
     if not isinstance(value, str):
         return value
     text = display_text(value, None)

@@ -75,12 +75,12 @@ class LakeStatus:
         return seen(str(self.quarantined[batch_id]["why"]))
 
     def quarantined_since(self, since: datetime) -> list[str]:
-        """The batches that were set aside since then, oldest first."""
+        """Return the batches that were set aside since then, oldest first."""
         return [batch_id for batch_id, body in self.quarantined.items() if from_iso(str(body["since"])) >= since]
 
 
 def seen(error: str) -> str:
-    """What was seen, of an error of ours that somebody kept as one text."""
+    """Return the first part of an error that is kept as one text: what was seen."""
     return error.partition("; expected ")[0]
 
 
@@ -115,7 +115,7 @@ def stands_still(status: LakeStatus) -> bool:
 
 
 def failed_run(status: LakeStatus, since: datetime) -> Run | None:
-    """The run that failed since then, unless a newer one of the live DAG has succeeded where it stopped."""
+    """Return the run that failed since then, unless a newer one of the live DAG has succeeded where it stopped."""
     for run in status.by_date:  # a day has one run; when it is tried again it is no longer failed
         if run.state == "failed" and run.ended and run.ended >= since:
             return run
@@ -128,7 +128,7 @@ def failed_run(status: LakeStatus, since: datetime) -> Run | None:
 
 
 def failed_execution(status: LakeStatus, since: datetime) -> Execution | None:
-    """The newest execution to have failed since then, unless a newer one has succeeded where it stopped."""
+    """Return the newest execution to have failed since then, unless a newer one has succeeded where it stopped."""
     for execution in status.executions:
         if execution.ended is None or execution.ended < since:
             continue
@@ -140,7 +140,7 @@ def failed_execution(status: LakeStatus, since: datetime) -> Execution | None:
 
 
 def at_work(run: Run) -> bool:
-    """A run of the live DAG is beyond its sensor: some other task has begun, or the sensor has just ended."""
+    """Return whether a run of the live DAG is beyond its sensor: a later task has begun, or the sensor has ended."""
     if not run.active:
         return False
     states = {task.task_id: task.state for task in run.tasks}
@@ -149,7 +149,7 @@ def at_work(run: Run) -> bool:
 
 
 def describe(status: LakeStatus) -> list[str]:
-    """The look in a few lines."""
+    """Return the status in a few lines."""
     away = [f"{name} is {what}" for name, what in status.down.items()]
     files = ", ".join(f"{count} of {name}" for name, count in status.waits.items())
     lines = [f"waiting in raw/: {files or 'nothing'}"]
@@ -187,7 +187,7 @@ def _waits(run: Run, holder: str) -> bool:
 
 
 def progress(run: Run, holder: str = "") -> str:
-    """What an active run is doing, in a few words.
+    """Return what an active run is doing, in a few words.
 
     Args:
         holder: of the lease, for which the run may be waiting.
@@ -210,6 +210,6 @@ def progress(run: Run, holder: str = "") -> str:
 
 
 def first_failure(tasks: tuple[Task, ...]) -> Task | None:
-    """The task that failed first; those after it only followed."""
+    """Return the task that failed first; those after it only followed."""
     failed = sorted((task for task in tasks if task.state == "failed"), key=lambda task: task.ended)
     return failed[0] if failed else None

@@ -71,7 +71,7 @@ def holder(lake: Connection) -> str:
 
 
 def by_date_runs(airflow: Airflow) -> tuple[Run, ...]:
-    """The newest runs of the by-date DAG; without those that are queued while it is paused: nobody begins them."""
+    """Return the newest runs of the by-date DAG, without those that are queued while it is paused."""
     try:
         runs = airflow.latest_runs(names.BY_DATE_DAG, _BY_DATE_RUNS)
         if any(run.state == "queued" for run in runs) and airflow.is_paused(names.BY_DATE_DAG):
@@ -267,6 +267,7 @@ class Display:
             self._live.stop()
 
     def show(self, lines: list[str]) -> None:
+        """Replace the lines that are shown; print them where the output is no terminal."""
         if self._live:
             self._live.update(stacked(lines))
         else:

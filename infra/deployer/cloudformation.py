@@ -64,14 +64,16 @@ class CloudFormation:
         return str(found["StackStatus"]) if found else ABSENT
 
     def exists(self, stack: str) -> bool:
+        """Return whether the stack has been made."""
         return self.state(stack) not in _UNMADE
 
     def values(self, stack: str) -> dict[str, str]:
-        """The parameters that it was deployed with; none where it is not."""
+        """Return the parameters that it was deployed with; none where it is not."""
         found = (self._describe(stack) or {}).get("Parameters", [])
         return {each["ParameterKey"]: each.get("ParameterValue", "") for each in found} if self.exists(stack) else {}
 
     def outputs(self, stack: str) -> dict[str, str]:
+        """Return the outputs of the stack; none where it is not."""
         found = self._describe(stack) or {}
         return {each["OutputKey"]: each["OutputValue"] for each in found.get("Outputs", [])}
 
@@ -146,7 +148,7 @@ class CloudFormation:
             raise DeploymentError(f"{stack} is {state}: {events.cause()}", expected="a removed stack")
 
     def resources(self, stack: str, kind: str) -> list[str]:
-        """The physical ids of the stack's resources of one type."""
+        """Return the physical ids of the stack's resources of one type."""
         pages = self._client.get_paginator("list_stack_resources").paginate(StackName=stack)
         found = [each for page in pages for each in page["StackResourceSummaries"]]
         return [each["PhysicalResourceId"] for each in found if each["ResourceType"] == kind]

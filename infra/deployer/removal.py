@@ -46,10 +46,11 @@ class Removal:
         return [stack for stack in chosen if self._cloudformation.exists(stack.name)]
 
     def buckets(self, stack: Stack) -> list[str]:
+        """Return the names of the stack's buckets."""
         return self._cloudformation.resources(stack.name, "AWS::S3::Bucket")
 
     def steps(self, *, data: bool) -> Iterator[Step]:
-        """The steps in their order; each may be done again at any time."""
+        """Yield the steps in their order; each may be done again at any time."""
         for stack in self.stacks(data=data):
             if stack in (DATA_PLANE, DELIVERY):
                 yield f"delete what {stack.name} keeps", partial(self._delete_data, stack)

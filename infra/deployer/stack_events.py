@@ -30,7 +30,7 @@ class StackEvents:
         return found
 
     def cause(self) -> str:
-        """The resource that failed first, and its reason; those after it were only cancelled."""
+        """Return the resource that failed first, and its reason; those after it were only cancelled."""
         failed = [each for each in self._after(self._begin) if each.get("ResourceStatus", "").endswith("FAILED")]
         causes = [each for each in failed if "cancelled" not in each.get("ResourceStatusReason", "").lower()] or failed
         if not causes:
@@ -56,6 +56,6 @@ class StackEvents:
 
 
 def line(event: Mapping[str, Any]) -> str:
-    """The event for people."""
+    """Return the event in one line for the terminal."""
     reason = f": {event['ResourceStatusReason']}" if event.get("ResourceStatusReason") else ""
     return f"{event['ResourceStatus']:<20} {event['LogicalResourceId']} ({event['ResourceType']}){reason}"

@@ -65,7 +65,7 @@ STACKS = (DELIVERY, DATA_PLANE, AIRFLOW, GUARDRAILS)
 
 
 def parameters(stack: Stack, template: Mapping[str, Any], known: Mapping[str, str]) -> dict[str, str]:
-    """The values of the template's parameters; one with a default may be unknown.
+    """Return the values of the template's parameters; one with a default may be unknown.
 
     Raises:
         DeploymentError: names the parameters for which nobody has a value.

@@ -41,14 +41,15 @@ class Distribution:
     files: Mapping[str, str]
 
     def below(self, prefix: str) -> list[str]:
-        """The keys that begin with `prefix`, sorted."""
+        """Return the keys that begin with `prefix`, sorted."""
         return sorted(key for key in self.files if key.startswith(prefix))
 
     def path(self, key: str) -> Path:
+        """Return the path of the file with that key."""
         return self.folder / key
 
     def as_json(self) -> dict[str, Any]:
-        """The manifest."""
+        """Return the manifest."""
         return {"version": ledgerlake.__version__, "release": self.release.name, "files": dict(self.files)}
 
 
@@ -92,6 +93,7 @@ def _sha256(path: Path) -> str:
 
 
 def main() -> None:
+    """Build the release into dist/, and print its name."""
     folder = packaging.ROOT / "dist"
     built = build(folder)
     print(f"release {built.release.name}: {len(built.files)} files in {folder}")  # noqa: T201, for people

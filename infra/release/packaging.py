@@ -41,22 +41,22 @@ class Release:
 
 
 def script_key(job: str) -> str:
-    """The key of a Glue job's script, below the release."""
+    """Return the key of a Glue job's script, below the release."""
     return f"glue/{job}.py"
 
 
 def wheel_key() -> str:
-    """The key of the wheel that all Glue jobs share, below the release."""
+    """Return the key of the wheel that all Glue jobs share, below the release."""
     return f"glue/{WHEEL}"
 
 
 def lambda_key(name: str) -> str:
-    """The key of the zip built from `lambdas/<name>/`, below the release."""
+    """Return the key of the zip built from `lambdas/<name>/`, below the release."""
     return f"lambdas/{name}.zip"
 
 
 def definition_key() -> str:
-    """The key of the state machine's definition, below the release."""
+    """Return the key of the state machine's definition, below the release."""
     return f"step_functions/{DEFINITION.name}"
 
 

@@ -19,7 +19,7 @@ _LEFT_OUT = {"__pycache__", ".DS_Store", ".ipynb_checkpoints", ".mypy_cache", ".
 
 
 def sources(folder: Path, below: str = "") -> dict[str, bytes]:
-    """The files of `folder` by their path in an archive (`below/…`), without caches."""
+    """Return the files of `folder` by their path in an archive (`below/…`), without caches."""
     return {
         str(Path(below) / path.relative_to(folder)): path.read_bytes()
         for path in folder.rglob("*")
@@ -28,7 +28,7 @@ def sources(folder: Path, below: str = "") -> dict[str, bytes]:
 
 
 def archive(files: Mapping[str, bytes]) -> bytes:
-    """A zip of `files`, sorted, all of one time and one mode."""
+    """Return a zip of `files`, sorted, all of one time and one mode."""
     body = io.BytesIO()
     with zipfile.ZipFile(body, "w") as into:
         for name, content in sorted(files.items()):
@@ -40,12 +40,12 @@ def archive(files: Mapping[str, bytes]) -> bytes:
 
 
 def file_name(name: str, version: str) -> str:
-    """What a wheel of pure Python 3 is called."""
+    """Return what a wheel of pure Python 3 is called."""
     return f"{name.replace('-', '_')}-{version}-py3-none-any.whl"
 
 
 def wheel(name: str, version: str, files: Mapping[str, bytes], summary: str, requires_python: str) -> bytes:
-    """A wheel of `files` (path from the root of site-packages → content)."""
+    """Return a wheel of `files` (path from the root of site-packages → content)."""
     info = f"{name.replace('-', '_')}-{version}.dist-info"
     metadata = (
         f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\nSummary: {summary}\n"

@@ -21,7 +21,7 @@ _SHORT = (
 
 
 def page(before: str, templates: Mapping[str, Path]) -> str:
-    """The page with its part between the two marks made anew.
+    """Return the page with its part between the two marks made anew.
 
     Args:
         before: the page as it is.

@@ -29,7 +29,7 @@ class NoSuchCommit(LedgerlakeError):
 
 
 def page(before: Mapping[str, Any], after: Mapping[str, Any], base: str) -> str:
-    """The Markdown of what differs.
+    """Return the Markdown of what differs.
 
     Args:
         before: path in the repository → what that JSON file holds at `base`.
@@ -50,7 +50,7 @@ def _section(name: str, before: dict[str, Any], after: dict[str, Any]) -> str:
 
 
 def _parts(before: dict[str, Any], after: dict[str, Any]) -> Iterator[tuple[str, Any, Any]]:
-    """(what, before, after) of every resource or state, and of every other top-level entry, that differs."""
+    """Yield (what, before, after) of every resource or state, and of every other top-level entry, that differs."""
     for group in sorted({*before, *after}):
         old, new = before.get(group, {}), after.get(group, {})
         if group not in ("Resources", "States"):
@@ -115,7 +115,7 @@ def now(root: Path = packaging.ROOT) -> dict[str, Any]:
 
 
 def at_commit(base: str, root: Path = packaging.ROOT) -> dict[str, Any]:
-    """The same as they are in the commit `base`.
+    """Return the same as they are in the commit `base`.
 
     Raises:
         NoSuchCommit: git does not know it.

@@ -21,6 +21,7 @@ def boundary_arn(environment: str) -> str:
 
 
 def boundary_name(environment: str) -> str:
+    """Return the name of the permissions boundary."""
     return f"ledgerlake-boundary-{environment}-{Aws.REGION}"
 
 
@@ -39,7 +40,7 @@ def bound(stack: cdk.Stack, environment: str, *, only_if: CfnCondition | None = 
 
 
 def statements(buckets: list[str]) -> list[iam.PolicyStatement]:
-    """What the boundary lets through: the work on this lake. Nothing of IAM, STS, EC2, or another's bucket.
+    """Return the statements that allow the work on this lake. Nothing of IAM, STS, EC2, or another's bucket.
 
     Args:
         buckets: ARNs of the buckets that roles of the lake may read or write at all.
@@ -91,5 +92,5 @@ def statements(buckets: list[str]) -> list[iam.PolicyStatement]:
 
 
 def _celery() -> str:
-    """The queue between MWAA's scheduler and its workers, which is in an account of AWS's."""
+    """Return the queue between MWAA's scheduler and its workers, which is in an account of AWS's."""
     return Fn.join("", ["arn:", Aws.PARTITION, ":sqs:", Aws.REGION, ":*:airflow-celery-*"])

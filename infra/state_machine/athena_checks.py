@@ -35,7 +35,7 @@ _MARK = "<batch>"
 
 
 def checking(checks: Sequence[Check], following: str) -> States:
-    """The states from `Checks` to `following`: every check is asked, whatever the others find.
+    """Return the states from `Checks` to `following`: every check is asked, whatever the others find.
 
     What they have found is read by ReportETLRun, which is given their queries: rows would not fit between states.
     """
@@ -78,7 +78,7 @@ def checking(checks: Sequence[Check], following: str) -> States:
 
 
 def figures(following: str) -> States:
-    """The states from `ReadFigures` to `following`. A notification without figures is better than none."""
+    """Return the states from `ReadFigures` to `following`. A notification without figures is better than none."""
     before, after = figures_sql(_MARK).split(_MARK)
     problem = {
         "ErrorEquals": ["States.ALL"],

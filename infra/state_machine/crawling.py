@@ -11,7 +11,7 @@ _LONGEST_CRAWL = 900  # seconds; it takes one or two minutes
 
 
 def crawling(following: str) -> States:
-    """The states from `CheckCatalogue` to `following`."""
+    """Return the states from `CheckCatalogue` to `following`."""
     crawler = {"Name": names.CRAWLER}
     return {
         "CheckCatalogue": invoke(

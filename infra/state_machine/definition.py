@@ -28,7 +28,7 @@ SUBSTITUTIONS = frozenset({*(function.name for function in FUNCTIONS), *_VALUES}
 
 
 def definition() -> dict[str, Any]:
-    """The state machine in Amazon States Language."""
+    """Return the state machine in Amazon States Language."""
     return {
         "Comment": "From delivered files to checked tables. Made by infra/state_machine; see docs/step-functions.md.",
         "QueryLanguage": "JSONata",
@@ -56,10 +56,10 @@ def definition() -> dict[str, Any]:
 
 
 def text() -> str:
-    """The definition as it is committed."""
+    """Return the definition as it is committed."""
     return json.dumps(definition(), indent=2, ensure_ascii=False) + "\n"
 
 
 def substituted(body: str, values: dict[str, str]) -> str:
-    """The definition as CloudFormation deploys it: every `${Name}` replaced by its value."""
+    """Return the definition as CloudFormation deploys it: every `${Name}` replaced by its value."""
     return re.sub(r"\$\{(\w+)\}", lambda found: values[found[1]], body)

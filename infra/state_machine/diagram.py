@@ -13,7 +13,7 @@ _INDENT = "    "
 
 
 def diagram(machine: dict[str, Any]) -> str:
-    """The states and the ways between them, but for the errors that lead to `ReportFailure`, which are everywhere."""
+    """Return the states and their transitions, without the errors that lead to `ReportFailure` from everywhere."""
     return "\n".join(["stateDiagram-v2", *_machine(machine, _INDENT)]) + "\n"
 
 
@@ -25,7 +25,7 @@ def _machine(machine: dict[str, Any], indent: str) -> Iterator[str]:
 
 
 def _inside(name: str, state: dict[str, Any], indent: str) -> Iterator[str]:
-    """The branches of a Parallel, side by side; what is done for each item of a Map."""
+    """Yield the branches of a Parallel, side by side; what is done for each item of a Map."""
     inner = [*state.get("Branches", []), *([state["ItemProcessor"]] if "ItemProcessor" in state else [])]
     if state["Type"] == "Choice":
         yield f"{indent}state {name} <<choice>>"
@@ -93,7 +93,7 @@ def tables(machine: dict[str, Any]) -> str:
 
 
 def tasks(machine: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
-    """The Task states, those of branches and items too."""
+    """Yield the Task states, those of branches and items too."""
     for name, state in machine["States"].items():
         if state["Type"] == "Task":
             yield name, state
@@ -120,7 +120,7 @@ def _span(seconds: int) -> str:
 
 
 def page(text: str, definition: str) -> str:
-    """The page `text` with the picture and the table of `definition` between their marks."""
+    """Return the page `text` with the picture and the table of `definition` between their marks."""
     machine = json.loads(definition)
     for mark, made in (("diagram", f"```mermaid\n{diagram(machine)}```\n"), ("tasks", tables(machine))):
         begin, end = f"<!-- {mark}: made by make synth -->\n", f"<!-- end of {mark} -->"

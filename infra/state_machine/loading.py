@@ -28,7 +28,7 @@ _FAILURE = {name: jsonata(f"$states.input.{name}") for name in ("state", "error"
 
 
 def levels(datasets: Mapping[str, Dataset]) -> list[tuple[Dataset, ...]]:
-    """The datasets, each in the first level after all that it references."""
+    """Return the datasets, each in the first level after all that it references."""
     level: dict[str, int] = {}
     for dataset in datasets.values():  # parents come first in the contracts
         level[dataset.name] = 1 + max((level[reference.dataset] for reference in dataset.references), default=-1)
@@ -37,7 +37,7 @@ def levels(datasets: Mapping[str, Dataset]) -> list[tuple[Dataset, ...]]:
 
 
 def loading(datasets: Mapping[str, Dataset], following: str) -> States:
-    """The states from the first level of jobs to `following`; the first of them is `Load1`."""
+    """Return the states from the first level of jobs to `following`; the first of them is `Load1`."""
     return dict(_loading(levels(datasets), following))
 
 
@@ -57,7 +57,7 @@ def _loading(by_level: list[tuple[Dataset, ...]], following: str) -> Iterator[tu
 
 
 def _branch(dataset: Dataset) -> State:
-    """The job, tried again when it failed; but one that set its batch aside would only do so again."""
+    """Return the states of a job, retried when it fails; but one that set its batch aside would do so again."""
     job, asked, skipped, failed = dataset.job, f"{dataset.job}_asked", f"{dataset.job}_idle", f"{dataset.job}_failed"
     again, pause = f"{dataset.job}_again", f"{dataset.job}_pause"
     return {

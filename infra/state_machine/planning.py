@@ -21,7 +21,7 @@ _NAME_ROOM = 69
 
 
 def planning(following: str) -> States:
-    """The states from `Begin` to `following`, where `$plan` is a plan with a batch."""
+    """Return the states from `Begin` to `following`, where `$plan` is a plan with a batch."""
     return {
         "Begin": _begin(),
         "PlanBatch": invoke(
@@ -52,7 +52,7 @@ def _begin() -> States:
 
 
 def dates() -> States:
-    """The states of an execution for a range of dates: it plans no batch itself, and holds no lease."""
+    """Return the states of an execution for a range of dates: it plans no batch itself, and holds no lease."""
     return {
         "PlanDates": invoke(
             functions.PLAN,

@@ -34,7 +34,7 @@ _IN_WORDS = "$join($map($failed, function($each) { $each.state & ': ' & $each.er
 
 
 def reporting() -> States:
-    """The states from `ReportRun` to the end of a run in which no state failed; what it failed of, the report says."""
+    """Return the states from `ReportRun` to the end of a run in which no state failed; its checks may have."""
     return {
         "ReportRun": invoke(
             functions.REPORT,
@@ -60,7 +60,7 @@ def reporting() -> States:
 
 
 def failing() -> States:
-    """The states from `ReportFailure` to the end."""
+    """Return the states from `ReportFailure` to the end."""
     return {
         "ReportFailure": invoke(
             functions.REPORT,
@@ -135,7 +135,7 @@ def _look(following: str, **more: Any) -> State:
 
 
 def _said() -> str:
-    """What the execution answers to whoever waits for it."""
+    """Return what the execution answers to whoever waits for it."""
     return jsonata(
         "{'batch_id': $plan.batch_id, 'reason': $plan.reason, "
         "'subject': $exists($report.subject) ? $report.subject : ''}"

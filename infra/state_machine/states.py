@@ -28,17 +28,17 @@ EXECUTION = "$states.context.Execution.Name"
 
 
 def jsonata(expression: str) -> str:
-    """The expression as the value of a field."""
+    """Return the expression as the value of a field."""
     return "{% " + expression + " %}"
 
 
 def text(value: str) -> str:
-    """A text as a literal of an expression."""
+    """Return a text as a literal of an expression."""
     return json.dumps(value, ensure_ascii=False)
 
 
 def task(resource: str, arguments: dict[str, Any], *, seconds: int, retry: Sequence[Retrier], **more: Any) -> State:
-    """A Task of one of Step Functions' integrations, `glue:startJobRun.sync`.
+    """Return a Task of one of Step Functions' integrations, `glue:startJobRun.sync`.
 
     Args:
         seconds: after which one try of it is given up.
@@ -55,7 +55,7 @@ def task(resource: str, arguments: dict[str, Any], *, seconds: int, retry: Seque
 
 
 def invoke(function: Function, payload: dict[str, Any] | str, *, retry: Sequence[Retrier] = (), **more: Any) -> State:
-    """A Task that calls a Lambda, whose answer is `$states.result.Payload`."""
+    """Return a Task that calls a Lambda, whose answer is `$states.result.Payload`."""
     arguments = {"FunctionName": f"${{{function.name}}}", "Payload": payload}
     # half a minute beside the function's own time, so that Lambda says first what took so long
     tried = (*retry, LAMBDA, LAMBDA_DIED)
@@ -63,7 +63,7 @@ def invoke(function: Function, payload: dict[str, Any] | str, *, retry: Sequence
 
 
 def choice(rules: Sequence[tuple[str, str]], default: str) -> State:
-    """The first of (condition, next state) that holds, else `default`."""
+    """Return the first of (condition, next state) that holds, else `default`."""
     choices = [{"Condition": jsonata(condition), "Next": following} for condition, following in rules]
     return {"Type": "Choice", "Choices": choices, "Default": default}
 
@@ -89,4 +89,5 @@ def gathered(state: str) -> State:
 
 
 def any_failed(following: str) -> State:
+    """Return the choice that leads to `ReportFailure` when a state has failed, else to `following`."""
     return choice([("$count($failed) > 0", REPORT_FAILURE)], following)

@@ -26,7 +26,7 @@ NEEDED_MILLISECONDS = 30_000
 
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
-    """The entry point that Lambda calls."""
+    """Handle one invocation."""
     bucket = lake_bucket()
     if not bucket:
         raise SettingsError("LEDGERLAKE_BUCKET is not set", expected="the name of the lake bucket")

@@ -15,7 +15,7 @@ from ledgerlake.tables.catalogue import differences
 
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:  # noqa: ARG001, Lambda gives it
-    """The entry point that Lambda calls."""
+    """Handle one invocation."""
     if event != {}:
         raise LedgerlakeError(f"the event is {event!r}", expected="{}")
     return {"differences": differences(boto3.client("glue", config=client_config()))}

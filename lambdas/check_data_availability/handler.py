@@ -38,7 +38,7 @@ log.setLevel(logging.INFO)
 
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
-    """The entry point that Lambda calls."""
+    """Handle one invocation."""
     messages = _messages(event)
     settings, bucket = from_environment(), lake_bucket()
     if not bucket:
@@ -59,7 +59,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
 
 
 def _messages(event: Any) -> list[dict[str, Any]] | None:
-    """The messages of the queue; None for an event that says "look" without any."""
+    """Return the messages of the queue; None for an event that says "look" without any."""
     records = event.get("Records") if isinstance(event, dict) else None
     if isinstance(records, list) and all(
         isinstance(each, dict) and each.get("eventSource") == "aws:sqs" and "messageId" in each for each in records
@@ -99,7 +99,7 @@ def _tell(topic: str, notification: Notification) -> None:
 def _returned(
     messages: Sequence[dict[str, Any]], outcome: Outcome, s3: Any, bucket: str, settings: Settings
 ) -> Sequence[dict[str, Any]]:
-    """The messages that have to come back: all, when nobody is bound to look; else those of files left behind."""
+    """Return the messages for redelivery: all without an execution, else those of files left behind."""
     if not outcome.answered:
         return messages
     read = [codec.read(message.get("body", ""), bucket) for message in messages]

@@ -25,7 +25,7 @@ _FUNCTIONS = {
 
 
 def failure_of(item: Mapping[str, Any], log: str) -> Failure:
-    """The failure of one item of the state machine's list.
+    """Return the failure of one item of the state machine's list.
 
     Args:
         item: `{"state", "error", "cause"}`; what a check has found is no failure of a state.
@@ -59,7 +59,7 @@ def _said_in(cause: str) -> str:
 
 
 def _in_words(state: str, said: Mapping[str, Any], error: str) -> tuple[str, str]:
-    """The reason and the class of its error, out of what a service describes in JSON.
+    """Return the reason and the class of its error, out of what a service describes in JSON.
 
     Raises:
         KeyError: of no service that we know.
@@ -76,5 +76,5 @@ def _in_words(state: str, said: Mapping[str, Any], error: str) -> tuple[str, str
 
 
 def _step(state: str) -> str:
-    """A check is called as its task in Airflow."""
+    """Return the name of a check as its task in Airflow has it."""
     return f"checks.{state}" if state in {check.name for check in checks()} else state

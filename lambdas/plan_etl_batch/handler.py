@@ -45,7 +45,7 @@ log.setLevel(logging.INFO)
 
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:  # noqa: ARG001, Lambda gives it
-    """The entry point that Lambda calls."""
+    """Handle one invocation."""
     asked = _asked(event)
     if "date" not in asked and ("from" in asked or "to" in asked):
         return {"dates": _dates(asked)}
@@ -81,7 +81,7 @@ def _take_lease(s3: Any, bucket: str, holder: str, seconds: int) -> None:
 
 
 def _asked(event: Any) -> dict[str, Any]:
-    """The fields that are given.
+    """Return the fields that are given.
 
     Raises:
         LedgerlakeError: there is no execution.
@@ -116,7 +116,7 @@ def _dates(asked: dict[str, Any]) -> list[str]:
 
 
 def _day(asked: dict[str, Any]) -> Selection | None:
-    """What an execution by date is for; None for a live one."""
+    """Return what an execution by date is for; None for a live one."""
     if "date" not in asked:
         return None
     day = reprocess_request.parse_day("date", asked["date"])

@@ -62,7 +62,7 @@ log.setLevel(logging.INFO)
 
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
-    """The entry point that Lambda calls."""
+    """Handle one invocation."""
     given = _given(event)
     settings, bucket = from_environment(), lake_bucket()
     if not bucket:
@@ -87,7 +87,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
 
 
 def _given(event: Any) -> dict[str, Any]:
-    """The fields that are given.
+    """Return the fields that are given.
 
     Raises:
         LedgerlakeError: it is not the event of an execution that has something to report.
@@ -125,7 +125,7 @@ def _observe(s3: Any, bucket: str, asked: list[dict[str, Any]], facts: RunFacts,
 
 
 def _rows(athena: Any, query_id: str) -> list[dict[str, str | None]]:
-    """The rows of a finished query, as text by column."""
+    """Return the rows of a finished query, as text by column."""
     pages = athena.get_paginator("get_query_results").paginate(QueryExecutionId=query_id)
     table = [[cell.get("VarCharValue") for cell in row["Data"]] for page in pages for row in page["ResultSet"]["Rows"]]
     header, *rows = table  # the first row of the first page holds the names
@@ -154,7 +154,7 @@ def _release(s3: Any, bucket: str, facts: RunFacts) -> None:
 
 
 def _table(figures: dict[str, Any]) -> tuple[list[dict[str, str | None]], str]:
-    """The ledger's rows by column; or none, and why: the batch is done, and the notification says so."""
+    """Return the ledger's rows by column; or none, and why: the batch is done, and the notification says so."""
     header, *rows = figures.get("rows") or [[]]
     try:
         return [dict(zip(header, row, strict=True)) for row in rows], figures.get("problem") or ""
@@ -177,7 +177,7 @@ def _failure(s3: Any, bucket: str, settings: Settings, ended: Ended) -> dict[str
 
 
 def _quick(service: str) -> Any:
-    """A client that gives up soon, for what the run does not wait for."""
+    """Return a client that gives up soon, for what the run does not wait for."""
     return boto3.client(service, config=metrics.client_config())  # type: ignore[call-overload]  # any service
 
 
@@ -195,7 +195,7 @@ def _notification(
 
 
 def _failures(ended: Ended) -> list[dict[str, str]]:
-    """What the execution failed of, as its states name failures; short, since its error is."""
+    """Return the cause of the failed execution by the names of its states, short as its error has to be."""
     if ended.missing:
         return [{"state": "Report", "error": type(ended.missing).__name__, "cause": str(ended.missing)[:_CAUSE]}]
     return [
@@ -205,7 +205,7 @@ def _failures(ended: Ended) -> list[dict[str, str]]:
 
 
 def _seen(given: dict[str, Any], facts: RunFacts, settings: Settings, staged: dict[str, dict[str, Any]]) -> ObservedRun:
-    """What is known here of what the execution has used."""
+    """Return what is known here of what the execution has used."""
     crawl = given.get("crawl") or {}
     asked = given.get("scanned") or []
     figures = (given.get("figures") or {}).get("scanned")
@@ -246,7 +246,7 @@ def _facts(given: dict[str, Any], failed: list[Failure], staged: dict[str, dict[
 
 
 def _asked_for(given: dict[str, Any]) -> list[str]:
-    """The first and the last date of the execution's input, for a run that failed before it had a plan."""
+    """Return the first and the last date of the execution's input, for a run that failed before it had a plan."""
     first = given.get("date") or given.get("from")
     return [str(first), str(given.get("to") or first)] if first else []
 

@@ -101,7 +101,7 @@ def stop(home: Home, but: set[str] | frozenset[str] = frozenset()) -> None:
 
 
 def import_errors(home: Home) -> list[str]:
-    """What the DAG processor could not import, one text a file.
+    """Return what the DAG processor could not import, one text a file.
 
     Raises:
         NotReady: the API does not answer.

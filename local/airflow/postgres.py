@@ -59,6 +59,7 @@ def stop(home: Home) -> None:
 
 
 def running(home: Home) -> bool:
+    """Return whether the server of that home runs."""
     return _process(home) is not None
 
 
@@ -68,7 +69,7 @@ def folder(home: Home) -> Path:
 
 
 def _postmaster(home: Home) -> list[str]:
-    """The lines of postmaster.pid: pid, folder, start (seconds since the epoch), port, socket folder, ..."""
+    """Return the lines of postmaster.pid: pid, folder, start (seconds since the epoch), port, socket folder, ..."""
     try:
         return (folder(home) / "postmaster.pid").read_text().splitlines()
     except FileNotFoundError:
@@ -76,7 +77,7 @@ def _postmaster(home: Home) -> list[str]:
 
 
 def _process(home: Home) -> psutil.Process | None:
-    """The postmaster, if it lives; after a crash its pid may be another's by now."""
+    """Return the postmaster, if it lives; after a crash its pid may be another's by now."""
     lines = _postmaster(home)
     if len(lines) < 5:
         return None
@@ -89,7 +90,7 @@ def _process(home: Home) -> psutil.Process | None:
 
 
 def _forget_dead_server(home: Home) -> None:
-    """The files that a crash left keep a new server from starting once their pid is in use again."""
+    """Remove the files of a crashed server: they block a new one once their pid is in use again."""
     lines = _postmaster(home)
     if not lines or _process(home) is not None:
         return

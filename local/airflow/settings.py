@@ -15,13 +15,13 @@ _PRELOADING = Path(__file__).with_name("airflow_local_settings.py")
 
 
 def behaviour() -> dict[str, str]:
-    """The settings that do not depend on where Airflow runs; Docker compose reads the same file."""
+    """Return the settings that do not depend on where Airflow runs; Docker compose reads the same file."""
     lines = [line for line in _BEHAVIOUR.read_text().splitlines() if line and not line.startswith("#")]
     return {name: value for name, _, value in (line.partition("=") for line in lines)}
 
 
 def environment(home: Home, database_url: str) -> dict[str, str]:
-    """The environment of every component, and so of every task."""
+    """Return the environment of every component, and so of every task."""
     airflow = _folder(home)
     url = home.airflow_url
     where = {
@@ -44,13 +44,13 @@ def environment(home: Home, database_url: str) -> dict[str, str]:
 
 
 def _outages(environ: Mapping[str, str]) -> dict[str, str]:
-    """The timeouts that follow from the lake's own `outage_seconds`, by the names of their variables."""
+    """Return the timeouts that follow from the lake's own `outage_seconds`, by the names of their variables."""
     options = outages.airflow_options(settings.from_environment(environ))
     return {f"AIRFLOW__{name.replace('.', '__').upper()}": value for name, value in options.items()}
 
 
 def write_files(home: Home) -> None:
-    """The files that Airflow wants in its home."""
+    """Write the files that Airflow needs in its home."""
     config = _folder(home) / "config"
     config.mkdir(parents=True, exist_ok=True)
     (config / _PRELOADING.name).write_text(_PRELOADING.read_text())
@@ -58,7 +58,7 @@ def write_files(home: Home) -> None:
 
 
 def write_login(home: Home, path: Path) -> None:
-    """The passwords file of Airflow's simple auth manager, for its owner only."""
+    """Write the passwords file of Airflow's simple auth manager, readable for its owner only."""
     user, password = home.airflow_login()
     keep_secret(path, json.dumps({user: password}))
 
@@ -76,7 +76,7 @@ def _folder(home: Home) -> Path:
 
 
 def _inherited() -> dict[str, str]:
-    """The caller's environment, with Airflow's Python first and nothing of another Airflow."""
+    """Return the caller's environment, with Airflow's Python first and nothing of another Airflow."""
     kept = {
         name: value
         for name, value in os.environ.items()

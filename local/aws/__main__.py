@@ -29,6 +29,7 @@ from local.home import Addresses, Home
 
 
 def main() -> None:
+    """Serve the local AWS until it is stopped."""
     home, hosts = Home(Path(sys.argv[1]), Addresses.current()), sys.argv[2:]
     del sys.argv[1:]  # MiniStack reads them too
     hooks.check()

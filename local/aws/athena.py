@@ -13,6 +13,8 @@ from local.home import Home
 
 
 def install(home: Home) -> None:
+    """Run Athena's queries in this process."""
+
     async def run(query: str, database: str, catalog: str | None = None) -> dict[str, Any]:  # noqa: ARG001
         # a thread, so that a query neither blocks the server nor its own reads from the server's S3
         context = contextvars.copy_context()

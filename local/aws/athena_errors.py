@@ -13,10 +13,12 @@ class AthenaError(Exception):
 
 
 def table_not_found(database: str, table: str) -> AthenaError:
+    """Return Athena's error for an unknown table."""
     return AthenaError(f"TABLE_NOT_FOUND: line 1:1: Table 'awsdatacatalog.{database}.{table}' does not exist")
 
 
 def not_parsed(error: sqlglot.errors.SqlglotError) -> AthenaError:
+    """Return Athena's error for a statement with a syntax error."""
     first = error.errors[0] if isinstance(error, sqlglot.errors.ParseError) and error.errors else {}
     place = f"line {first.get('line', 1)}:{first.get('col', 1)}"
     near = f" near '{first['highlight']}'" if first.get("highlight") else ""
@@ -24,7 +26,7 @@ def not_parsed(error: sqlglot.errors.SqlglotError) -> AthenaError:
 
 
 def not_run(error: duckdb.Error) -> AthenaError:
-    """A DuckDB error by its class; its own text follows the code."""
+    """Return the Athena error for the class of a DuckDB error; its own text follows the code."""
     said = _one_line(error)
     if column := re.search(r'(?:Referenced column "(\w+)" not found|does not have a column named "(\w+)")', said):
         return AthenaError(f"COLUMN_NOT_FOUND: line 1:1: Column '{column[1] or column[2]}' cannot be resolved")

@@ -34,7 +34,7 @@ def type_name(duckdb: str) -> str:
 
 
 def text(value: Any) -> str | None:
-    """A value as Athena writes it; None for NULL."""
+    """Return a value as Athena writes it; None for NULL."""
     if value is None:
         return None
     if isinstance(value, bool):

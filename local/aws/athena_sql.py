@@ -48,7 +48,7 @@ def select(query: str, database: str, catalogue: Catalogue) -> Answer:
 
 
 def to_duckdb(tree: exp.Expr) -> str:
-    """The statement in DuckDB's words; where its parts have types, they come out as Athena's do."""
+    """Return the statement in DuckDB's words; where its parts have types, they come out as Athena's do."""
     tree = tree.copy()
     _name_columns(tree)
     for node in reversed(list(tree.walk())):  # children first, so that a converted part may be converted again
@@ -59,7 +59,7 @@ def to_duckdb(tree: exp.Expr) -> str:
 
 
 def _name_columns(tree: exp.Expr) -> None:
-    """A column without a name is called after its place, as by Athena."""
+    """Name a column without a name after its place, as Athena does."""
     if isinstance(tree, exp.Select):
         for place, each in enumerate(tree.expressions):
             if not isinstance(each, (exp.Alias, exp.Column, exp.Star)):

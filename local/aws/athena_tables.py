@@ -49,12 +49,15 @@ class Catalogue:
         return cls(dict(glue._tables.items()), tuple(glue._databases.keys()), home)
 
     def find(self, database: str, name: str) -> dict[str, Any] | None:
+        """Return the table as Glue has it; None where there is none."""
         return self.glue.get(f"{database}/{name}")
 
     def tables(self, database: str) -> list[str]:
+        """Return the names of the tables of a database, sorted."""
         return sorted(key.partition("/")[2] for key in self.glue if key.startswith(f"{database}/"))
 
     def databases(self) -> list[str]:
+        """Return the names of the databases, sorted."""
         return sorted(self.database_names)
 
     def register(self, connection: duckdb.DuckDBPyConnection, database: str, name: str) -> None:

@@ -36,7 +36,7 @@ def select(home: Home, query: str, database: str) -> dict[str, Any]:
 
 
 def _name(trino: str) -> str:
-    """The type without its precision, which Athena gives in fields of their own."""
+    """Return the type without its precision, which Athena gives in fields of their own."""
     kind, _, rest = trino.partition("(")
     after = rest.partition(")")[2] if kind in ("timestamp", "time") else ""
     return _NAMES.get(kind, kind) + after

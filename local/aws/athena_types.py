@@ -76,7 +76,7 @@ def check_comparable(tree: exp.Expr) -> None:
 
 
 def _compared(node: exp.Expr) -> list[exp.Expr]:
-    """What has to be of one type in this node."""
+    """Return what has to be of one type in this node."""
     if isinstance(node, exp.Between):
         return [node.this, node.args["low"], node.args["high"]]
     if isinstance(node, (exp.In, exp.Coalesce)):

@@ -12,6 +12,7 @@ from local.home import Home
 
 
 def install(home: Home) -> None:  # noqa: ARG001, every executor is installed alike
+    """Adopt buckets that exist when a stack makes them."""
     from ministack.services import s3
     from ministack.services.cloudformation import provisioners
 

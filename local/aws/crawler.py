@@ -17,13 +17,14 @@ _PRIMITIVES = {"long": "bigint", "integer": "int", "short": "smallint", "byte": 
 
 
 def install(home: Home) -> None:
+    """Run the crawler in this process."""
     hooks.replace(hooks.START_CRAWLER, lambda data: start_crawler(home, data))
     hooks.replace(hooks.STOP_CRAWLER, stop_crawler)
     hooks.replace(hooks.GLUE_REQUEST, _with_list_crawls(hooks.original(hooks.GLUE_REQUEST)))
 
 
 def start_crawler(home: Home, data: dict[str, Any]) -> Any:
-    """The API's StartCrawler: READY → RUNNING → STOPPING → READY, and LastCrawl says how it went."""
+    """Answer StartCrawler: READY → RUNNING → STOPPING → READY, and LastCrawl says how it went."""
     from ministack.services import glue
 
     name = data.get("Name")
@@ -43,7 +44,7 @@ _threads: set[str] = set()
 
 
 def stop_crawler(data: dict[str, Any]) -> Any:
-    """The API's StopCrawler; a crawl takes less than a second, so it is left to end by itself."""
+    """Answer StopCrawler; a crawl takes less than a second, so it is left to end by itself."""
     from ministack.services import glue
 
     crawler = glue._crawlers.get(data.get("Name"))
@@ -55,7 +56,7 @@ def stop_crawler(data: dict[str, Any]) -> Any:
 
 
 def list_crawls(data: dict[str, Any]) -> Any:
-    """The API's ListCrawls, which MiniStack lacks: the crawls since the local AWS was started, newest first."""
+    """Answer ListCrawls, which MiniStack lacks: the crawls since the local AWS was started, newest first."""
     from ministack.services import glue
 
     name = data.get("CrawlerName")
@@ -111,7 +112,7 @@ def crawl(home: Home, crawler: dict[str, Any]) -> list[str]:
 
 
 def hive_type(delta: Any) -> str:
-    """A type of a Delta schema (a name, or a dictionary) in Hive's words."""
+    """Return a type of a Delta schema (a name, or a dictionary) in Hive's words."""
     if isinstance(delta, str):
         return _PRIMITIVES.get(delta, delta)
     if delta["type"] == "array":

@@ -26,6 +26,7 @@ _runs: dict[str, dict[str, Any]] = {}
 
 
 def install(home: Home) -> None:
+    """Run Glue jobs as processes."""
     from ministack.services import glue
     from ministack.services.cloudformation import provisioners
 
@@ -53,7 +54,7 @@ def install(home: Home) -> None:
 
 
 def start_job_run(home: Home, data: dict[str, Any]) -> Any:
-    """The API's StartJobRun: refuses a run beyond MaxConcurrentRuns, else starts it and returns its id."""
+    """Answer StartJobRun: refuse a run beyond MaxConcurrentRuns, else start it and return its id."""
     from ministack.services import glue
 
     name = data.get("JobName", "")

@@ -46,9 +46,11 @@ class RunLog:
         self._send(kind, waiting)
 
     def errors(self) -> str:
+        """Return what the run has written to stderr."""
         return "".join(self._errors)
 
     def close(self) -> None:
+        """Close the file."""
         with self._lock:
             self._file.close()
 

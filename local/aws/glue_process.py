@@ -108,7 +108,7 @@ class GlueProcess:
         return started
 
     def wait(self, seconds: float) -> int | None:
-        """The exit code, when it has ended within `seconds`; then also its log is complete."""
+        """Return the exit code, when it has ended within `seconds`; then also its log is complete."""
         try:
             code = self.process.wait(seconds)
         except subprocess.TimeoutExpired:
@@ -125,7 +125,7 @@ class GlueProcess:
         self._clean_up(succeeded=False)
 
     def errors(self) -> str:
-        """What it wrote to stderr."""
+        """Return what it wrote to stderr."""
         return self.log.errors()
 
     def _clean_up(self, *, succeeded: bool) -> None:

@@ -12,13 +12,14 @@ from local.home import Home
 
 
 def install(home: Home) -> None:  # noqa: ARG001, every executor is installed alike
+    """Stop Glue jobs as Glue does."""
     hooks.replace(hooks.STOP_JOB_RUN, stop_job_runs)
     for hook in (hooks.GET_JOB_RUN, hooks.GET_JOB_RUNS):
         hooks.replace(hook, _after_settling(hooks.original(hook)))
 
 
 def stop_job_runs(data: dict[str, Any]) -> Any:
-    """The API's BatchStopJobRun: a live run is STOPPING, and STOPPED once its processes have ended."""
+    """Answer BatchStopJobRun: a live run is STOPPING, and STOPPED once its processes have ended."""
     from ministack.services import glue
 
     name = data.get("JobName", "")

@@ -36,6 +36,7 @@ class Hook:
     package: str = "ministack.services"
 
     def owner(self) -> Any:
+        """Return the module that has the function."""
         return import_module(f"{self.package}.{self.module}")
 
 

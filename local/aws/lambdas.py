@@ -16,6 +16,7 @@ _DIED = "Worker process died"
 
 
 def install(home: Home) -> None:
+    """Run Lambda functions of stacks."""
     from ministack.services import lambda_svc
     from ministack.services.cloudformation import provisioners
 
@@ -42,7 +43,7 @@ def install(home: Home) -> None:
 
 
 def with_error_class(result: dict[str, Any]) -> dict[str, Any]:
-    """The result of an invocation, its `errorType` taken from the traceback in its log, or that of a death."""
+    """Return the result of an invocation, its `errorType` taken from the traceback in its log, or that of a death."""
     body = result.get("body")
     if result.get("error") and isinstance(body, dict) and body.get("errorType") == "Runtime.HandlerError":
         if body.get("errorMessage") == _DIED:

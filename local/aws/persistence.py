@@ -19,6 +19,7 @@ EVERY = 10
 
 
 def install(home: Home) -> None:  # noqa: ARG001, every executor is installed alike
+    """Save the state now and then, and once more at the end."""
     import hypercorn.asyncio
 
     serve = hypercorn.asyncio.serve

@@ -102,19 +102,22 @@ class Gateway:
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def is_alive(self) -> bool:
+        """Return whether the process of the JVM runs."""
         return self.process.poll() is None
 
     def start_timer(self) -> None:
+        """Start the timer that ends an idle JVM."""
         self._timer = threading.Timer(IDLE_SECONDS, _end_if_idle, [self])
         self._timer.daemon = True
         self._timer.start()
 
     def stop_timer(self) -> None:
+        """Stop the timer."""
         if self._timer:
             self._timer.cancel()
 
     def _where(self) -> dict[str, str]:
-        """What the process says of its port; Java may have warned of something before."""
+        """Return what the process says of its port; Java may have warned of something before."""
         assert self.process.stdout is not None
         assert self.process.stderr is not None
         for line in self.process.stdout:
@@ -131,7 +134,7 @@ class Gateway:
 
 
 def take(home: Home, python: Path, environ: Mapping[str, str], key: tuple[str, int]) -> Gateway:
-    """An idle JVM, or a new one.
+    """Return an idle JVM, or a new one.
 
     Raises:
         RuntimeError: it did not start.
@@ -166,7 +169,7 @@ def start_ahead(home: Home, python: Path, environ: Mapping[str, str], key: tuple
 
 
 def take_new() -> Gateway | None:
-    """An idle JVM in which nothing has run yet, for once; None when there is none, or all are at work."""
+    """Return an idle JVM in which nothing has run yet, for once; None when there is none, or all are at work."""
     global _busy  # as in `take`
     with _changed:
         found = next((each for each in _idle if each.is_new and each.is_alive()), None)

@@ -10,6 +10,7 @@ from pyspark.java_gateway import launch_gateway
 
 
 def main() -> None:
+    """Start a JVM, and write where it listens."""
     gateway = launch_gateway()
     parameters = gateway.gateway_parameters
     where = {"port": parameters.port, "secret": parameters.auth_token}

@@ -25,6 +25,7 @@ _task: contextvars.ContextVar[Task | None] = contextvars.ContextVar("task", defa
 
 
 def install(home: Home) -> None:  # noqa: ARG001, every executor is installed alike
+    """Run executions by the limits and tasks that AWS has."""
     _install_tasks()
     _install_ends()
     hooks.replace(hooks.RUN_BRANCHES, run_branches)
@@ -76,7 +77,7 @@ def _install_ends() -> None:
 
 
 def run_branches(state: dict[str, Any], given: Any, execution: dict[str, Any], ctx: dict[str, Any]) -> Any:
-    """A Parallel state in JSONata: each branch has the context to itself, and `Output` and `Assign` see all results."""
+    """Run a Parallel state in JSONata: each branch has its own context; `Output` and `Assign` see all results."""
     from ministack.services import stepfunctions
 
     effective = stepfunctions._apply_jsonata_arguments(state, given, ctx)
@@ -137,7 +138,7 @@ def _begin(function: Callable[..., Any], *arguments: Any) -> dict[str, Any]:
 
 
 def _timer(arn: str) -> threading.Timer:
-    """Ends the execution when the machine's own `TimeoutSeconds` are over."""
+    """End the execution when the machine's own `TimeoutSeconds` are over."""
     from ministack.services import stepfunctions
 
     execution = stepfunctions._executions[arn]

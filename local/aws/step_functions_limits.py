@@ -18,6 +18,7 @@ ERROR = "States.DataLimitExceeded"
 
 
 def install() -> None:
+    """Hold executions to the limits of AWS."""
     _install_start()
     _install_data()
     matches = hooks.original(hooks.ERROR_MATCHES)

@@ -25,7 +25,7 @@ class Task:
     _begun: float = field(default=0.0, init=False)
 
     def begin(self) -> None:
-        """A new try."""
+        """Begin a new try."""
         self._begun = time.monotonic()
 
     def check_not_ended(self) -> None:
@@ -138,7 +138,7 @@ TASKS: dict[str, Callable[[Task, Any], dict[str, Any]]] = {
 
 
 def _athena(action: str, given: dict[str, Any]) -> dict[str, Any]:
-    """A call of Athena's API, which has to run on the server's own loop."""
+    """Call Athena's API, which has to run on the server's own loop."""
     from ministack.services import stepfunctions
 
     resource = f"arn:aws:states:::aws-sdk:athena:{action}"
@@ -146,7 +146,7 @@ def _athena(action: str, given: dict[str, Any]) -> dict[str, Any]:
 
 
 def _answer(service: str, response: Any, suffix: str = "") -> dict[str, Any]:
-    """The body of an API's answer, its error named as Step Functions name it: `Glue.EntityNotFoundException`."""
+    """Return the body of an API's answer, its error named as Step Functions name it: `Glue.EntityNotFoundException`."""
     status, _, body = response
     said = json.loads(body)
     if status >= 400:

@@ -23,7 +23,7 @@ def last_error(text: str) -> str:
 
 
 def error_message(output: str, code: int) -> str:
-    """The ErrorMessage of a process that ended with `code` after it wrote `output` to stderr."""
+    """Return the ErrorMessage of a process that ended with `code` after it wrote `output` to stderr."""
     if found := last_error(output):
         return found
     said = [line.strip() for line in output.splitlines() if line.strip()]

@@ -19,6 +19,7 @@ _PATIENCE = 60
 
 
 def install(home: Home) -> None:
+    """Warm a JVM as soon as a file lands."""
     fire = hooks.original(hooks.FIRE_EVENT)
 
     def fire_and_warm_up(bucket_name: str, key: str, event_name: str, *arguments: Any, **named: Any) -> None:

@@ -10,6 +10,7 @@ from pyspark.sql import SparkSession
 
 
 def main(folder: str) -> None:
+    """Merge a few rows, so that the JVM has loaded the classes of a job."""
     spark = SparkSession.builder.getOrCreate()
     table = DeltaTable.createIfNotExists(spark).location(f"file://{folder}")
     table.addColumn("id", "bigint").addColumn("day", "date").partitionedBy("day").execute()

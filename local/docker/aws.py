@@ -14,6 +14,7 @@ from local.home import Home
 
 
 def main() -> None:
+    """Serve the local AWS in its container."""
     home = Home.current()
     (home.folder / "aws").mkdir(parents=True, exist_ok=True)
     environment = local_aws.environment(home, bind="0.0.0.0")  # noqa: S104, the container's own addresses

@@ -13,6 +13,7 @@ from local.home import Home
 
 
 def main() -> None:
+    """Deploy the lake, and print where it is."""
     home = Home.current()
     deploy.deploy(home)
     user, password = home.airflow_login()

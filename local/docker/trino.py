@@ -12,6 +12,7 @@ from local.trino import configuration, server
 
 
 def main() -> None:
+    """Serve Trino in its container."""
     home = Home.current()
     unpacked, java_home = server.installed()
     etc = configuration.write(home, unpacked, home.port(server.NAME), bind="0.0.0.0")  # noqa: S104, the container's own

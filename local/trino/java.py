@@ -20,7 +20,7 @@ _SYSTEM = ("/usr/lib/jvm/*", "/Library/Java/JavaVirtualMachines/*/Contents/Home"
 
 
 def home(environ: Mapping[str, str] | None = None) -> Path | None:
-    """The JAVA_HOME to start Trino with, or None where there is no Java that is new enough."""
+    """Return the JAVA_HOME to start Trino with, or None where there is no Java that is new enough."""
     environ = os.environ if environ is None else environ
     return next((candidate for candidate in candidates(environ) if _major(candidate) >= OLDEST), None)
 
@@ -37,7 +37,7 @@ def candidates(environ: Mapping[str, str]) -> Iterator[Path]:
 
 
 def absent(environ: Mapping[str, str] | None = None) -> str:
-    """What to say where there is none: what was looked at, and what to do."""
+    """Return the message where there is none: what was found, and what to do."""
     environ = os.environ if environ is None else environ
     seen = [f"{each} ({_major(each) or 'no Java'})" for each in dict.fromkeys(candidates(environ))]
     return (
@@ -48,7 +48,7 @@ def absent(environ: Mapping[str, str] | None = None) -> str:
 
 
 def _major(java_home: Path) -> int:
-    """The major version that the JDK's own `release` file states; 0 where there is no runnable Java."""
+    """Return the major version that the JDK's own `release` file states; 0 where there is no runnable Java."""
     try:
         stated = re.search(r'^JAVA_VERSION="(\d+)', (java_home / "release").read_text(), re.MULTILINE)
     except OSError:

@@ -37,7 +37,7 @@ def start(home: Home) -> None:
 
 
 def installed() -> tuple[Path, Path]:
-    """(the unpacked server, JAVA_HOME).
+    """Return (the unpacked server, JAVA_HOME).
 
     Raises:
         NotInstalled: one of them is missing; says what was looked at.
@@ -51,7 +51,7 @@ def installed() -> tuple[Path, Path]:
 
 
 def command(server: Path, java_home: Path, etc: Path, data: Path) -> list[str]:
-    """What is run, with the configuration in `etc` and its own files in `data`."""
+    """Return what is run, with the configuration in `etc` and its own files in `data`."""
     return [
         str(java_home / "bin" / "java"),
         "-cp",
@@ -79,6 +79,7 @@ def wait(home: Home) -> None:
 
 
 def answers(home: Home) -> bool:
+    """Return whether Trino answers a query."""
     try:
         return client.ask(home.trino_url, "SELECT 1", "default").rows == [[1]]
     except (requests.RequestException, client.TrinoError):

@@ -52,22 +52,23 @@ def permissions() -> list[str]:
 
 
 def lint() -> list[str]:
+    """Return the findings of cfn-lint."""
     return scanners.lines_of(scanners.beside("cfn-lint"), *TEMPLATES)
 
 
 def policies() -> list[str]:
-    """checkov's rules for CloudFormation."""
+    """Return checkov's rules for CloudFormation."""
     return _judged(accepted.CHECKOV, scanners.checkov(TEMPLATES))
 
 
 def code() -> list[str]:
-    """ruff's rules of security (flake8-bandit) for the code that is shipped or run."""
+    """Return ruff's rules of security (flake8-bandit) for the code that is shipped or run."""
     chosen = ["--select", "S", "--ignore", ",".join(scanners.ignored_rules())]
     return scanners.lines_of(scanners.beside("ruff"), "check", *chosen, "--output-format", "concise", ".")
 
 
 def secrets() -> list[str]:
-    """What looks like a secret in any file of the tree."""
+    """Return what looks like a secret in any file of the tree."""
     return _judged(accepted.SECRETS, scanners.secrets(scanners.ROOT, scanners.tracked(scanners.ROOT)))
 
 
@@ -88,6 +89,7 @@ CHECKS: dict[str, Callable[[], list[str]]] = {
 
 
 def main() -> int:
+    """Run every check, print its findings, and return the exit code."""
     failed = 0
     with ThreadPoolExecutor(2) as pool:
         for name, (problems, seconds) in zip(CHECKS, pool.map(_timed, CHECKS.values()), strict=True):

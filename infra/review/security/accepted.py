@@ -28,6 +28,7 @@ class Accepted:
             raise ValueError(f"{self.rule} at {self.where} is accepted because {self.reason!r}; expected a sentence")
 
     def covers(self, rule: str, where: str) -> bool:
+        """Return whether the entry accepts the rule's finding in that place."""
         return rule == self.rule and fnmatchcase(where, self.where)
 
 
@@ -101,10 +102,10 @@ SECRETS = (
 
 
 def left_over(accepted: tuple[Accepted, ...], found: list[tuple[str, str]]) -> list[Accepted]:
-    """The entries for which nothing is found any more; `found` is (rule, where)."""
+    """Return the entries for which nothing is found any more; `found` is (rule, where)."""
     return [each for each in accepted if not any(each.covers(rule, where) for rule, where in found)]
 
 
 def unexplained(accepted: tuple[Accepted, ...], found: list[tuple[str, str]]) -> list[tuple[str, str]]:
-    """What is found and accepted by no entry."""
+    """Return what is found and accepted by no entry."""
     return [each for each in found if not any(entry.covers(*each) for entry in accepted)]

@@ -43,7 +43,7 @@ def found(template: Mapping[str, Any]) -> list[tuple[str, str]]:
 
 
 def unexplained(template: Mapping[str, Any], accepted: Exceptions) -> list[str]:
-    """The wildcards of the template for which no exception gives a reason, one sentence each."""
+    """Return the wildcards of the template for which no exception gives a reason, one sentence each."""
     problems = [
         f"{name} allows {wildcard}: it is not among the wildcards of infra/exceptions.py"
         for name, wildcard in found(template)
@@ -80,7 +80,7 @@ def left_over(templates: Mapping[str, Mapping[str, Any]], accepted: Mapping[str,
 
 
 def flat(value: Any) -> str:
-    """A text of a template with its functions as cdk-nag writes them: `<Parameter>`, `<Resource.Attribute>`."""
+    """Return a text of a template with its functions as cdk-nag writes them: `<Parameter>`, `<Resource.Attribute>`."""
     if isinstance(value, str):
         return value
     ((function, argument),) = value.items()
@@ -95,4 +95,5 @@ def flat(value: Any) -> str:
 
 
 def as_list(value: Any) -> list[Any]:
+    """Return the value as a list, as a policy may have either."""
     return value if isinstance(value, list) else [value]

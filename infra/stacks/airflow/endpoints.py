@@ -8,4 +8,5 @@ FOR_DAGS = ("athena", "glue", "lambda", "sns", "states")
 
 
 def service_name(service: str, region: str) -> str:
+    """Return the name of the VPC endpoint service."""
     return f"com.amazonaws.{region}.{service}"

@@ -93,7 +93,7 @@ class Execution(Construct):
 
 
 def _storage(buckets: list[str], artifacts: str, key: str) -> list[iam.PolicyStatement]:
-    """The buckets, but no object of theirs; keys that bear the project's tag; queues and topics."""
+    """Return the statements for buckets, but not their objects; for keys with the project's tag, queues and topics."""
     tagged = {"StringEquals": {"aws:RequestTag/Project": "ledgerlake"}}
     ours = {"StringEquals": {"aws:ResourceTag/Project": "ledgerlake"}}
     keys = access.arn("kms", "key/*")

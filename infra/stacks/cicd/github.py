@@ -96,7 +96,7 @@ def _parameters(scope: Construct) -> list[CfnParameter]:
 
 
 def _deploy(artifacts: s3.IBucket, execution: iam.IRole) -> list[iam.PolicyStatement]:
-    """What `ledgerlake deploy` asks for; CloudFormation does the rest, with a role of its own."""
+    """Return what `ledgerlake deploy` asks for; CloudFormation does the rest, with a role of its own."""
     look = ["DescribeStacks", "DescribeStackEvents", "GetTemplate", "GetTemplateSummary", "ListStackResources"]
     prepare = ["DescribeChangeSet", "DeleteChangeSet", "ExecuteChangeSet"]
     change = ["CreateStack", "UpdateStack", "CreateChangeSet"]

@@ -24,6 +24,7 @@ WRITE = ("s3:GetObject", "s3:PutObject", "s3:AbortMultipartUpload", "s3:DeleteOb
 
 
 def allow(actions: Sequence[str], resources: Sequence[str], **more: Any) -> iam.PolicyStatement:
+    """Return a statement that allows the actions on the resources."""
     return iam.PolicyStatement(actions=list(actions), resources=list(resources), **more)
 
 
@@ -76,7 +77,7 @@ def encrypted_by(key: kms.IKey, *services: str) -> iam.PolicyStatement:
 
 
 def through(key_arn: str, *services: str) -> iam.PolicyStatement:
-    """The same for whoever knows the key by its ARN alone: another stack."""
+    """Return the same for whoever knows the key by its ARN alone: another stack."""
     named = [Fn.join("", [f"{service}.", Aws.REGION, ".", Aws.URL_SUFFIX]) for service in services]
     condition = {"StringEquals": {"kms:ViaService": named}}
     return allow(["kms:Decrypt", "kms:GenerateDataKey"], [key_arn], conditions=condition)
@@ -95,14 +96,15 @@ def metrics() -> iam.PolicyStatement:
 
 
 def arn(service: str, resource: str) -> str:
-    """An ARN in the stack's own partition, region and account."""
+    """Return an ARN in the stack's own partition, region and account."""
     return Fn.join("", ["arn:", Aws.PARTITION, f":{service}:", Aws.REGION, ":", Aws.ACCOUNT_ID, f":{resource}"])
 
 
 def on_behalf_of(source: str) -> dict[str, dict[str, str]]:
-    """The condition that a service acts for that resource of this account, and for no stranger's."""
+    """Return the condition that a service acts for that resource of this account, and for no stranger's."""
     return {"StringEquals": {"aws:SourceAccount": Aws.ACCOUNT_ID}, "ArnEquals": {"aws:SourceArn": source}}
 
 
 def document(*statements: iam.PolicyStatement) -> iam.PolicyDocument:
+    """Return a policy document of the statements."""
     return iam.PolicyDocument(statements=list(statements))

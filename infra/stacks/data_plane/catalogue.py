@@ -1,5 +1,6 @@
-"""The catalogue `ecommerce_dwh`: the database, the tables that are plain Parquet or JSON, the crawler of
-those that are Delta, and the Athena workgroup that queries all of them.
+"""Catalogue `ecommerce_dwh`: database, tables, crawler and Athena workgroup.
+
+The crawler makes the Delta tables; those of Parquet and JSON are part of the stack.
 """
 
 from __future__ import annotations
@@ -146,7 +147,7 @@ class Catalogue(Construct):
 
 
 def catalogue_arns() -> list[str]:
-    """The catalogue and the database, which Glue asks for beside each table."""
+    """Return the catalogue and the database, which Glue asks for beside each table."""
     return [access.arn("glue", "catalog"), access.arn("glue", f"database/{names.DATABASE}")]
 
 

@@ -130,6 +130,7 @@ def machine_arn() -> str:
 
 
 def execution_arns() -> str:
+    """Return the pattern of the ARNs of all executions."""
     return access.arn("states", f"execution:{names.STATE_MACHINE}:*")
 
 
@@ -146,7 +147,7 @@ def planner(lake: s3.IBucket, key: kms.IKey) -> list[iam.PolicyStatement]:
 
 
 def _by_date(lake: s3.IBucket) -> list[iam.PolicyStatement]:
-    """What was archived is planned again: its version stands in the object's metadata, not in its name."""
+    """Return the statements to plan archived deliveries again: metadata hold their versions."""
     return [access.objects(lake, [keys.ARCHIVED], access.READ), access.names(lake, [keys.ARCHIVED])]
 
 

@@ -58,7 +58,7 @@ class Messages(Construct):
         self._alarm()
 
     def _alarm(self) -> None:
-        """A dead letter is a file that five runs did not come to the end of: a person has to look."""
+        """Raise an alarm for a dead letter: five runs did not process that file to the end."""
         self.topic.add_to_resource_policy(
             iam.PolicyStatement(
                 sid="AllowSnsPublishFromDeadLetterAlarm",

@@ -50,29 +50,33 @@ class Parameters(Construct):
 
     @property
     def environment(self) -> str:
+        """Return the parameter Environment."""
         return self._environment.value_as_string
 
     @property
     def orchestrator(self) -> str:
+        """Return the parameter Orchestrator."""
         return self._orchestrator.value_as_string
 
     @property
     def artifact_bucket(self) -> str:
+        """Return the parameter ArtifactBucket."""
         return self._artifacts.value_as_string
 
     def artifact_key(self, key: str) -> str:
-        """The key of one of the release's artefacts; `key` as in `infra.release.packaging`."""
+        """Return the key of one of the release's artefacts; `key` as in `infra.release.packaging`."""
         return f"{self._release.value_as_string}/{key}"
 
     def artifact_uri(self, key: str) -> str:
+        """Return the S3 URI of one of the release's artefacts."""
         return f"s3://{self.artifact_bucket}/{self.artifact_key(key)}"
 
     def setting(self, name: str) -> float:
-        """A number among the settings of the environment that is deployed."""
+        """Return a number among the settings of the environment that is deployed."""
         return Token.as_number(Fn.find_in_map(self._settings.logical_id, self.environment, name))
 
     def setting_text(self, name: str) -> str:
-        """The same as text."""
+        """Return a setting of the environment that is deployed, as text."""
         return Fn.find_in_map(self._settings.logical_id, self.environment, name)
 
     def bucket_name(self, kind: str) -> str:

@@ -17,7 +17,7 @@ FAILED = f"{ALARM_PREFIX}failed-runs"
 
 
 def rejects(dataset: str) -> str:
-    """The name of the alarm on a dataset's rejected rows."""
+    """Return the name of the alarm on a dataset's rejected rows."""
     return f"{ALARM_PREFIX}rejects-{dataset}"
 
 

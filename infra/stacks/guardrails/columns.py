@@ -24,7 +24,7 @@ _TABLES = "lakehouse-dwh/"
 
 
 def sensitive(dataset: Dataset) -> list[str]:
-    """The columns that analysts do not see."""
+    """Return the columns that analysts do not see."""
     return [column.name for column in dataset.columns if column.sensitive]
 
 

@@ -29,11 +29,12 @@ def reject_share(dataset: str) -> cloudwatch.MathExpression:
 
 
 def runs(name: str) -> cloudwatch.Metric:
+    """Return the metric of the lake with that name, summed over five minutes."""
     return _metric(metrics.NAMESPACE, name, {}, "Sum", FIVE_MINUTES)
 
 
 def failed_runs() -> cloudwatch.MathExpression:
-    """Runs that their report tells of; and executions that ended before they had one."""
+    """Return the failed runs that were reported, and the executions that ended before their report."""
     parts = {
         "reported": runs(metrics.RUNS_FAILED),
         "failed": _executions("ExecutionsFailed"),
@@ -53,10 +54,12 @@ def oldest_message() -> cloudwatch.Metric:
 
 
 def waiting(queue: str) -> cloudwatch.Metric:
+    """Return the metric of the messages that wait in the queue."""
     return _queue("ApproximateNumberOfMessagesVisible", queue)
 
 
 def function_errors(name: str) -> cloudwatch.Metric:
+    """Return the metric of the errors of a Lambda function."""
     return _metric("AWS/Lambda", "Errors", {"FunctionName": name}, "Sum", FIVE_MINUTES)
 
 

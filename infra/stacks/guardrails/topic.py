@@ -38,7 +38,7 @@ class AlarmTopic(Construct):
         mail.cfn_options.condition = parameters.has_address
 
     def _let(self, who: str, service: str, source: str) -> None:
-        """A service tells the topic, encrypted, on behalf of what `source` matches in this account."""
+        """Allow a service to publish to the encrypted topic, on behalf of what `source` matches in this account."""
         ours = {"StringEquals": {"aws:SourceAccount": Aws.ACCOUNT_ID}, "ArnLike": {"aws:SourceArn": source}}
         principals = [iam.ServicePrincipal(service)]
         self.topic.add_to_resource_policy(
