@@ -152,7 +152,7 @@ class Run:
         self.others: list[tuple[str, str, str]] = []  # tasks of other runs: DAG, task, state
         self.try_number, self.max_tries = 1, 2  # of its task
         self.runs: list[tuple[str, str, str]] = [(names.LIVE_DAG, "active", "running")]  # DAG, run, state
-        self.looks = 0  # how often its task has waited already
+        self.reschedules = 0  # how often its task has waited already
 
     def of(self, task_id: str) -> dict[str, Any]:
         return {
@@ -170,10 +170,10 @@ class Run:
                 start_date=self.began,
             ),
             "params": self.params,
-            "task_reschedule_count": self.looks,
+            "task_reschedule_count": self.reschedules,
         }
 
-    def asked(self, **conf: Any) -> None:
+    def request(self, **conf: Any) -> None:
         """What the form, or a conf, gives the run."""
         self.conf |= conf
         self.params |= conf

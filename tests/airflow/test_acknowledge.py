@@ -44,7 +44,7 @@ def test_it_can_be_done_twice(run, cloud):
     assert cloud.hidden() == 0
 
 
-def test_the_messages_of_a_quiet_run_are_deleted_too(run, cloud):
+def test_the_messages_of_a_run_without_a_batch_are_deleted_too(run, cloud):
     cloud.deliver("raw/orders/o.csv")
     messages = cloud.receive()
     run.xcoms["plan_batch", "receipts"] = [message["ReceiptHandle"] for message in messages]
@@ -84,7 +84,7 @@ def test_what_is_published_and_not_archived_stays_open(begun, cloud):
     assert (_open(cloud), cloud.hidden()) == (1, 3)
 
 
-def test_after_a_failed_job_it_is_skipped_with_a_sentence(begun, cloud):
+def test_after_a_failed_job_it_is_skipped_with_a_reason(begun, cloud):
     begun.states["orders_etl"] = "failed"
     with pytest.raises(AirflowSkipException, match="the batch stays open: NotPublished"):
         begun.call("acknowledge")

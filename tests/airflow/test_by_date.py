@@ -96,7 +96,7 @@ def test_a_day_is_that_of_utc(by_date):
 
 def test_a_backfill_may_be_narrowed_to_datasets(by_date, loaded):
     _archive(loaded, "raw/orders/2025-04-01.csv", "raw/order_items/2025-04-01.csv")
-    by_date.asked(datasets=["orders"])
+    by_date.request(datasets=["orders"])
     assert _taken(loaded, by_date) == {"orders/2025-04-01.csv"}
     assert by_date.xcoms["plan_batch", "return_value"]["datasets"] == [
         "orders",
@@ -104,8 +104,8 @@ def test_a_backfill_may_be_narrowed_to_datasets(by_date, loaded):
     ]  # orphans may be released
 
 
-def test_a_backfill_that_is_given_other_days_is_refused(by_date, cloud):
-    by_date.asked(**{"from": "2025-04-02"})
+def test_a_backfill_with_other_days_in_its_conf_is_rejected(by_date, cloud):
+    by_date.request(**{"from": "2025-04-02"})
     assert "the backfill's conf names from" in _refused(by_date)
 
 
@@ -115,12 +115,12 @@ def test_the_scheduled_run_sweeps_up_what_waits_up_to_its_day_and_nothing_archiv
     assert _taken(loaded, sweep) == {"orders/2025-03-31.csv", "orders/2025-04-01.csv"}
 
 
-def test_the_scheduled_run_does_not_look_at_the_form(sweep):
-    sweep.asked(**{"from": "2020-01-01", "reprocess": "archived"})
+def test_the_scheduled_run_ignores_the_form(sweep):
+    sweep.request(**{"from": "2020-01-01", "reprocess": "archived"})
     assert _selection(sweep) == Selection(DAY, DAY, archived=False, older=True)
 
 
-def test_the_sweep_leaves_what_landed_only_now_to_the_live_run(sweep, loaded, monkeypatch):
+def test_the_sweep_leaves_recent_deliveries_to_the_live_run(sweep, loaded, monkeypatch):
     loaded.put("raw/orders/2025-04-01.csv")
     sweep.began = datetime.now(UTC)
     with pytest.raises(AirflowRescheduleException):
@@ -140,7 +140,7 @@ def test_the_sweep_does_not_wait_for_what_has_waited_long_enough(sweep, loaded, 
 def test_a_run_by_hand_takes_the_days_of_its_form(manual, loaded):
     _archive(loaded, "raw/orders/2025-04-02.csv", "raw/orders/2025-04-05.csv")
     loaded.put("raw/orders/2025-04-03.csv", "raw/orders/2025-04-01.csv")
-    manual.asked(**{"from": "2025-04-02", "to": "2025-04-04"})
+    manual.request(**{"from": "2025-04-02", "to": "2025-04-04"})
     assert _taken(loaded, manual) == {"orders/2025-04-02.csv", "orders/2025-04-03.csv"}
 
 
@@ -154,7 +154,7 @@ def test_a_run_without_an_interval_is_for_the_day_before_it(manual):
 
 
 def test_a_first_day_alone_is_that_day(manual):
-    manual.asked(**{"from": "2025-04-07"})
+    manual.request(**{"from": "2025-04-07"})
     assert (_selection(manual).first, _selection(manual).last) == (date(2025, 4, 7), date(2025, 4, 7))
 
 
@@ -169,7 +169,7 @@ def test_a_first_day_alone_is_that_day(manual):
 def test_the_form_says_whether_waiting_or_archived_files_are_meant(manual, loaded, what, taken):
     _archive(loaded, "raw/orders/2025-04-01.csv")
     loaded.put("raw/order_items/2025-04-01.csv")
-    manual.asked(reprocess=what)
+    manual.request(reprocess=what)
     assert _taken(loaded, manual) == taken
 
 
@@ -191,24 +191,24 @@ def test_the_form_says_whether_waiting_or_archived_files_are_meant(manual, loade
     ],
     ids=str,
 )
-def test_a_form_that_cannot_be_followed_is_refused_and_not_tried_again(manual, cloud, conf, seen):
-    manual.asked(**conf)
+def test_an_invalid_form_is_rejected_and_not_retried(manual, cloud, conf, seen):
+    manual.request(**conf)
     assert seen in _refused(manual)
     assert lease.show(cloud.s3, cloud.bucket) is None
 
 
 @pytest.mark.parametrize("empty", [[], None, ""])
 def test_no_dataset_chosen_is_all_of_them(manual, empty):
-    manual.asked(datasets=empty)
+    manual.request(datasets=empty)
     assert set(_selection(manual).datasets or DATASETS) == set(DATASETS)
 
 
 def test_a_backfill_from_the_browser_leaves_fields_empty(by_date):
-    by_date.asked(**{"from": None, "to": None, "datasets": ["orders"], "reprocess": None, "reason": ""})
+    by_date.request(**{"from": None, "to": None, "datasets": ["orders"], "reprocess": None, "reason": ""})
     assert _selection(by_date) == Selection(DAY, DAY, ("orders",))
 
 
-def test_airflow_itself_accepts_what_its_form_sends_and_refuses_what_is_no_date(by_date_dag):
+def test_airflow_accepts_what_its_form_sends_and_rejects_what_is_no_date(by_date_dag):
     field = by_date_dag.params.get_param
     for name, value in (("from", None), ("from", "2025-04-01"), ("datasets", []), ("reprocess", None)):
         assert copy(field(name)).resolve(value) == value
@@ -217,7 +217,7 @@ def test_airflow_itself_accepts_what_its_form_sends_and_refuses_what_is_no_date(
             copy(field(name)).resolve(value)
 
 
-def test_a_day_without_deliveries_is_a_quiet_run_that_gives_the_lease_back(by_date, loaded):
+def test_a_day_without_deliveries_makes_no_batch_and_releases_the_lease(by_date, loaded):
     with pytest.raises(DownstreamTasksSkipped) as skipped:
         by_date.call("plan_batch")
     assert by_date.xcoms["plan_batch", "return_value"]["reason"] == "nothing of 2025-04-01 waits or is archived"
@@ -226,14 +226,14 @@ def test_a_day_without_deliveries_is_a_quiet_run_that_gives_the_lease_back(by_da
     assert lease.show(loaded.s3, loaded.bucket).holder == ""
 
 
-def test_a_retried_plan_goes_on_with_the_batch_that_it_made(by_date, loaded):
+def test_a_retried_plan_resumes_the_batch_that_it_made(by_date, loaded):
     loaded.put("raw/orders/2025-04-01.csv")
     first = by_date.call("plan_batch")
     again = by_date.call("plan_batch")
     assert (again["batch_id"], again["resumed"]) == (first["batch_id"], True)
 
 
-def test_it_waits_while_a_live_run_is_at_work_and_goes_on_afterwards(by_date, loaded):
+def test_it_waits_while_a_live_run_is_at_work_and_continues_afterwards(by_date, loaded):
     loaded.put("raw/orders/2025-04-01.csv")
     lease.acquire(loaded.s3, loaded.bucket, batch.LIVE, 600)
     with pytest.raises(AirflowRescheduleException):
@@ -247,7 +247,7 @@ BY_DATE_WAITS = ("ecommerce_lakehouse_by_date", "plan_batch", "up_for_reschedule
 
 
 @pytest.mark.parametrize(
-    ("other", "looks", "waits"),
+    ("other", "reschedules", "waits"),
     [
         (LIVE_WAITS, 0, True),
         (LIVE_WAITS, 1, True),
@@ -259,9 +259,9 @@ BY_DATE_WAITS = ("ecommerce_lakehouse_by_date", "plan_batch", "up_for_reschedule
         (BY_DATE_WAITS, 1, False),
     ],
 )
-def test_live_runs_go_first_and_so_do_those_that_have_waited(by_date, loaded, other, looks, waits):
+def test_live_runs_and_waiting_runs_acquire_the_lease_first(by_date, loaded, other, reschedules, waits):
     loaded.put("raw/orders/2025-04-01.csv")
-    by_date.others, by_date.looks = [other], looks
+    by_date.others, by_date.reschedules = [other], reschedules
     if waits:
         with pytest.raises(AirflowRescheduleException):
             by_date.call("plan_batch")
@@ -269,7 +269,7 @@ def test_live_runs_go_first_and_so_do_those_that_have_waited(by_date, loaded, ot
         assert by_date.call("plan_batch")["deliveries"] == 1
 
 
-def test_a_new_run_looks_again_after_all_that_have_waited(by_date, loaded):
+def test_a_new_run_retries_after_all_waiting_runs(by_date, loaded):
     by_date.others = [BY_DATE_WAITS]
     with pytest.raises(AirflowRescheduleException) as waiting:
         by_date.call("plan_batch")
@@ -278,7 +278,7 @@ def test_a_new_run_looks_again_after_all_that_have_waited(by_date, loaded):
     assert waiting.value.reschedule_date >= lease_wait._next_attempt(ends, 3) - timedelta(seconds=2)
 
 
-def test_a_run_that_has_the_lease_lets_nobody_go_first(by_date, loaded):
+def test_a_run_that_holds_the_lease_yields_to_none(by_date, loaded):
     loaded.put("raw/orders/2025-04-01.csv")
     lease.acquire(loaded.s3, loaded.bucket, HOLDER, 600)
     by_date.others = [LIVE_WAITS]
@@ -294,7 +294,7 @@ def _end(cloud, run):
     lease_wait.release(run.of("report"))
 
 
-def test_four_runs_and_a_live_one_side_by_side_take_turns_and_none_fails(by_date_dag, dag, loaded, new_run):
+def test_four_concurrent_runs_and_a_live_one_share_the_lease_and_none_fails(by_date_dag, dag, loaded, new_run):
     loaded.put(*(f"raw/orders/2025-04-0{day}.csv" for day in range(1, 6)))
     waiting = [new_run(by_date_dag) for _ in range(4)] + [new_run(dag)]
     for day, run in enumerate(waiting[:4], 1):
@@ -323,7 +323,7 @@ def test_its_end_closes_the_batch_and_leaves_the_queue_alone(by_date, loaded):
     assert loaded.visible() == 1
 
 
-def test_a_live_run_mends_what_a_run_by_date_left_open(by_date, run, loaded):
+def test_a_live_run_finishes_what_a_run_by_date_left_open(by_date, run, loaded):
     loaded.put("raw/orders/2025-04-01.csv")
     left = by_date.call("plan_batch")
     lease.release(loaded.s3, loaded.bucket, HOLDER)

@@ -40,7 +40,7 @@ def test_a_check_passes_when_no_row_comes_back(run, answer):
     assert _check(run)
 
 
-def test_a_check_fails_with_its_name_what_is_broken_and_the_keys(run, answer):
+def test_a_check_fails_with_its_name_the_condition_and_the_keys(run, answer):
     answer(NAMES, ("orders", "17", "2 rows of one key"), ("products", "4", "3 rows of one key"))
     with pytest.raises(athena.CheckFailed) as failed:
         _check(run)
@@ -51,7 +51,7 @@ def test_a_check_fails_with_its_name_what_is_broken_and_the_keys(run, answer):
     assert run.xcoms["checks.primary_keys_unique", "return_value"], "its query is paid for"
 
 
-def test_the_next_run_that_sees_it_fail_is_skipped_with_the_sentence(run, answer):
+def test_the_next_run_that_observes_the_failure_skips_the_check(run, answer):
     answer(NAMES, ("orders", "17", "2 rows of one key"))
     with pytest.raises(athena.CheckFailed):
         _check(run)
@@ -90,7 +90,7 @@ def test_the_first_run_that_sees_it_pass_closes_it(run, cloud, answer):
     assert open_failures(cloud.s3, cloud.bucket) == ()
 
 
-def test_a_broken_check_is_not_asked_again(run, answer):
+def test_a_failed_check_is_not_retried(run, answer):
     assert issubclass(athena.CheckFailed, AirflowFailException)
 
 
@@ -103,7 +103,7 @@ def test_ten_keys_are_named_and_the_others_counted(run, answer):
     assert "k10" not in str(failed.value)
 
 
-def test_each_check_shows_its_sql_and_asks_in_the_lakes_workgroup(dag):
+def test_each_check_shows_its_sql_and_runs_in_the_lakes_workgroup(dag):
     for task in dag.task_group.get_task_group_dict()["checks"]:
         assert "FROM" in task.query
         assert "query" in task.template_fields

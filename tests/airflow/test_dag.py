@@ -107,7 +107,7 @@ def test_a_skip_does_not_spread_and_a_failure_does(each_dag):
         assert each_dag.get_task(task_id).trigger_rule == "none_failed", task_id
 
 
-def test_the_acknowledgement_looks_at_evidence_whatever_happened_before(each_dag):
+def test_the_acknowledgement_reads_evidence_whatever_happened_before(each_dag):
     assert each_dag.get_task("acknowledge").trigger_rule == "all_done"
 
 
@@ -159,7 +159,7 @@ def test_jobs_and_crawler_are_never_created_or_changed(each_dag):
     assert not hasattr(each_dag.get_task("crawl_lakehouse"), "config")
 
 
-def test_a_job_is_given_nothing_but_the_batch(dag):
+def test_a_job_receives_only_the_batch(dag):
     context = {"ti": type("Ti", (), {"xcom_pull": lambda self, task_ids: {"batch_id": "b-1"}})()}
     for job in JOBS:
         task = dag.get_task(job)
@@ -168,7 +168,7 @@ def test_a_job_is_given_nothing_but_the_batch(dag):
     assert archive.render_template(archive.payload, context) == '{"batch_id": "b-1"}'
 
 
-def test_jobs_queries_and_the_crawler_are_looked_at_as_often_as_the_settings_say(dag):
+def test_jobs_queries_and_the_crawler_are_polled_as_often_as_the_settings_say(dag):
     assert settings.current().poll_seconds == 0.3
     check = dag.task_group.get_task_group_dict()["checks"]
     assert {dag.get_task(job).waiter_delay for job in JOBS} == {0.3}
@@ -206,7 +206,7 @@ def test_its_documentation_says_what_to_do_when_it_fails(dag):
         assert command in remedy
 
 
-def test_the_documentation_of_runs_by_date_says_how_to_go_on(by_date_dag):
+def test_the_documentation_of_runs_by_date_says_how_to_resume(by_date_dag):
     _, _, remedy = by_date_dag.doc_md.partition("### When it fails")
     for command in (
         "clear the failed task",

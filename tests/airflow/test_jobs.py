@@ -94,7 +94,7 @@ def test_archive_and_checks_wait_too_when_the_lease_was_lost(run, cloud, task_id
         context["task"].execute(context)
 
 
-def test_a_job_that_still_runs_for_nobody_is_waited_for(orders_etl, cloud, monkeypatch):
+def test_an_unwatched_run_of_the_job_is_waited_for(orders_etl, cloud, monkeypatch):
     glue = _with_glue(monkeypatch, Glue())
 
     def busy(**_):
@@ -105,7 +105,7 @@ def test_a_job_that_still_runs_for_nobody_is_waited_for(orders_etl, cloud, monke
         orders_etl["task"].execute({**orders_etl, "ti": _glue_ti(orders_etl)})
 
 
-def test_any_other_refusal_of_glue_is_an_error(orders_etl, cloud, monkeypatch):
+def test_any_other_rejection_by_glue_is_an_error(orders_etl, cloud, monkeypatch):
     glue = _with_glue(monkeypatch, Glue())
 
     def refused(**_):
@@ -116,7 +116,7 @@ def test_any_other_refusal_of_glue_is_an_error(orders_etl, cloud, monkeypatch):
         orders_etl["task"].execute({**orders_etl, "ti": _glue_ti(orders_etl)})
 
 
-def test_a_job_that_set_its_batch_aside_is_not_tried_again(orders_etl, monkeypatch, run):
+def test_a_job_that_quarantined_its_batch_is_not_retried(orders_etl, monkeypatch, run):
     said = "QualityError: orders: 300 of 400 rows of b-1 are rejected; next step: ledgerlake accept b-1"
     _with_glue(monkeypatch, Glue(JobRunState="FAILED", ErrorMessage=said))
     with pytest.raises(AirflowFailException, match="300 of 400 rows") as failed:
@@ -124,7 +124,7 @@ def test_a_job_that_set_its_batch_aside_is_not_tried_again(orders_etl, monkeypat
     assert type(failed.value) is BatchQuarantined
 
 
-def test_jobs_that_renew_the_lease_at_the_same_moment_both_go_on(orders_etl, cloud, monkeypatch):
+def test_jobs_that_renew_the_lease_at_the_same_moment_both_continue(orders_etl, cloud, monkeypatch):
     glue = _with_glue(monkeypatch, Glue())
     lease.acquire(cloud.s3, cloud.bucket, batch.LIVE, 600)
     monkeypatch.setattr(lease, "put_if_unchanged", lambda *_: False)  # the other was quicker
@@ -133,7 +133,7 @@ def test_jobs_that_renew_the_lease_at_the_same_moment_both_go_on(orders_etl, clo
     assert len(glue.started) == 1
 
 
-def test_a_failed_job_says_the_error_that_it_ended_with(orders_etl, monkeypatch, run):
+def test_a_failed_job_raises_the_error_that_it_ended_with(orders_etl, monkeypatch, run):
     _with_glue(monkeypatch, Glue(JobRunState="FAILED", ErrorMessage=MESSAGE))
     run.xcoms["orders_etl", "glue_job_run_id"] = "jr_1"
     with pytest.raises(JobFailed) as failed:
@@ -141,7 +141,7 @@ def test_a_failed_job_says_the_error_that_it_ended_with(orders_etl, monkeypatch,
     assert str(failed.value) == f"orders_etl FAILED: {MESSAGE} (Glue run jr_1)"
 
 
-def test_when_glue_cannot_be_asked_the_first_error_is_kept(orders_etl, monkeypatch):
+def test_without_a_response_of_glue_the_first_error_is_kept(orders_etl, monkeypatch):
     glue = _with_glue(monkeypatch, Glue())
 
     def away(**_):
@@ -174,7 +174,7 @@ def test_an_error_of_the_archive_is_the_tasks_error_with_its_class(run, cloud, m
         context["task"].execute(context)
 
 
-def test_an_archive_without_evidence_is_not_tried_again(run, cloud, monkeypatch):
+def test_an_archive_without_evidence_is_not_retried(run, cloud, monkeypatch):
     error = {"errorType": "NotPublished", "errorMessage": "batch b-1 is not published: orders: no part"}
     _archive_answers(monkeypatch, error, FunctionError="Unhandled")
     run.xcoms["plan_batch", "return_value"] = {"batch_id": "b-1", "datasets": ["orders"]}
@@ -191,7 +191,7 @@ def test_what_the_archive_did_is_kept(run, cloud, monkeypatch):
     assert context["task"].execute(context) == done
 
 
-def test_files_that_were_deleted_before_their_turn_are_kept_for_the_report(run, cloud, monkeypatch):
+def test_files_that_were_deleted_before_archiving_are_kept_for_the_report(run, cloud, monkeypatch):
     done = {"batch_id": "b-1", "archived": 1, "already_there": 0, "bytes": 9, "missing": ["raw/orders/gone.csv"]}
     _archive_answers(monkeypatch, done)
     run.xcoms["plan_batch", "return_value"] = {"batch_id": "b-1", "datasets": ["orders"]}
@@ -249,7 +249,7 @@ def test_the_crawler_runs_when_a_column_has_another_type(catalogued, crawler):
     assert crawler.crawled == [1]
 
 
-def test_the_crawler_runs_when_somebody_asks_for_it(catalogued, crawler, run):
+def test_the_crawler_runs_when_it_is_requested(catalogued, crawler, run):
     run.params["crawl"] = True
     crawler.run()
     assert crawler.crawled == [1]

@@ -142,7 +142,7 @@ def test_a_run_that_is_at_work_on_the_batch_is_watched_and_no_second_one_started
     assert task.glue.started == []
 
 
-def test_runs_of_other_batches_are_none_of_its_business(orders, published):
+def test_runs_of_other_batches_are_ignored(orders, published):
     task = orders(glue_run("SUCCEEDED", batch_id=OTHER), try_number=2)
     with pytest.raises(TaskDeferred):
         task.execute()
@@ -154,7 +154,7 @@ def test_a_lost_watch_of_a_run_that_has_published_is_a_success(orders, published
     assert orders(glue_run("SUCCEEDED")).resume(**lost) == "jr_1"
 
 
-def test_a_lost_watch_of_a_run_at_work_goes_on(orders, watched):
+def test_a_lost_watch_of_a_run_at_work_continues(orders, watched):
     task = orders(glue_run("RUNNING", minutes_ago=5))
     with pytest.raises(TaskDeferred) as deferred:
         task.resume(**LOST)
@@ -167,7 +167,7 @@ def test_a_lost_watch_of_a_run_that_published_nothing_is_a_failure(orders, watch
         orders(glue_run("SUCCEEDED")).resume(**LOST)
 
 
-def test_a_lost_watch_of_a_stopped_run_says_so(orders, published, watched):
+def test_a_lost_watch_of_a_stopped_run_names_its_state(orders, published, watched):
     with pytest.raises(JobFailed) as failed:
         orders(glue_run("STOPPED")).resume(**LOST)
     assert str(failed.value) == (
@@ -186,7 +186,7 @@ def test_a_run_that_outlives_its_time_is_named_with_what_to_do(orders, watched):
     assert "ledgerlake run --wait" in str(failed.value)
 
 
-def test_a_watch_whose_run_glue_does_not_know_says_so(orders, watched):
+def test_a_watch_of_an_unknown_run_is_an_error(orders, watched):
     with pytest.raises(JobFailed, match="ConnectionError: the API server is away; its state in Glue is unknown"):
         orders().resume(**LOST)
 
@@ -215,7 +215,7 @@ def _reasons(run, **states):
     return [each.reason for each in failure.failures(context["ti"], states, run.dag.task_ids)]
 
 
-def test_a_task_that_left_no_error_is_told_with_that_of_glue(orders, run):
+def test_a_task_that_left_no_error_is_reported_with_that_of_glue(orders, run):
     orders(glue_run("FAILED", ErrorMessage="ConservationError: 9 rows"))
     assert _reasons(run, orders_etl="failed") == ["orders_etl FAILED: ConservationError: 9 rows (Glue run jr_1)"]
 

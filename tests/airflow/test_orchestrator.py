@@ -52,7 +52,7 @@ def test_the_live_dag_has_no_schedule_and_says_why(step_functions):
     assert rest.startswith("Load delivered files into checked Delta tables")
 
 
-def test_while_airflow_consumes_the_queue_nothing_of_that_is_said(dag, by_date_dag):
+def test_while_airflow_consumes_the_queue_the_notice_is_absent(dag, by_date_dag):
     for each in (dag, by_date_dag):
         assert each.doc_md.startswith(("Load delivered files", "Process the deliveries of a day"))
         assert each.schedule is not None
@@ -73,7 +73,7 @@ def by_date_run(step_functions, new_run, cloud, by_date):
     return by_date
 
 
-def test_its_scheduled_run_takes_nothing_and_tells_nobody(by_date_run, cloud):
+def test_its_scheduled_run_takes_nothing_and_sends_no_notification(by_date_run, cloud):
     by_date_run.run_type = "scheduled"
     with pytest.raises(DownstreamTasksSkipped) as skipped:
         by_date_run.call("plan_batch")
@@ -90,7 +90,7 @@ def test_its_other_runs_take_their_days(by_date_run, cloud, run_type):
     assert by_date_run.call("plan_batch")["deliveries"] == 1
 
 
-def test_a_failed_run_by_date_says_who_goes_on_with_its_batch(by_date_run, cloud):
+def test_a_failed_run_by_date_names_the_workflow_that_resumes_its_batch(by_date_run, cloud):
     by_date_run.call("plan_batch")
     by_date_run.states.update(dict.fromkeys(by_date_run.dag.task_ids, "success"))
     push_failure({**by_date_run.of("orders_etl"), "exception": RuntimeError("a")})
@@ -143,7 +143,7 @@ def waiting(run, cloud, monkeypatch):
 
 @pytest.mark.parametrize("run_type", ["scheduled", "manual"])
 @pytest.mark.parametrize("state", ["Enabled", "Enabling"])
-def test_a_run_refuses_to_share_the_queue_and_takes_no_message(waiting, cloud, state, run_type):
+def test_a_run_does_not_share_the_queue_and_takes_no_message(waiting, cloud, state, run_type):
     with pytest.raises(AirflowException) as refused:
         waiting(Lambdas(mapping("Disabled"), mapping(state)), run_type)
     assert str(refused.value) == (
@@ -177,7 +177,7 @@ def test_a_mapping_that_takes_nothing_from_the_queue_does_not_matter(waiting, la
     ],
     ids=["no function", "no permission", "no Lambda"],
 )
-def test_without_an_answer_the_run_goes_on_and_logs_why(waiting, caplog, error):
+def test_without_a_response_the_run_continues_and_logs_the_reason(waiting, caplog, error):
     with caplog.at_level("INFO", logger=orchestrator.__name__):
         assert len(waiting(Lambdas(error=error))) == 1
     assert str(error) in caplog.text

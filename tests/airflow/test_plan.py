@@ -32,7 +32,7 @@ def test_a_burst_of_files_is_one_batch_and_all_its_messages_are_collected(run, c
     assert lease.show(cloud.s3, cloud.bucket).holder == batch.LIVE
 
 
-def test_it_goes_on_receiving_until_raw_is_quiet(run, cloud, monkeypatch):
+def test_it_keeps_receiving_until_raw_is_quiet(run, cloud, monkeypatch):
     cloud.deliver(*ALL)
     answers = iter([False, False, True])
     monkeypatch.setattr(batch, "is_settled", lambda *_: next(answers))
@@ -84,15 +84,15 @@ def test_while_another_holds_the_lease_the_run_waits_and_its_messages_stay_hidde
     monkeypatch.setattr(planning.Queue, "hide", lambda _, receipts, seconds: hidden.append((len(receipts), seconds)))
     with caplog.at_level("INFO"):
         assert 5 < _waits(run) <= 11
-    for said in ("cli:somebody", held.since, held.expires_at, "the next attempt is at"):
-        assert said in caplog.text
+    for text in ("cli:somebody", held.since, held.expires_at, "the next attempt is at"):
+        assert text in caplog.text
     assert hidden == [(3, settings.current().visibility_seconds)]
     assert lease.show(cloud.s3, cloud.bucket).holder == "cli:somebody"
     assert batch.open_batches(cloud.s3, cloud.bucket) == []
 
 
 @pytest.mark.parametrize(("minutes", "live", "by_hand"), [(0, 10, 10), (0.75, 10, 22.5), (10, 10, 30)])
-def test_it_looks_less_often_for_a_run_that_takes_long_but_a_live_run_does_not(minutes, live, by_hand):
+def test_it_retries_less_often_for_a_long_run_but_a_live_run_does_not(minutes, live, by_hand):
     now = datetime.now(UTC)
     held = lease.Lease("x", iso(now - timedelta(minutes=minutes)), iso(now + timedelta(hours=1)))
     for longest, seconds in ((1, live), (3, by_hand)):
@@ -106,7 +106,7 @@ def test_while_it_waits_no_message_is_received_that_the_next_attempt_would_forge
     assert (cloud.visible(), cloud.hidden()) == (3, 0)
 
 
-def test_when_the_lease_is_free_again_the_run_goes_on_where_it_waited(run, cloud):
+def test_when_the_lease_is_free_again_the_run_continues_where_it_waited(run, cloud):
     lease.acquire(cloud.s3, cloud.bucket, "cli:somebody", 600)
     cloud.deliver(*ALL)
     run.woken_by(cloud.receive())
@@ -116,7 +116,7 @@ def test_when_the_lease_is_free_again_the_run_goes_on_where_it_waited(run, cloud
     assert len(run.xcoms["plan_batch", "receipts"]) == 3
 
 
-def test_it_looks_again_as_soon_as_the_lease_expires():
+def test_it_retries_as_soon_as_the_lease_expires():
     now = datetime.now(UTC)
     held = lease.Lease("cli:dead", iso(now), iso(now + timedelta(seconds=3)))
     assert (lease_wait._next_attempt(held, 3) - now).total_seconds() == pytest.approx(4, abs=0.5)
@@ -142,7 +142,7 @@ def test_quarantined_files_are_not_planned_again(run, cloud):
     assert outcome["reason"] == "only deliveries of quarantined batches wait"
 
 
-def test_after_it_was_accepted_a_batch_is_gone_on_with(run, cloud):
+def test_an_accepted_batch_is_resumed(run, cloud):
     cloud.deliver(*ALL)
     first = run.call("plan_batch")
     quarantine.set_aside(cloud.s3, cloud.bucket, first["batch_id"], "too many rejects")
@@ -160,7 +160,7 @@ def test_an_open_batch_is_resumed_at_once_and_later_messages_stay_in_the_queue(r
     assert cloud.visible() == 1
 
 
-def test_when_planning_fails_the_messages_come_back_for_its_retry(run, cloud, monkeypatch):
+def test_when_planning_fails_the_messages_reappear_for_its_retry(run, cloud, monkeypatch):
     cloud.deliver(*ALL)
     run.woken_by(cloud.receive())
 

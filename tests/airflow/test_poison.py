@@ -28,7 +28,7 @@ POISON = {
 
 
 @pytest.mark.parametrize("body", POISON.values(), ids=POISON)
-def test_alone_it_makes_a_quiet_run_that_deletes_it(run, cloud, body):
+def test_alone_it_starts_a_run_without_a_batch_that_deletes_it(run, cloud, body):
     cloud.sqs.send_message(QueueUrl=cloud.queue_url, MessageBody=body)
     context = run.of("wait_for_deliveries")
     context["task"].execute(context)
@@ -38,7 +38,7 @@ def test_alone_it_makes_a_quiet_run_that_deletes_it(run, cloud, body):
     assert (cloud.visible(), cloud.hidden()) == (0, 0)
 
 
-def test_between_good_messages_all_of_it_is_answered_by_one_batch(run, cloud):
+def test_between_good_messages_one_batch_acknowledges_all(run, cloud):
     for body in POISON.values():
         cloud.sqs.send_message(QueueUrl=cloud.queue_url, MessageBody=body)
     cloud.deliver(*ALL)

@@ -1,4 +1,4 @@
-"""The report: one message per run that matters, and the lake given back in any case."""
+"""Report task: one notification for each run with a batch or a failure, and the lease is always released."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def _fail(run, task_id, error):
     run.states[task_id] = "failed"
 
 
-def test_success_tells_the_ledgers_figures_once(planned, cloud):
+def test_success_reports_the_ledgers_figures_once(planned, cloud):
     planned.call("report")
     (notification,) = cloud.notifications()
     assert "31 deliveries loaded, archived and checked" in notification
@@ -77,7 +77,7 @@ def test_success_tells_the_ledgers_figures_once(planned, cloud):
     assert f"ledgerlake ledger {BATCH}" in notification
 
 
-def test_success_is_told_also_when_the_ledger_cannot_be_read(planned, cloud, monkeypatch):
+def test_success_is_reported_also_when_the_ledger_cannot_be_read(planned, cloud, monkeypatch):
     def away(*_):
         raise AirflowException("Athena is away")
 
@@ -88,7 +88,7 @@ def test_success_is_told_also_when_the_ledger_cannot_be_read(planned, cloud, mon
     assert "Athena is away" in notification
 
 
-def test_a_failure_names_task_dataset_reason_log_and_the_command_that_continues(planned, cloud):
+def test_a_failure_names_task_dataset_reason_log_and_the_resuming_command(planned, cloud):
     _fail(planned, "orders_etl", RuntimeError("orders_etl FAILED: no such file (Glue run jr_1)"))
     planned.states.update(order_items_etl="upstream_failed", acknowledge="upstream_failed")
     planned.call("report")
@@ -118,7 +118,7 @@ def test_a_task_whose_process_was_killed_is_reported_with_its_log(planned, cloud
     assert "/tasks/product_etl\n" in notification
 
 
-def test_after_a_failure_the_messages_come_back_soon(planned, cloud, monkeypatch):
+def test_after_a_failure_the_messages_reappear_soon(planned, cloud, monkeypatch):
     shown = []
     monkeypatch.setattr(report.Queue, "hide", lambda _, receipts, seconds: shown.append((receipts, seconds)))
     planned.xcoms["plan_batch", "receipts"] = ["r1"]
@@ -127,7 +127,7 @@ def test_after_a_failure_the_messages_come_back_soon(planned, cloud, monkeypatch
     assert shown == [(["r1"], 15)]
 
 
-def test_when_the_plan_failed_the_messages_of_the_sensor_come_back(run, cloud, monkeypatch):
+def test_when_the_plan_failed_the_messages_of_the_sensor_reappear(run, cloud, monkeypatch):
     shown = []
     monkeypatch.setattr(report.Queue, "hide", lambda _, receipts, seconds: shown.append(receipts))
     run.woken_by([{"ReceiptHandle": "r9"}])
@@ -137,7 +137,7 @@ def test_when_the_plan_failed_the_messages_of_the_sensor_come_back(run, cloud, m
     assert "S3 is away" in cloud.notifications()[0]
 
 
-def test_a_quiet_run_tells_nobody(planned, cloud):
+def test_a_run_without_a_batch_sends_no_notification(planned, cloud):
     planned.xcoms["plan_batch", "return_value"] = {**PLAN, "batch_id": None, "reason": "nothing waits in raw/"}
     with pytest.raises(AirflowSkipException, match="nothing waits in raw/"):
         planned.call("report")
@@ -145,7 +145,7 @@ def test_a_quiet_run_tells_nobody(planned, cloud):
 
 
 @pytest.mark.parametrize("failed", [True, False])
-def test_the_lease_is_given_back_in_any_case(planned, cloud, failed):
+def test_the_lease_is_released_in_any_case(planned, cloud, failed):
     if failed:
         _fail(planned, "product_etl", ValueError("a"))
     planned.call("report")
@@ -169,7 +169,7 @@ def test_the_message_is_sent_last_so_that_a_retry_sends_no_second_one(planned, c
     assert cloud.notifications() == []
 
 
-def test_when_the_report_itself_fails_a_person_is_told_that(run, cloud):
+def test_a_failed_report_sends_a_notification_of_its_own(run, cloud):
     report.notify_missing_report({**run.of("report"), "exception": RuntimeError("no SNS")})
     (notification,) = cloud.notifications()
     assert "its report failed: no SNS" in notification
@@ -197,7 +197,7 @@ def test_strays_are_named_in_the_report():
     assert "read by no job:\n  raw/Orders/a.csv (did you mean raw/orders/?)" in notification.body
 
 
-def test_a_quiet_run_tells_of_a_stray_once(planned, cloud):
+def test_a_run_without_a_batch_reports_a_stray_once(planned, cloud):
     cloud.put("raw/Orders/alone.csv", "raw/orders/_SUCCESS")
     planned.xcoms["plan_batch", "return_value"] = {**PLAN, "batch_id": None, "reason": "nothing waits in raw/"}
     planned.call("report")
@@ -226,7 +226,7 @@ def test_a_run_by_date_leaves_strays_to_the_live_ones(planned, cloud, by_date_da
     assert "raw/Orders" not in cloud.notifications()[0]
 
 
-def test_columns_that_the_contract_does_not_have_are_told_once(planned, cloud):
+def test_columns_that_the_contract_does_not_have_are_reported_once(planned, cloud):
     for name, unknown in (
         ("orders", {"raw/orders/2.csv": ["color"], "raw/orders/1.csv": ["size", "color"]}),
         ("products", {}),
@@ -242,7 +242,7 @@ def test_columns_that_the_contract_does_not_have_are_told_once(planned, cloud):
     assert notification.count("contract does not have") == 1
 
 
-def test_files_that_were_deleted_before_they_were_read_are_told(planned, cloud):
+def test_files_that_were_deleted_before_they_were_read_are_reported(planned, cloud):
     planned.xcoms["archive_etl_files", "return_value"] = {
         "missing": [f"raw/orders/{n:02}.csv" for n in range(10)],
         "missing_count": 1012,
@@ -296,7 +296,7 @@ class Asked:
 
 
 @pytest.fixture
-def asked(planned, cloud, monkeypatch):
+def aws_usage(planned, cloud, monkeypatch):
     for each in checks():
         planned.xcoms[f"checks.{each.name}", "return_value"] = f"q-{each.name}"
     planned.xcoms["archive_etl_files", "return_value"] = {"archived": 31, "requests": {"writes": 31, "reads": 94}}
@@ -315,13 +315,13 @@ def _record(cloud):
     return json.loads(body)
 
 
-def test_the_notification_says_what_the_run_cost_and_its_record_is_written(planned, cloud, asked):
+def test_the_notification_says_what_the_run_cost_and_its_record_is_written(planned, cloud, aws_usage):
     planned.states["crawl_lakehouse"] = "skipped"
     planned.call("report")
     line = _cost(cloud.notifications()[0])
     assert line.startswith("Cost: $0.0666 (Glue 540 DPU-s $0.0660, Athena 66 MB $0.0003, requests ")
     assert line.endswith(") at prices of 2026-11")
-    assert asked.queries == [*(f"q-{each.name}" for each in checks()), "q-figures"]
+    assert aws_usage.queries == [*(f"q-{each.name}" for each in checks()), "q-figures"]
     record = _record(cloud)
     assert (record["run_id"], record["workflow"]) == ("manual__1", "ecommerce_lakehouse")
     assert (record["job_runs"], record["crawls"], record["queries"], record["unknown"]) == (3, 0, 6, "")
@@ -329,19 +329,19 @@ def test_the_notification_says_what_the_run_cost_and_its_record_is_written(plann
     assert record["started_at"] == f"{planned.began:%Y-%m-%d %H:%M:%S}.{planned.began.microsecond // 1000:03}"
 
 
-def test_a_run_that_crawled_pays_for_its_crawl(planned, cloud, asked):
+def test_a_run_that_crawled_pays_for_its_crawl(planned, cloud, aws_usage):
     planned.call("report")
     assert "crawler 1,200 DPU-s $0.1467" in _cost(cloud.notifications()[0])
 
 
-def test_a_repeated_report_leaves_the_record_as_it_is(planned, cloud, asked):
+def test_a_repeated_report_leaves_the_record_as_it_is(planned, cloud, aws_usage):
     planned.call("report")
     first = _record(cloud)
     planned.call("report")
     assert _record(cloud) == first
 
 
-def test_no_run_fails_of_what_it_cost(planned, cloud, monkeypatch):
+def test_no_run_fails_because_of_its_cost_record(planned, cloud, monkeypatch):
     def away(_service):
         raise RuntimeError("AWS is away")
 
@@ -352,7 +352,7 @@ def test_no_run_fails_of_what_it_cost(planned, cloud, monkeypatch):
     assert line.endswith("(not recorded)")
 
 
-def test_a_run_that_did_not_load_a_batch_has_no_record(planned, cloud, asked):
+def test_a_run_that_did_not_load_a_batch_has_no_record(planned, cloud, aws_usage):
     _fail(planned, "product_etl", ValueError("a"))
     planned.call("report")
     assert "Cost" not in cloud.notifications()[0]
@@ -379,17 +379,17 @@ def _patience(run, cloud, monkeypatch):
     return shown[0]
 
 
-def test_a_first_failure_is_tried_again_soon(planned, cloud, monkeypatch):
+def test_a_first_failure_is_retried_soon(planned, cloud, monkeypatch):
     _earlier(planned, "success")
     assert _patience(planned, cloud, monkeypatch) == 15
 
 
-def test_a_lasting_failure_is_tried_again_after_as_long_as_it_lasts(planned, cloud, monkeypatch):
+def test_a_lasting_failure_is_retried_after_as_long_as_it_lasts(planned, cloud, monkeypatch):
     _earlier(planned, "failed", "failed", "success", "failed")
     assert 12 * 60 <= _patience(planned, cloud, monkeypatch) < 13 * 60
 
 
-def test_it_is_tried_again_every_hour_at_least(planned, cloud, monkeypatch):
+def test_it_is_retried_every_hour_at_least(planned, cloud, monkeypatch):
     _earlier(planned, *["failed"] * 9, minutes=60)
     assert _patience(planned, cloud, monkeypatch) == 3600
 
@@ -454,14 +454,14 @@ def test_a_run_that_was_marked_successful_is_no_success_without_evidence(marked,
     marked.call("report")
     (notification,) = cloud.notifications()
     assert "loaded, archived and checked" not in notification
-    for said in (
+    for text in (
         "Run manual__1 of ecommerce_lakehouse ended without a failed step, but its batch is not finished.",
         f"Found:    batch {BATCH} is not published: orders: the ledger has no part of its 1 delivery",
         "Resume:   ledgerlake run --wait resumes the batch and runs its jobs again "
         "(or, in Airflow, clear orders_etl with the tasks after it)",
         "The batch stays open: the next run resumes it automatically, when the messages reappear in 15 s.",
     ):
-        assert said in notification
+        assert text in notification
     assert shown == [15]
     assert figures == {("RunsFailed", None): 1}
     assert cloud.s3.list_objects_v2(Bucket=cloud.bucket, Prefix=keys.RUNS)["KeyCount"] == 0
@@ -475,7 +475,7 @@ def test_a_finished_batch_that_nobody_closed_is_no_success(planned, cloud):
     assert "ledgerlake run --wait resumes the batch, changes nothing in it, and closes it" in notification
 
 
-def test_a_quarantined_batch_is_told_as_such_also_when_the_run_was_marked_successful(marked, cloud):
+def test_a_quarantined_batch_is_reported_also_when_the_run_was_marked_successful(marked, cloud):
     quarantine.set_aside(cloud.s3, cloud.bucket, BATCH, WHY)
     marked.call("report")
     (notification,) = cloud.notifications()
@@ -489,8 +489,8 @@ BROKEN = [{"dataset": "orders", "offending": "17", "detail": "2 rows of one key"
 
 
 @pytest.fixture
-def found(planned, cloud):
-    """found(run_id?) lets that run, or this one, have seen a check fail."""
+def observe_failure(planned, cloud):
+    """observe_failure(run_id?) lets that run, or this one, have seen a check fail."""
 
     def observed(run_id=planned.run_id, rows=BROKEN):
         check_failures.observe(
@@ -501,15 +501,15 @@ def found(planned, cloud):
 
 
 @pytest.mark.parametrize("state", ["failed", "success"])
-def test_a_check_that_failed_is_told_with_keys_and_figures_also_when_it_was_marked(
-    planned, cloud, found, figures, state
+def test_a_failed_check_is_reported_with_keys_and_figures_also_when_marked(
+    planned, cloud, observe_failure, figures, state
 ):
-    found()
+    observe_failure()
     if state == "failed":
         _fail(planned, "checks.primary_keys_unique", CheckFailed("orders: not true"))
     planned.call("report")
     (notification,) = cloud.notifications()
-    for said in (
+    for text in (
         f"Batch {BATCH}: 31 deliveries loaded and archived, but not every check has passed.",
         "Task:    checks.primary_keys_unique",
         "Dataset: orders\n",
@@ -519,14 +519,14 @@ def test_a_check_that_failed_is_told_with_keys_and_figures_also_when_it_was_mark
         "docs/trouble/a-check-failed.md",
         "Cost:",
     ):
-        assert said in notification
+        assert text in notification
     assert "messages reappear" not in notification
     assert figures == {("RunsFailed", None): 1, ("RowsRead", "orders"): 7500, ("RowsRejected", "orders"): 10}
     assert lease.show(cloud.s3, cloud.bucket).holder == ""
 
 
-def test_a_failure_that_is_open_since_an_earlier_run_is_in_the_success_of_this_one(planned, cloud, found):
-    found("scheduled__0")
+def test_a_failure_that_is_open_since_an_earlier_run_is_in_the_success_of_this_one(planned, cloud, observe_failure):
+    observe_failure("scheduled__0")
     planned.states["checks.primary_keys_unique"] = "skipped"
     planned.call("report")
     (notification,) = cloud.notifications()
@@ -535,15 +535,15 @@ def test_a_failure_that_is_open_since_an_earlier_run_is_in_the_success_of_this_o
     assert "17 (2 rows of one key)" in notification
 
 
-def test_a_check_that_passes_again_is_said_to(planned, cloud, found):
-    found("scheduled__0")
-    found(rows=[])
+def test_a_check_that_passes_again_is_reported(planned, cloud, observe_failure):
+    observe_failure("scheduled__0")
+    observe_failure(rows=[])
     planned.call("report")
     (notification,) = cloud.notifications()
     assert "Check primary_keys_unique of orders passes again; it had failed since" in notification
 
 
-def test_a_check_that_was_not_answered_is_told_and_its_batch_is_closed(planned, cloud, figures):
+def test_a_check_whose_query_failed_is_reported_and_its_batch_closed(planned, cloud, figures):
     _fail(planned, "checks.references_hold", AirflowException("Athena query q is FAILED: away"))
     planned.call("report")
     (notification,) = cloud.notifications()
@@ -570,7 +570,7 @@ def quarantined(run, cloud):
     return run
 
 
-def test_a_quarantine_is_one_notification_with_the_counts_and_the_command_that_lets_it_through(quarantined, cloud):
+def test_a_quarantine_is_one_notification_with_counts_and_the_accepting_command(quarantined, cloud):
     quarantined.call("report")
     (notification,) = cloud.notifications()
     batch_id = quarantined.xcoms["plan_batch", "return_value"]["batch_id"]
@@ -617,18 +617,18 @@ def dated(by_date, cloud, monkeypatch):
     return by_date
 
 
-def test_the_notification_of_a_run_by_date_says_its_days(dated, cloud):
+def test_the_notification_of_a_run_by_date_names_its_days(dated, cloud):
     dated.call("report")
     (notification,) = cloud.notifications()
     assert "31 deliveries of 2025-04-01 to 2025-04-03 loaded, archived and checked" in notification
 
 
-def test_one_day_is_said_once():
+def test_one_day_is_named_once():
     notification = success_notification(_facts(dates=("2025-04-01", "2025-04-01")), FIGURES, "")
     assert "31 deliveries of 2025-04-01 loaded" in notification.subject
 
 
-def test_a_failed_run_by_date_names_the_commands_that_go_on(dated, cloud):
+def test_a_failed_run_by_date_names_the_commands_that_resume_it(dated, cloud):
     _fail(dated, "orders_etl", RuntimeError("a"))
     dated.call("report")
     (notification,) = cloud.notifications()
@@ -638,9 +638,9 @@ def test_a_failed_run_by_date_names_the_commands_that_go_on(dated, cloud):
     assert "messages reappear" not in notification
 
 
-def test_a_refused_form_is_told_with_its_reason(by_date, cloud):
+def test_an_invalid_form_is_reported_with_its_reason(by_date, cloud):
     by_date.run_type = "manual"
-    by_date.asked(**{"from": "2025-04-05", "to": "2025-04-01"})
+    by_date.request(**{"from": "2025-04-05", "to": "2025-04-01"})
     with pytest.raises(FormError) as refused:
         by_date.call("plan_batch")
     _fail(by_date, "plan_batch", refused.value)
@@ -651,7 +651,7 @@ def test_a_refused_form_is_told_with_its_reason(by_date, cloud):
     assert "ledgerlake backfill" not in notification
 
 
-def test_the_lease_of_a_run_by_date_is_given_back_by_its_own_report_only(dated, cloud):
+def test_only_its_own_report_releases_the_lease_of_a_run_by_date(dated, cloud):
     own = lease_wait.holder_of(dated.of("report"))
     lease.acquire(cloud.s3, cloud.bucket, f"{own}-of-another", 600)
     dated.call("report")
@@ -664,7 +664,7 @@ def test_the_lease_of_a_run_by_date_is_given_back_by_its_own_report_only(dated, 
 
 @pytest.fixture
 def figures(monkeypatch):
-    """Return the published metrics: (metric, dataset) → sum."""
+    """The published metrics: (metric, dataset) → sum."""
     published = {}
 
     class CloudWatch:
@@ -677,12 +677,12 @@ def figures(monkeypatch):
     return published
 
 
-def test_a_success_and_its_rows_are_told_to_cloudwatch(planned, figures):
+def test_a_success_and_its_rows_are_published_as_metrics(planned, figures):
     planned.call("report")
     assert figures == {("RunsSucceeded", None): 1, ("RowsRead", "orders"): 7500, ("RowsRejected", "orders"): 10}
 
 
-def test_a_failure_is_told_to_cloudwatch_and_a_quiet_run_is_not(planned, figures):
+def test_a_failure_is_published_as_a_metric_and_an_empty_run_is_not(planned, figures):
     planned.xcoms["plan_batch", "return_value"] = {**PLAN, "batch_id": None}
     with pytest.raises(AirflowSkipException):
         planned.call("report")
@@ -692,13 +692,13 @@ def test_a_failure_is_told_to_cloudwatch_and_a_quiet_run_is_not(planned, figures
     assert figures == {("RunsFailed", None): 1}
 
 
-def test_a_report_whose_process_ended_is_told_to_cloudwatch_as_a_failure(planned, figures):
+def test_a_report_whose_process_ended_is_published_as_a_failure(planned, figures):
     report.notify_missing_report(planned.of("report"))
     assert figures == {("RunsFailed", None): 1}
 
 
 @pytest.mark.parametrize("failed", [False, True], ids=["success", "failure"])
-def test_a_notification_that_sns_refuses_fails_the_report_after_all_else_and_a_retry_sends_it(
+def test_a_rejected_notification_fails_the_report_last_and_a_retry_sends_it(
     planned, cloud, figures, monkeypatch, failed
 ):
     if failed:
@@ -724,7 +724,7 @@ def test_a_notification_that_sns_refuses_fails_the_report_after_all_else_and_a_r
     assert ("Task:    product_etl" if failed else "31 deliveries loaded, archived and checked") in notification
 
 
-def test_the_notification_is_sent_also_when_cloudwatch_cannot_be_told(planned, cloud, monkeypatch):
+def test_the_notification_is_sent_also_when_metrics_cannot_be_published(planned, cloud, monkeypatch):
     def away():
         raise RuntimeError("CloudWatch is away")
 

@@ -57,7 +57,7 @@ def test_the_lease_is_not_taken_while_a_glue_job_is_at_work(run, cloud, glue):
     assert holder(cloud) == batch.LIVE
 
 
-def test_the_lease_is_waited_for_while_glue_cannot_be_asked(run, cloud, monkeypatch):
+def test_the_lease_is_waited_for_while_glue_does_not_respond(run, cloud, monkeypatch):
     def away(**_):
         raise ClientError({"Error": {"Code": "InternalServiceException"}}, "GetJobRuns")
 
@@ -68,7 +68,7 @@ def test_the_lease_is_waited_for_while_glue_cannot_be_asked(run, cloud, monkeypa
     assert holder(cloud) == OVER
 
 
-def test_a_lease_that_is_renewed_while_its_run_is_looked_at_is_kept(run, cloud, monkeypatch):
+def test_a_lease_that_is_renewed_during_the_takeover_is_kept(run, cloud, monkeypatch):
     lease.acquire(cloud.s3, cloud.bucket, OVER, 7200)
 
     def renewed(*_):

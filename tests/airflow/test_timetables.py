@@ -79,7 +79,7 @@ def test_scheduled_and_backfilled_runs_are_for_the_start_of_their_interval():
 
 @pytest.mark.parametrize("timetable", TIMETABLES)
 @pytest.mark.parametrize("ahead", [timedelta(minutes=5), timedelta(days=1), timedelta(days=4000)])
-def test_a_logical_date_in_the_future_is_refused_with_a_sentence(timetable, ahead):
+def test_a_logical_date_in_the_future_is_rejected_with_a_message(timetable, ahead):
     with pytest.raises(FutureRun, match=r"the logical date .* UTC is in the future; expected one until now, ") as no:
         timetable.infer_manual_data_interval(run_after=datetime.now(UTC) + ahead)
     assert str(no.value).endswith("next step: trigger it with an earlier date, or without one")
@@ -92,7 +92,7 @@ def test_a_browser_whose_clock_is_ahead_is_no_future(timetable):
 
 
 @pytest.mark.parametrize("timetable", TIMETABLES)
-def test_a_run_by_hand_that_may_begin_in_the_future_only_is_refused(timetable):
+def test_a_run_by_hand_that_may_begin_only_in_the_future_is_rejected(timetable):
     later = NOW + timedelta(days=1)
     with pytest.raises(FutureRun, match="time to run after"):
         timetable.generate_run_id(run_type=RunType.MANUAL, run_after=later, data_interval=None)

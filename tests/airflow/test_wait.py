@@ -27,7 +27,7 @@ def test_any_other_error_of_the_trigger_stays_an_error(run):
     assert run.xcoms == {}
 
 
-def test_an_error_of_the_trigger_says_what_it_was(run):
+def test_an_error_of_the_trigger_keeps_its_message(run):
     context = run.of("wait_for_deliveries")
     traceback = ["Traceback (most recent call last):\n", "  File ...\n", "ConnectionError: SQS is away\n"]
     with pytest.raises(AirflowException, match="ConnectionError: SQS is away"):
@@ -65,7 +65,7 @@ def test_messages_that_are_there_already_need_no_triggerer_and_are_not_deleted(r
     assert cloud.hidden() == 1
 
 
-def test_a_run_that_a_person_started_does_not_wait(run, cloud):
+def test_a_run_by_hand_does_not_wait(run, cloud):
     run.run_type = "manual"
     context = run.of("wait_for_deliveries")
     context["task"].execute(context)
@@ -73,7 +73,7 @@ def test_a_run_that_a_person_started_does_not_wait(run, cloud):
 
 
 @pytest.mark.parametrize("code", ["OverLimit", "RequestThrottled", "ThrottlingException"])
-def test_a_queue_over_its_limit_does_not_keep_the_run_from_looking(run, cloud, monkeypatch, code):
+def test_a_queue_over_its_limit_does_not_block_the_run(run, cloud, monkeypatch, code):
     context = run.of("wait_for_deliveries")
     error = ClientError({"Error": {"Code": code, "Message": "not now"}}, "ReceiveMessage")
 
@@ -85,14 +85,14 @@ def test_a_queue_over_its_limit_does_not_keep_the_run_from_looking(run, cloud, m
     assert run.xcoms["wait_for_deliveries", "messages"] == []
 
 
-def test_a_trigger_that_ends_with_overlimit_lets_the_run_look(run):
+def test_a_trigger_that_ends_with_overlimit_lets_the_run_continue(run):
     context = run.of("wait_for_deliveries")
     traceback = ["botocore.exceptions.ClientError: An error occurred (OverLimit) when calling ReceiveMessage: no\n"]
     context["task"].resume_execution("__fail__", {"error": "Trigger failure", "traceback": traceback}, context)
     assert run.xcoms["wait_for_deliveries", "messages"] == []
 
 
-def test_any_other_error_of_the_first_look_stays_an_error(run, cloud, monkeypatch):
+def test_any_other_error_of_the_first_poll_stays_an_error(run, cloud, monkeypatch):
     context = run.of("wait_for_deliveries")
 
     def poke(*_):
@@ -103,7 +103,7 @@ def test_any_other_error_of_the_first_look_stays_an_error(run, cloud, monkeypatc
         context["task"].execute(context)
 
 
-def test_a_queue_over_its_limit_does_not_keep_the_plan_from_listing(run, cloud, monkeypatch):
+def test_a_queue_over_its_limit_does_not_block_the_plan(run, cloud, monkeypatch):
     cloud.deliver("raw/products/p.csv", "raw/orders/o.csv", "raw/order_items/i.csv")
     error = ClientError({"Error": {"Code": "OverLimit", "Message": "not now"}}, "ReceiveMessage")
 
@@ -169,13 +169,13 @@ def _ends_with(monkeypatch, *, queued_at_first, counts, messages=()):
 
 
 def test_the_trigger_gives_way_as_soon_as_another_run_is_queued(monkeypatch):
-    said, polls = _ends_with(monkeypatch, queued_at_first=0, counts=[0, 0, 1])
-    assert (said.get("give_way"), polls) == (True, 3)
+    event, polls = _ends_with(monkeypatch, queued_at_first=0, counts=[0, 0, 1])
+    assert (event.get("give_way"), polls) == (True, 3)
 
 
-def test_a_run_that_was_queued_before_is_no_reason_to_give_way_again_and_again(monkeypatch):
+def test_a_run_that_was_queued_before_is_no_reason_to_give_way(monkeypatch):
     """One that cannot begin, or would the runs of the DAG follow each other without a pause."""
-    said, polls = _ends_with(monkeypatch, queued_at_first=1, counts=[1, 1], messages=["m"])
-    assert ("give_way" in said, said["message_batch"], polls) == (False, ["m"], 3)
-    said, polls = _ends_with(monkeypatch, queued_at_first=1, counts=[1, 0, 1])
-    assert (said.get("give_way"), polls) == (True, 3)
+    event, polls = _ends_with(monkeypatch, queued_at_first=1, counts=[1, 1], messages=["m"])
+    assert ("give_way" in event, event["message_batch"], polls) == (False, ["m"], 3)
+    event, polls = _ends_with(monkeypatch, queued_at_first=1, counts=[1, 0, 1])
+    assert (event.get("give_way"), polls) == (True, 3)

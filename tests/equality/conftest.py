@@ -8,13 +8,13 @@ from pathlib import Path
 import pytest
 
 sys.path[:0] = [str(Path(__file__).parents[1]), str(Path(__file__).parent)]
-from history import Played, play  # noqa: E402
+from history import PlayedLake, play  # noqa: E402
 from whole_lake import lake_of  # noqa: E402
 
 
 @pytest.fixture(scope="session")
 def played():
-    """The whole history, played on both lakes side by side: what each said, and what each holds now."""
+    """Play the whole history on both lakes side by side; return each lake and its exit codes."""
     with ExitStack() as stack:
         lakes = {
             "airflow": stack.enter_context(lake_of()),
@@ -22,5 +22,5 @@ def played():
         }
 
         with ThreadPoolExecutor(2) as pool:
-            said = pool.map(play, lakes.values())
-            yield {name: Played(lakes[name], codes) for name, codes in zip(lakes, said, strict=True)}
+            ended = pool.map(play, lakes.values())
+            yield {name: PlayedLake(lakes[name], codes) for name, codes in zip(lakes, ended, strict=True)}

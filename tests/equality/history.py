@@ -1,6 +1,6 @@
-"""What producers do to a lake in some days, and what happens to it meanwhile: three acts, fourteen deliveries.
+"""History of a lake over some days: three acts with fourteen deliveries and a killed job.
 
-Every act delivers, waits until the lake has come to rest, and answers with what `ledgerlake wait` said.
+Each act delivers, waits until the lake is at rest, and returns the exit code of `ledgerlake wait`.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ _CLOSED = 5
 _LOOKED = 30
 """Seconds after which both have looked at what had come before; one without a gate is at work then."""
 RESTLESS = -1
-"""Said of an act after which the lake did not come to rest; no other follows it."""
+"""The code of an act after which the lake did not come to rest; no other follows it."""
 
 
 @dataclass(frozen=True)
-class Played:
+class PlayedLake:
     """A lake after the history, and the exit code of each act's waiting."""
 
     lake: Lake
@@ -31,9 +31,9 @@ class Played:
 def closed_gate(lake: Lake) -> int:
     """Orders alone: nothing can be loaded yet, also when everybody has looked, and nobody is woken for nothing."""
     lake.put({"orders/2025-04-01.csv": orders(order(10), order(11), order(12, "ten"), order(13))})
-    said = _rest(lake, _CLOSED)
+    code = _rest(lake, _CLOSED)
     time.sleep(_LOOKED)
-    return said if said == RESTLESS else lake.say("wait", "--timeout", str(PATIENCE)).returncode
+    return code if code == RESTLESS else lake.say("wait", "--timeout", str(PATIENCE)).returncode
 
 
 def first_day(lake: Lake) -> int:
@@ -74,7 +74,7 @@ def second_day(lake: Lake) -> int:
             "orders/2025-04-02-wrong.csv": "order,total\n1,2\n",
             "order_items/2025-04-03.csv": items(item(120, 30), item(121, 50)),
             "orders/2025-04-03.csv": orders(order(30), order(13, 99), "y,,,,,"),
-            "readme.txt": "nothing of ours",
+            "readme.txt": "no delivery",
         },
     )
     at_work(lake, "orders", before)
@@ -83,25 +83,25 @@ def second_day(lake: Lake) -> int:
 
 
 def play(lake: Lake) -> list[int]:
-    """The whole history; what each act answered."""
-    said: list[int] = []
+    """Play the whole history; return the code of each act."""
+    codes: list[int] = []
     for act in ACTS:
-        said.append(act(lake))
-        if said[-1] == RESTLESS:
+        codes.append(act(lake))
+        if codes[-1] == RESTLESS:
             break
-    return said
+    return codes
 
 
 ACTS: tuple[Callable[[Lake], int], ...] = (closed_gate, first_day, second_day)
 
 
-def _rest(lake: Lake, code: int = 0) -> int:
-    """`ledgerlake wait`, until it says that; a run that fails meanwhile is retried by the next one."""
+def _rest(lake: Lake, expected: int = 0) -> int:
+    """Repeat `ledgerlake wait` until it ends with that code; the run after a failed one repairs it."""
     deadline = time.monotonic() + PATIENCE
     time.sleep(1)
-    while (said := lake.say("wait", "--timeout", str(PATIENCE), timeout=PATIENCE + 60).returncode) != code:
+    while (code := lake.say("wait", "--timeout", str(PATIENCE), timeout=PATIENCE + 60).returncode) != expected:
         if time.monotonic() > deadline:
-            print(f"the lake did not come to rest: `ledgerlake wait` said {said}")
+            print(f"the lake did not come to rest: `ledgerlake wait` ended with {code}")
             return RESTLESS
         time.sleep(2)
-    return said
+    return code

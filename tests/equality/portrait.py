@@ -1,4 +1,4 @@
-"""Everything that a lake holds and has said, in words that do not depend on when and by whom it was run."""
+"""Contents and notifications of a lake, in a form that does not depend on time and orchestrator."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from local.aws_clients import storage_options
 
 _RUN_OF_ITS_OWN = {"batch_id", "_batch_id", "landed_at", "_landed_at", "finished_at"}
 _COST = re.compile(r"^Cost: (at least )?\$.*$", re.MULTILINE)
-"""What a run cost depends on who ran it: only that it is stated is the same."""
+"""The cost of a run depends on the orchestrator: only the presence of its line is the same."""
 _COMPARED_OF_RUNS = ("deliveries", "crawls", "queries", "unknown", "prices_of")
 """Not how often a job or a request was tried, which a busy machine decides."""
 _BATCH = re.compile(r"\d{8}T\d{6}Z-[0-9a-f]{8}")

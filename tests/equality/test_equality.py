@@ -45,7 +45,7 @@ def test_the_history_gives_both_something_to_do(portraits, played):
         assert any(f"{fate}={number}" in ledger for number in range(1, 9)), fate
 
 
-def test_a_difference_is_said_in_a_line():
+def test_a_difference_is_one_line():
     one = {"ledger": Counter({("batch 1", "rows_read=3"): 1})}
     other = {"ledger": Counter({("batch 1", "rows_read=2"): 1}), "archive": Counter({("raw/a.csv",): 2})}
     assert differences(one, other, BOTH) == [

@@ -1,4 +1,4 @@
-"""A failure of a check: opened once, reported as open by later runs, closed by the first that sees it pass."""
+"""A check failure is opened once, reported as open by later runs, and closed by the first run in which it passes."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def test_a_retry_of_the_run_still_is_the_first(asked):
     assert ([each.count for each in again.first], again.still) == ([2], ())
 
 
-def test_a_later_run_is_told_that_it_is_still_open_and_since_when(asked, s3):
+def test_a_later_run_observes_it_as_still_open_and_since_when(asked, s3):
     (first,) = asked("r1", KEYS, broken("orders", "17")).first
     later = asked("r2", KEYS, broken("orders", "18", "19"))
     assert later.first == ()
@@ -59,7 +59,7 @@ def test_a_later_run_is_told_that_it_is_still_open_and_since_when(asked, s3):
     assert still.still_open.startswith(f"still open since {first.since[:19]}Z (batch b-r1): primary_keys_unique of ord")
 
 
-def test_the_first_run_that_sees_it_pass_closes_it_and_says_so_also_when_retried(asked, s3):
+def test_the_first_run_that_sees_it_pass_closes_it_also_when_retried(asked, s3):
     asked("r1", KEYS, broken("orders", "17"))
     assert [each.dataset for each in asked("r2", KEYS, []).closed] == ["orders"]
     (closed,) = asked("r2", KEYS, []).closed
@@ -69,7 +69,7 @@ def test_the_first_run_that_sees_it_pass_closes_it_and_says_so_also_when_retried
     assert open_failures(s3, BUCKET) == ()
 
 
-def test_a_failure_that_comes_back_is_a_new_one(asked):
+def test_a_recurring_failure_is_a_new_one(asked):
     asked("r1", KEYS, broken("orders", "17"))
     asked("r2", KEYS, [])
     (first,) = asked("r3", KEYS, broken("orders", "17")).first
@@ -115,7 +115,7 @@ DAMAGE = [b"", b"{", b"[]", b"{}", b'{"check": 1}', b"null"]
 
 
 @pytest.mark.parametrize("body", DAMAGE)
-def test_a_damaged_object_says_what_it_said_before(asked, s3, body):
+def test_a_damaged_object_keeps_its_earlier_report(asked, s3, body):
     (first,) = asked("r1", KEYS, broken("orders", "17")).first
     s3.put_object(Bucket=BUCKET, Key=keys.check_failure(KEYS.name, "orders"), Body=body)
     assert open_failures(s3, BUCKET) == (first,)
@@ -123,7 +123,7 @@ def test_a_damaged_object_says_what_it_said_before(asked, s3, body):
 
 
 @pytest.mark.parametrize("body", DAMAGE)
-def test_an_object_that_was_never_whole_is_written_anew_by_the_next_run_that_sees_the_failure(asked, s3, body):
+def test_an_incomplete_object_is_rewritten_by_the_next_run_that_fails(asked, s3, body):
     s3.put_object(Bucket=BUCKET, Key=keys.check_failure(KEYS.name, "orders"), Body=body)
     assert open_failures(s3, BUCKET) == ()
     assert [each.run_id for each in asked("r2", KEYS, broken("orders", "17")).first] == ["r2"]

@@ -32,7 +32,7 @@ def test_files_rejected_whole_are_named_with_their_reasons_and_ten_of_them_at_mo
     assert sum(map(len, many)) < 5_000
 
 
-def test_absent_columns_are_told_with_the_rows_that_lost_a_value():
+def test_absent_columns_are_reported_with_the_rows_that_lost_a_value():
     said = drift.absent_lines(
         {"order_items": {"raw/order_items/v4.csv": {"days": 0, "a": 2}, "raw/order_items/v3.csv": {"days": 1}}}
     )
@@ -47,7 +47,7 @@ def test_absent_columns_are_told_with_the_rows_that_lost_a_value():
     ]
 
 
-def test_a_stage_of_an_earlier_release_says_nothing_of_either_and_a_deleted_file_is_told_apart():
+def test_a_stage_of_an_earlier_release_has_neither_and_deleted_files_are_separate():
     staged = {"orders": {"unknown": {}}, "products": {"broken": {"a": "missing_file: gone", "b": "not_text: zip"}}}
     assert stages.rejected_files(staged) == {"b": "not_text: zip"}
     assert stages.absent_columns(staged) == {}

@@ -23,11 +23,11 @@ def test_a_batch_whose_hash_is_all_digits_is_not_taken_for_an_attempt():
     assert executions.attempt_of(BATCH) == 1
 
 
-def test_a_holder_is_an_execution_or_a_look_or_a_stranger():
+def test_a_holder_is_an_execution_or_a_dispatch_or_a_stranger():
     assert executions.execution_of(executions.holder_of("e-1")) == "e-1"
-    look = executions.dispatch_holder("r-1")
-    assert look == "step_functions:CheckDataAvailability/r-1"
-    assert (executions.is_dispatch(look), executions.execution_of(look)) == (True, None)
+    dispatch = executions.dispatch_holder("r-1")
+    assert dispatch == "step_functions:CheckDataAvailability/r-1"
+    assert (executions.is_dispatch(dispatch), executions.execution_of(dispatch)) == (True, None)
     for stranger in ("airflow:ecommerce_lakehouse", "cli:x", ""):
         assert (executions.is_dispatch(stranger), executions.execution_of(stranger)) == (False, None)
 

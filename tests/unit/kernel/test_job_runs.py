@@ -41,7 +41,7 @@ def test_a_run_that_has_ended_is_not(state):
     assert still_at_work(Glue(orders_etl=[(state, BATCH)]), BATCH) == []
 
 
-def test_a_run_for_another_batch_keeps_no_lease_but_is_found_when_any_is_asked_for():
+def test_a_run_for_another_batch_keeps_no_lease_but_is_listed_for_any_batch():
     glue = Glue(orders_etl=[("RUNNING", "other")], product_etl=[("RUNNING", None)])
     assert still_at_work(glue, BATCH) == []
     assert [(run.job, run.batch_id) for run in at_work(glue)] == [("product_etl", ""), ("orders_etl", "other")]
@@ -55,6 +55,6 @@ def test_a_run_for_another_batch_keeps_no_lease_but_is_found_when_any_is_asked_f
         ClientError({"Error": {"Code": "ThrottlingException", "Message": "slow down"}}, "GetJobRuns"),
     ],
 )
-def test_what_glue_does_not_say_is_not_taken_for_a_no(error):
+def test_no_response_of_glue_is_not_taken_for_no_run(error):
     (said,) = still_at_work(Glue(error), BATCH)
     assert said.startswith(f"Glue could not be asked whether a job of batch {BATCH} still runs: ")

@@ -1,4 +1,4 @@
-"""How a run went, as CloudWatch metrics; and that no run ever fails of it."""
+"""CloudWatch metrics of a run; no run fails because of them."""
 
 import boto3
 import pytest
@@ -47,7 +47,7 @@ def test_a_failure_is_one_run_without_rows(cloudwatch):
     assert [(each["MetricName"], each["Value"]) for each in cloudwatch[0]["MetricData"]] == [("RunsFailed", 1)]
 
 
-def test_cloudwatch_accepts_what_it_is_told():
+def test_cloudwatch_accepts_the_metrics():
     client = boto3.client("cloudwatch", region_name="us-east-1", aws_access_key_id="test", aws_secret_access_key="test")
     with Stubber(client) as stub:
         stub.add_response("put_metric_data", {})
@@ -65,7 +65,7 @@ class _Refusing:
 
 
 @pytest.mark.parametrize(
-    ("connect", "rows", "said"),
+    ("connect", "rows", "message"),
     [
         (_no_region, ROWS, "You must specify a region"),
         (_Refusing, ROWS, "not you"),
@@ -73,9 +73,9 @@ class _Refusing:
         (_Refusing, [{"rows_read": "1"}], "dataset"),
     ],
 )
-def test_whatever_goes_wrong_is_logged_and_the_run_goes_on(caplog, connect, rows, said):
+def test_every_error_is_logged_and_the_run_continues(caplog, connect, rows, message):
     metrics.publish_success(connect, rows)
-    assert said in caplog.text
+    assert message in caplog.text
     metrics.publish_failure(_Refusing)
 
 

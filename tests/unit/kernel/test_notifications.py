@@ -1,4 +1,4 @@
-"""What people read about a run is the same from both orchestrators, apart from the lines that must differ."""
+"""Notifications of both orchestrators are alike, except for the lines that must differ."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def facts_of_both(run):
 
 
 def differing(one, other):
-    """The lines of two notifications that are not the same, as pairs."""
+    """Return the lines in which two notifications differ, as pairs."""
     assert one.title == other.title
     pairs = zip(one.body.splitlines(), other.body.splitlines(), strict=True)
     return [pair for pair in pairs if pair[0] != pair[1]]
@@ -68,14 +68,14 @@ FAILED = [
 
 
 @pytest.mark.parametrize("run", ["live", "by date"])
-def test_a_success_is_told_in_the_same_lines(run):
+def test_a_success_is_reported_in_the_same_lines(run):
     one, other = (success_notification(facts, FIGURES, "Athena is away") for facts in facts_of_both(run))
     assert differing(one, other) == []
 
 
 @pytest.mark.parametrize("run", RUNS)
 @pytest.mark.parametrize(("task", "state"), FAILED, ids=["job"])
-def test_a_failure_is_told_in_the_same_lines_apart_from_names_logs_and_commands(run, task, state):
+def test_a_failure_differs_only_in_names_logs_and_commands(run, task, state):
     airflow, states = facts_of_both(run)
     one = failure_notification(airflow, [task], 15)
     other = failure_notification(states, [failure_of(state, "https://console")], 15)
@@ -114,7 +114,7 @@ def test_a_failure_is_told_in_the_same_lines_apart_from_names_logs_and_commands(
 
 
 @pytest.mark.parametrize("run", ["live", "by date"])
-def test_a_quarantine_is_told_in_the_same_lines_apart_from_the_log(run):
+def test_a_quarantine_differs_only_in_the_log(run):
     one, other = (
         quarantine_notification(facts, [Failure("orders_etl", "too many", log)])
         for facts, log in zip(facts_of_both(run), ("http://airflow", "https://console"), strict=True)
@@ -123,7 +123,7 @@ def test_a_quarantine_is_told_in_the_same_lines_apart_from_the_log(run):
 
 
 @pytest.mark.parametrize("run", ["live", "by date"])
-def test_a_check_that_failed_is_told_in_the_same_lines_apart_from_the_log_and_the_command(run):
+def test_a_failed_check_differs_only_in_the_log_and_the_command(run):
     one, other = (
         checks_notification(facts, [Failure("checks.references_hold", "7 is not there", log)], FIGURES, "")
         for facts, log in zip(facts_of_both(run), ("http://airflow", "https://console"), strict=True)
@@ -136,7 +136,7 @@ def test_a_check_that_failed_is_told_in_the_same_lines_apart_from_the_log_and_th
 
 
 @pytest.mark.parametrize("run", ["live", "by date"])
-def test_a_batch_that_is_not_finished_is_told_with_what_was_found_and_how_to_resume(run):
+def test_an_unfinished_batch_is_reported_with_the_finding_and_the_remedy(run):
     missing = NotPublished("orders: no part", expected="the ledger to cover it", remedy="ledgerlake run --wait")
     one, other = (unfinished_notification(facts, missing, 15) for facts in facts_of_both(run))
     assert "Found:    orders: no part\nExpected: the ledger to cover it\nResume:   ledgerlake run --wait\n" in one.body
@@ -144,12 +144,12 @@ def test_a_batch_that_is_not_finished_is_told_with_what_was_found_and_how_to_res
     assert one.subject.startswith("Ledgerlake: NOT FINISHED 20250401T000000Z-abc")
 
 
-@pytest.mark.parametrize("answer", [None, {}, {"missing": []}, {"missing": [], "missing_count": 0}], ids=str)
-def test_nothing_is_said_of_deleted_files_where_the_archive_counted_none(answer):
-    assert missing_files(answer) == {"missing": (), "missing_count": 0}
+@pytest.mark.parametrize("response", [None, {}, {"missing": []}, {"missing": [], "missing_count": 0}], ids=str)
+def test_no_deleted_files_are_reported_where_the_archive_counted_none(response):
+    assert missing_files(response) == {"missing": (), "missing_count": 0}
 
 
-def test_an_older_answer_of_the_archive_that_names_all_deleted_files_is_counted():
+def test_an_older_response_of_the_archive_that_names_all_deleted_files_is_counted():
     keys = [f"raw/orders/{number}.csv" for number in range(12)]
     assert missing_files({"missing": keys}) == {"missing": tuple(keys[:10]), "missing_count": 12}
 
@@ -176,7 +176,7 @@ HUGE = {
 
 @pytest.mark.parametrize("text", HUGE.values(), ids=HUGE)
 @pytest.mark.parametrize(("batch", "step"), [("b-1", "ledgerlake ledger b-1"), ("", "ledgerlake status")])
-def test_a_notification_never_exceeds_what_sns_takes_and_says_what_was_cut(text, batch, step):
+def test_a_notification_never_exceeds_the_limit_of_sns_and_says_what_was_cut(text, batch, step):
     lines = [f"{number}: {text}" for number in range(2000)]
     notification = Notification.of("x" * 300, lines, batch)
     assert len((notification.subject + notification.body).encode()) <= 262_144
@@ -219,14 +219,14 @@ def test_every_notification_of_a_batch_that_is_cut_names_the_ledger(orchestrator
         assert each.body.endswith(f"more lines; next step: ledgerlake ledger {facts.batch_id}")
 
 
-def test_a_dropped_batch_is_told_with_its_reason():
+def test_a_dropped_batch_is_reported_with_its_reason():
     notification = success_notification(RunFacts("d", "r", plan=PLAN, dropped="the wrong file"), FIGURES, "")
     assert notification.body.startswith(
         "Batch 20250401T000000Z-abc: 31 deliveries dropped (the wrong file), archived and checked."
     )
 
 
-def test_a_run_without_a_report_says_where_its_log_is():
+def test_a_run_without_a_report_names_its_log():
     notification = missing_report_notification(RunFacts("ecommerce_lakehouse", "manual__1"), "no SNS", "http://log")
     assert (
         "Run manual__1 of ecommerce_lakehouse has ended, but its report failed: no SNS\nLog: http://log"
@@ -241,7 +241,7 @@ def test_a_subject_is_what_sns_accepts():
     assert "\n" not in notification.subject
 
 
-def test_a_failure_knows_whose_job_it_is():
+def test_a_failure_has_the_dataset_of_its_job():
     assert Failure("order_items_etl", "why", "log").dataset == "order_items"
     assert Failure("ArchiveETLFiles", "why", "log").dataset == ""
 
@@ -250,7 +250,7 @@ def test_the_wording_of_the_orchestrators_differs_in_everything():
     assert not set(vars(AIRFLOW).values()) & set(vars(STEP_FUNCTIONS).values())
 
 
-def test_the_figures_are_asked_for_by_dataset():
+def test_the_figures_are_grouped_by_dataset():
     assert "count(*) AS files, sum(rows_read) AS rows_read" in figures_sql("b-1")
     assert "WHERE batch_id = 'b-1' GROUP BY dataset" in figures_sql("b-1")
 
@@ -265,14 +265,14 @@ HOSTILE = "raw/orders/a\nTask:    forged\r\u2028Reason:  forged\x1b[31m\u202e\u2
 
 
 def hostile_facts():
-    """Of both orchestrators, with hostile keys, columns and note."""
+    """Return facts of both orchestrators, with hostile keys, columns and note."""
     more = {"plan": PLAN, "missing": (HOSTILE,), "unknown": {"orders": {HOSTILE: [HOSTILE]}}, "note": HOSTILE}
     key = HOSTILE.replace("\ud800", "")  # of S3: it has no such keys
     more["unread"] = Unread(strays=(key,), ignored=(key,))
     return RunFacts("dag", HOSTILE, **more), RunFacts(names.STATE_MACHINE, HOSTILE, **more, wording=STEP_FUNCTIONS)
 
 
-def test_nothing_that_producers_write_acts_in_a_notification_or_forges_a_line_of_it():
+def test_no_text_of_a_producer_acts_in_a_notification_or_forges_a_line():
     check = CheckFailure("references_hold", "orders", "parents are there", NOW, "b-1", "r-1", 1, (HOSTILE,))
     state = {"state": "orders_etl", "error": HOSTILE, "cause": HOSTILE}
     failed = [Failure(check.step, check.finding, HOSTILE), failure_of(state, HOSTILE)]
