@@ -10,7 +10,7 @@ from ledgerlake.display import display_text
 
 
 class LedgerlakeError(Exception):
-    """Something a person has to know about.
+    """An error that names the observation, the expectation and the remedy.
 
     Args:
         seen: what was found, with the names and values that identify it.
@@ -19,10 +19,12 @@ class LedgerlakeError(Exception):
     """
 
     def __init__(self, seen: str, *, expected: str = "", remedy: str = "") -> None:
+        """Keep the three parts of the message."""
         self.seen, self.expected, self.remedy = seen, expected, remedy
         super().__init__(seen)  # the only positional argument, or it could not be unpickled
 
     def __str__(self) -> str:
+        """Return the parts as one line that is safe to display."""
         parts = [self.seen]
         if self.expected:
             parts.append(f"expected {self.expected}")
@@ -40,11 +42,11 @@ class SettingsError(LedgerlakeError):
 
 
 class ConservationError(LedgerlakeError):
-    """Rows were read that are accounted for nowhere, or more were accounted for than read."""
+    """The rows that were read and the rows that are accounted for differ."""
 
 
 class VerdictError(LedgerlakeError):
-    """What the MERGE did is not what the verdict said it would do."""
+    """The MERGE changed other rows than the verdict expects."""
 
 
 class QualityError(LedgerlakeError):
@@ -52,15 +54,15 @@ class QualityError(LedgerlakeError):
 
 
 class QuarantineError(LedgerlakeError):
-    """A quarantined batch cannot be dropped as it was asked for."""
+    """A quarantined batch cannot be dropped as requested."""
 
 
 class SelectionError(LedgerlakeError):
-    """Dates or datasets were asked for that cannot be processed again."""
+    """A request selects dates or datasets that cannot be processed again."""
 
 
 class LeaseTaken(LedgerlakeError):
-    """Somebody else is at work on the lake."""
+    """Another run holds the lease of the lake."""
 
 
 class ArchiveError(LedgerlakeError):
@@ -80,8 +82,8 @@ class NotClosed(LedgerlakeError):
 
 
 class BatchNotFound(LedgerlakeError):
-    """There is no manifest of that name."""
+    """No batch of that name exists in the place that was searched."""
 
 
 class DamagedControlObject(LedgerlakeError):
-    """A control object is there, but neither it nor an earlier version of it is what was written."""
+    """A control object is damaged, and so is every earlier version of it."""

@@ -1,6 +1,6 @@
-"""Names of everything that AWS and Airflow call by name, and the places of one lake.
+"""Names of AWS resources and DAGs, and those that depend on one lake.
 
-A `Places` belongs to one lake: what in it depends on environment, account and region.
+A `Places` belongs to one lake. Its names depend on environment, account and region.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ class Places:
 
     @classmethod
     def of(cls, settings: Settings, endpoint_url: str | None = None) -> Places:
-        """The places of the lake that `settings` describes.
+        """Return the names of the lake that `settings` describes.
 
         Args:
             endpoint_url: of another AWS than the real one; its queues are addressed below it.
@@ -62,4 +62,5 @@ class Places:
         )
 
     def uri(self, key: str) -> str:
+        """Return the S3 URI of a key."""
         return f"s3://{self.bucket}/{key}"

@@ -59,6 +59,7 @@ class Settings:
     """One part of Airflow, or its database, may be away for so long: that costs time, and no try of a task."""
 
     def __post_init__(self) -> None:
+        """Validate every setting."""
         for name, allowed in (("environment", ENVIRONMENTS), ("gate", GATES), ("orchestrator", ORCHESTRATORS)):
             if getattr(self, name) not in allowed:
                 raise SettingsError(f"{name} is {getattr(self, name)!r}", expected=f"one of {', '.join(allowed)}")
@@ -89,10 +90,10 @@ _DEFAULTS: dict[str, dict[str, object]] = {
 
 
 def from_environment(environ: Mapping[str, str] | None = None) -> Settings:
-    """The settings that `environ` (the process environment, if not given) describes.
+    """Return the settings that `environ` (by default the process environment) describes.
 
     Raises:
-        SettingsError: a variable of ours is misspelt or has no valid value.
+        SettingsError: a variable of Ledgerlake is misspelt or has no valid value.
     """
     environ = os.environ if environ is None else environ
     given = {
@@ -123,7 +124,7 @@ _NOT_SETTINGS = {"home", "bucket", "mwaa_environment", *ADDRESSES}  # each has a
 
 @cache
 def current() -> Settings:
-    """The settings of this process, read once."""
+    """Return the settings of this process, read once."""
     return from_environment()
 
 
@@ -155,7 +156,7 @@ def state_machine_arn(environ: Mapping[str, str] | None = None) -> str:
 
 
 def topic_arn(environ: Mapping[str, str] | None = None) -> str:
-    """`TOPIC_ARN`, as the Lambda that tells people is given it.
+    """`TOPIC_ARN`, as the Lambda that publishes notifications is given it.
 
     Raises:
         SettingsError: it is not set.
@@ -176,5 +177,5 @@ def mwaa_environment(environment: str) -> str:
 
 
 def mwaa_name(environment: str) -> str:
-    """What the template calls the Airflow of `environment` on MWAA."""
+    """Return the name that the template gives to the MWAA environment of `environment`."""
     return f"ledgerlake-{environment}"

@@ -72,7 +72,7 @@ def complete(spark: SparkSession, table: LakeTable, bucket: str) -> dict[str, Su
             f"{table.dataset.name}: the commit of {stage.batch_id} did {done}",
             expected=f"what its stage says, {summary.expected()}",
             remedy=f"compare {keys.staging(stage.batch_id, table.dataset.name)} with DESCRIBE HISTORY of the table; "
-            "RESTORE the version before that commit, then let the run try again",
+            "RESTORE the version before that commit, then retry the run",
         )
     is_current = summary.seen[table.dataset.name] == table.version()
     if prepared and (done is not None or (is_current and not any(summary.expected().values()))):
@@ -84,7 +84,7 @@ def complete(spark: SparkSession, table: LakeTable, bucket: str) -> dict[str, Su
             f"{table.dataset.name}: the table has the rows of {stage.batch_id}, and the ledger does not; "
             "its stage has expired, and so has what was prepared for it",
             expected=f"one of them, below {keys.prepared(table.dataset.name)}",
-            remedy="RESTORE the version before that commit, which DESCRIBE HISTORY shows, then let the run try again",
+            remedy="RESTORE the version before that commit, which DESCRIBE HISTORY shows, then retry the run",
         )
     else:
         preparation.end(stage)
@@ -122,7 +122,7 @@ def _rejects(stage: Stage, summary: Summary, batch: Batch) -> None:
         raise ConservationError(
             f"{stage.dataset.name}: {sum(written.values())} rejects were written",
             expected=f"{expected}, as the ledger counts them",
-            remedy="let the run try again",
+            remedy="retry the run",
         )
     clean = [delivery.id for delivery in deliveries if delivery.id not in written]
     remove([keys.rejected_part(stage.dataset.name, delivery) for delivery in clean], stage.bucket)

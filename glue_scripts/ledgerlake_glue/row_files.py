@@ -91,7 +91,7 @@ def remove(keys: Iterable[str], bucket: str) -> None:
         raise StorageFailed(
             f"{len(errors)} objects of {bucket} could not be removed: {errors[0]['Key']} ({errors[0]['Code']})",
             expected="S3 to remove what is out of date",
-            remedy="let the run try again",
+            remedy="retry the run",
         )
 
 

@@ -219,8 +219,8 @@ class LakeTable:
             raise VerdictError(
                 f"{self.dataset.name}: the MERGE of {batch_id} did {done}",
                 expected=f"the verdict {expected}",
-                remedy=f"has somebody else written to {self.path}? DESCRIBE HISTORY shows it; "
-                "RESTORE the version before, then let the run try again",
+                remedy=f"check in DESCRIBE HISTORY whether another writer changed {self.path}; "
+                "RESTORE the version before, then retry the run",
             )
 
     @contextmanager

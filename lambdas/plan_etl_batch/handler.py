@@ -139,5 +139,5 @@ def _named(s3: Any, bucket: str, batch_id: str, execution: str) -> Plan:
     batch, first = batches.load_or_set_aside(s3, bucket, batch_id), execution == batch_id
     if batch is None:
         return Plan(None, f"batch {batch_id} is set aside: its manifest is lost", unread=unread)
-    reason = f"{len(batch.deliveries)} deliveries" if first else f"goes on with {batch_id}, which was left open"
+    reason = f"{len(batch.deliveries)} deliveries" if first else f"resumes {batch_id}, which was left open"
     return Plan(batch, reason, resumed=not first, unread=unread)

@@ -280,7 +280,7 @@ def test_when_time_runs_out_what_was_copied_is_moved_to_the_end(s3, archive_etl_
     batch = plan(s3)
     left = iter([900_000] * 20)
     short = SimpleNamespace(get_remaining_time_in_millis=lambda: next(left, 29_999))
-    with pytest.raises(ArchiveError, match=r"20 of 50 deliveries .* are archived.* goes on with the other 30"):
+    with pytest.raises(ArchiveError, match=r"20 of 50 deliveries .* are archived.* resumes with the other 30"):
         run(archive_etl_files, batch, short)
     assert (len(bodies(s3, "raw/")), len(bodies(s3, "archived/"))) == (30, 20)
     answer = run(archive_etl_files, batch)

@@ -2,7 +2,7 @@
 
 For each delivery: copy that very version, verify the copy, delete that very version. Every step
 may be repeated: the archive key follows from the delivery alone, so a retry finds its own copy
-and goes on from there. An object that is not our copy is never overwritten.
+and resumes from there. A foreign object is never overwritten.
 
 Versions whose copies are verified are deleted some at once, which spares a request for each.
 """
@@ -35,11 +35,11 @@ Outcome = Copied | Exception
 
 @dataclass(frozen=True)
 class Archived:
-    """What became of one batch's deliveries.
+    """Result of archiving one batch.
 
     Args:
         size: in bytes, of those moved now.
-        missing: raw keys of which somebody deleted the very version that the batch was planned with.
+        missing: raw keys whose very version was deleted, the one that the batch was planned with.
     """
 
     moved: int
@@ -56,7 +56,7 @@ def archive(s3: Any, bucket: str, batch: Batch, *, time_left: Callable[[], bool]
 
     Raises:
         ArchiveError: names the deliveries that could not be moved (they are still in `raw/`), or
-            says how many are done when time ran out. Archiving the batch again goes on.
+            says how many are done when time ran out. Archiving the batch again resumes.
     """
 
     def copied(delivery: Delivery) -> Outcome:
@@ -128,5 +128,5 @@ def _check_finished(batch: Batch, outcomes: dict[Delivery, Outcome]) -> None:
         raise ArchiveError(
             f"time ran out: {len(outcomes) - left} of {len(outcomes)} deliveries of {batch.batch_id} are archived",
             expected="all of them",
-            remedy=f"run {names.ARCHIVE_FUNCTION} again with the same batch_id; it goes on with the other {left}",
+            remedy=f"run {names.ARCHIVE_FUNCTION} again with the same batch_id; it resumes with the other {left}",
         )

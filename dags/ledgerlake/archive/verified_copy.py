@@ -72,7 +72,7 @@ def _head(s3: Any, bucket: str, key: str, version_id: str | None = None) -> dict
 
 
 def _copy(s3: Any, bucket: str, delivery: Delivery, raw: dict[str, Any], batch_id: str) -> str | None:
-    """The copy's ETag; None where S3 did not tell."""
+    """Return the ETag of the copy; None where S3 did not return one."""
     source = {"Bucket": bucket, "Key": delivery.key, "VersionId": delivery.version_id}
     extra: dict[str, Any] = {name: raw[name] for name in ("ContentType", "ContentEncoding") if raw.get(name)}
     extra |= {"Metadata": _metadata(delivery, raw, batch_id), "MetadataDirective": "REPLACE"}
@@ -93,7 +93,7 @@ def _copy(s3: Any, bucket: str, delivery: Delivery, raw: dict[str, Any], batch_i
 
 
 def _metadata(delivery: Delivery, raw: dict[str, Any], batch_id: str) -> dict[str, str]:
-    """The producer's metadata and where the copy comes from; S3 allows ASCII only, and 2 KB."""
+    """Return the producer's metadata and the origin of the copy; S3 allows ASCII only, and 2 KB."""
     ours = {"version-id": delivery.version_id, "landed-at": delivery.landed_at, "batch-id": batch_id}
     every = {**raw.get("Metadata", {}), "raw-key": quote(delivery.key), **ours}
     return every if sum(len(name) + len(text) for name, text in every.items()) <= _LARGEST_METADATA else ours
@@ -115,7 +115,7 @@ def _verify_new(s3: Any, bucket: str, delivery: Delivery, raw: dict[str, Any]) -
 
 
 def _verify(s3: Any, bucket: str, delivery: Delivery, raw: dict[str, Any], copy: dict[str, Any]) -> None:
-    """The copy holds the raw version's bytes.
+    """Check that the copy holds the bytes of the raw version.
 
     Sizes must be equal, and then: the checksums over the whole object where both have one of the
     same kind; else equal ETags; else (encrypted with KMS or copied in parts, where ETags say

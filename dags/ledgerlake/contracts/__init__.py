@@ -17,7 +17,7 @@ DATASETS = in_order((PRODUCTS, ORDERS, ORDER_ITEMS))
 
 
 def dataset(name: str) -> Dataset:
-    """The dataset of that name; ContractError names those there are."""
+    """Return the dataset of that name; ContractError names the known ones."""
     if name not in DATASETS:
         raise ContractError(f"there is no dataset {name!r}", expected=f"one of {', '.join(DATASETS)}")
     return DATASETS[name]

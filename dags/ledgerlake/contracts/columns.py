@@ -55,6 +55,7 @@ class Column:
     header: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
+        """Validate the column."""
         if not NAME.fullmatch(self.name):
             raise ContractError(f"column name {self.name!r}", expected="lower case letters, digits and _")
         self._validate_type()

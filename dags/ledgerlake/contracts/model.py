@@ -33,6 +33,7 @@ class Rule:
     shows: tuple[str, ...]
 
     def __post_init__(self) -> None:
+        """Validate the rule."""
         if not NAME.fullmatch(self.name):
             raise ContractError(f"rule name {self.name!r}", expected="lower case letters, digits and _")
         if not self.shows:
@@ -63,6 +64,7 @@ class QualityLimit:
     from_files: int = 2
 
     def __post_init__(self) -> None:
+        """Validate the limits."""
         if not (0 <= self.reject_share <= 1 and 0 <= self.file_share <= 1) or min(self.from_rows, self.from_files) < 1:
             raise ContractError(f"{self}", expected="shares from 0 to 1, and at least one row and one file")
 
@@ -116,6 +118,7 @@ class Dataset:
     path_columns: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
+        """Validate the dataset."""
         self._check_double_names()
         self._check_unknown_columns()
         self._check_optional("key", self.key)
@@ -134,10 +137,12 @@ class Dataset:
 
     @property
     def column_names(self) -> tuple[str, ...]:
+        """Names of the columns, in order."""
         return tuple(column.name for column in self.columns)
 
     @property
     def required(self) -> tuple[str, ...]:
+        """Names of the required columns, in order."""
         return tuple(column.name for column in self.columns if column.required)
 
     @property
@@ -150,7 +155,7 @@ class Dataset:
         return (*tests, *(("rule", rule.name) for rule in self.rules))
 
     def column(self, name: str) -> Column:
-        """The column of that name; ContractError where there is none."""
+        """Return the column of that name; ContractError where there is none."""
         for column in self.columns:
             if column.name == name:
                 return column
@@ -210,7 +215,7 @@ class Dataset:
 
 
 def in_order(datasets: tuple[Dataset, ...]) -> dict[str, Dataset]:
-    """The datasets by name, in the order given, after checking that every parent comes first.
+    """Return the datasets by name, in their order, after checking that every parent comes first.
 
     Raises:
         ContractError: a name is used twice, or a reference names a dataset that does not come

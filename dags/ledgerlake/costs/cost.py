@@ -61,10 +61,12 @@ class Requests:
     metrics: int = 0
 
     def __add__(self, other: Requests) -> Requests:
+        """Add the requests of another service."""
         return Requests(*(getattr(self, each.name) + getattr(other, each.name) for each in fields(self)))
 
     @property
     def count(self) -> int:
+        """All requests together."""
         return sum(getattr(self, each.name) for each in fields(self))
 
 
@@ -108,6 +110,7 @@ class RunCost:
 
     @property
     def unknown(self) -> tuple[str, ...]:
+        """Services without a figure."""
         return tuple(each.name for each in fields(self) if getattr(self, each.name) is None)
 
     @property
@@ -117,7 +120,7 @@ class RunCost:
 
 
 def cost(usage: Usage) -> RunCost:
-    """The price of `usage`."""
+    """Return the price of `usage`."""
     return RunCost(
         glue=_priced(usage.jobs, lambda jobs: _hours(job_dpu_seconds(jobs), prices.GLUE_DPU_HOUR)),
         crawler=_priced(usage.crawls, lambda crawls: _hours(crawl_dpu_seconds(crawls), prices.CRAWLER_DPU_HOUR)),

@@ -84,12 +84,12 @@ def of_messages(deliveries: int, live: bool) -> Requests:
 
 
 def of_airflow(deliveries: int) -> Calls:
-    """An estimate: the archive is the only function that Airflow calls."""
+    """Estimate the calls of a run in Airflow, of which the archive is the only one."""
     return Calls(1, round(GB["archive"] * _archiving(deliveries), 3))
 
 
 def of_functions(deliveries: int, live: bool, settle_seconds: float) -> Calls:
-    """An estimate: every function once, and the look at the end; a live execution was also started by a look.
+    """Estimate the calls of an execution: each function once, and the polls that start it and follow it.
 
     Args:
         settle_seconds: for which that look has waited until nothing landed any more.
@@ -115,7 +115,7 @@ def of_states(datasets: int, levels: int, jobs: int, looks: int) -> int:
 
 
 def levels() -> int:
-    """The longest chain of parents and children among the contracts."""
+    """Return the length of the longest chain of parents and children among the contracts."""
     level: dict[str, int] = {}
     for dataset in DATASETS.values():  # parents come first in the contracts
         level[dataset.name] = 1 + max((level[each.dataset] for each in dataset.references), default=0)

@@ -39,7 +39,7 @@ def record_run(seen: ObservedRun, connect: Connect, bucket: str) -> str:
 
 
 def record(seen: ObservedRun, used: Usage, finished: datetime) -> RunRecord:
-    """The record of a run that used so much."""
+    """Return the record of a run with this usage."""
     dollars = cost(used)
     return RunRecord(
         run_id=seen.run_id,

@@ -63,7 +63,7 @@ class ObservedRun:
 
 
 def usage(seen: ObservedRun, connect: Connect) -> Usage:
-    """What the run used; None for what could not be learnt. Never raises."""
+    """Measure what the run used, with None for each figure that is not available. Never raises."""
     jobs = _measured("the runs of the jobs", lambda: job_runs(connect("glue"), seen.batch_id))
     return Usage(
         jobs=jobs,
@@ -90,7 +90,7 @@ def _has_worked(run: Mapping[str, Any]) -> bool:
 
 
 def _since(glue: Any, job: str, moment: datetime) -> list[dict[str, Any]]:
-    """The runs of the job since then; Glue lists the newest first."""
+    """Return the runs of the job since then; Glue lists the newest first."""
     found: list[dict[str, Any]] = []
     pages = glue.get_paginator("get_job_runs").paginate(JobName=job, PaginationConfig={"PageSize": _PAGE})
     for number, page in enumerate(pages, start=1):
@@ -117,7 +117,7 @@ def _of_run(run: Mapping[str, Any]) -> DpuTime:
 
 
 def crawls(glue: Any, since: datetime) -> tuple[DpuTime, ...]:
-    """The crawls that began since then.
+    """Return the crawls that began since then.
 
     Raises:
         LookupError: there is none.

@@ -1,4 +1,4 @@
-"""Deliveries: what waits in `raw/`, as a paginated listing by version shows it.
+"""Deliveries in `raw/`, read from a paginated listing by version.
 
 The lake bucket is versioned. One *delivery* is one version of one object, so an object that was
 overwritten while it waited is two deliveries, and neither is lost.
@@ -35,13 +35,16 @@ class Delivery:
 
     @property
     def id(self) -> str:
+        """Id of the delivery, 20 characters that are safe in a key."""
         return keys.delivery_id(self.key, self.version_id)
 
     @property
     def archive_key(self) -> str:
+        """Key of the delivery in the archive."""
         return keys.archived(self.key, self.landed_at, self.version_id)
 
     def as_json(self) -> dict[str, Any]:
+        """Return the fields as a manifest holds them."""
         return asdict(self)
 
 
@@ -61,11 +64,12 @@ class Waiting:
 
 
 def iso(time: datetime) -> str:
-    """`time` (any zone) as deliveries, manifests and leases write it."""
+    """Format a time of any zone as deliveries, manifests and leases write it."""
     return time.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
 def from_iso(text: str) -> datetime:
+    """Parse a time that `iso` wrote."""
     return datetime.fromisoformat(text)
 
 
@@ -76,7 +80,7 @@ def waiting(s3: Any, bucket: str) -> Waiting:
         s3: a boto3 S3 client.
 
     Returns:
-        Every version that no later delete took back. Empty folder markers (`raw/orders/`) are nothing.
+        Every version without a later delete marker. Empty folder markers (`raw/orders/`) are left out.
     """
     pages = s3.get_paginator("list_object_versions").paginate(Bucket=bucket, Prefix=keys.RAW)
     deliveries: list[Delivery] = []
@@ -97,14 +101,14 @@ def waiting(s3: Any, bucket: str) -> Waiting:
 
 
 def _entries(pages: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
-    """Versions and delete markers, together again, key by key (a key may span two pages)."""
+    """Yield versions and delete markers together, key by key (a key may span two pages)."""
     for page in pages:
         markers = [{**marker, "Deleted": True} for marker in page.get("DeleteMarkers", [])]
         yield from sorted(page.get("Versions", []) + markers, key=lambda entry: entry["Key"])
 
 
 def _not_deleted(entries: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The versions that are newer than every delete marker of their key, newest first.
+    """Return the versions that are newer than every delete marker of their key, newest first.
 
     Markers and versions tell time in seconds only; in doubt a version counts as delivered,
     unless the marker is the latest entry.
@@ -118,7 +122,7 @@ def _not_deleted(entries: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def _arrivals(dataset: str, versions: list[dict[str, Any]]) -> list[Delivery]:
-    """Deliveries of one key. S3 keeps seconds, so versions of one second get a microsecond each, in order."""
+    """Return the deliveries of one key. S3 keeps seconds, so versions of one second get a microsecond each."""
     found: list[Delivery] = []
     previous: datetime | None = None
     for version in reversed(versions):

@@ -25,6 +25,7 @@ class ObjectCreated:
     version_id: str = ""
 
     def is_of(self, delivery: Delivery) -> bool:
+        """Return whether the message may be about this delivery."""
         return self.key == delivery.key and self.version_id in ("", delivery.version_id)
 
 

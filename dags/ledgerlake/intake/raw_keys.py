@@ -115,6 +115,6 @@ def path_values(key: str, names: Collection[str]) -> dict[str, list[str | None]]
 
 
 def _below(key: str) -> str:
-    """The key below its dataset's folder; of a stray, below `raw/`."""
+    """Return the part of the key below its dataset's folder; of a stray, below `raw/`."""
     dataset = dataset_of(key)
     return key.removeprefix(keys.raw_prefix(dataset) if dataset else keys.RAW)

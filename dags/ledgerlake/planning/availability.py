@@ -1,4 +1,4 @@
-"""What is available: whether `raw/` has come to rest, and what the next run would take of it."""
+"""Availability: whether `raw/` is quiet, and which deliveries the next run would take."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def wait_until_quiet(
 ) -> bool:
     """Wait until nothing lands any more, or something has waited for too long, so that a burst is one batch.
 
-    A batch that is open is gone on with as it is; then there is nothing to wait for.
+    An open batch is resumed as it is, so there is nothing to wait for.
 
     Args:
         seconds: to wait at most.
@@ -47,10 +47,10 @@ def wait_until_quiet(
 
 
 def left_behind(s3: Any, bucket: str, settings: Settings, batch_id: str | None) -> tuple[Delivery, ...]:
-    """The deliveries that a run after that of `batch_id` would take, oldest first.
+    """Return the deliveries that a run after that of `batch_id` would take, oldest first.
 
-    Those of the batch, of quarantined ones, and those that wait for the gate are not among them: a run
-    that is woken for them would find nothing to do, and wake the next.
+    Deliveries of the batch, of quarantined batches, and those that wait for the gate are left out: a run
+    that is started for them would find nothing to do, and start the next.
     """
     known = delivery_ids(s3, bucket, [batch_id] if batch_id else []) | in_quarantine(s3, bucket)
     left = tuple(each for each in waiting(s3, bucket).deliveries if each.id not in known)
@@ -60,13 +60,13 @@ def left_behind(s3: Any, bucket: str, settings: Settings, batch_id: str | None) 
 
 
 def _can_be_planned(found: Waiting, settings: Settings, now: datetime) -> bool:
-    """Settled, and not everything so young that a plan would leave it to the next look."""
+    """Return whether `raw/` is settled, and holds a delivery that is final."""
     any_is_final = not found.deliveries or any(batch.is_final(each, now) for each in found.deliveries)
     return any_is_final and batch.is_settled(found, settings, now)
 
 
 def _quiet_in(found: Waiting, settings: Settings, now: datetime) -> float:
-    """In how many seconds, at least one, `raw/` may be settled if nothing more lands."""
+    """Return the seconds, at least one, until `raw/` is settled if nothing more lands."""
     landed = [from_iso(each.landed_at) for each in found.deliveries]
     quiet = max(landed) + timedelta(seconds=settings.settle_seconds)
     too_long = min(landed) + timedelta(seconds=settings.max_wait_seconds)

@@ -1,8 +1,8 @@
-"""Batches: which deliveries are processed together, written once as a manifest.
+"""Batches: deliveries that are processed together, written once as a manifest.
 
 Everything after the plan reads the manifest, and nothing lists `raw/` again. A batch stays *open*
-from its plan to its acknowledgement; a run that finds an open batch goes on with it, so that a
-failed run and the one that mends it leave what one clean run would have left.
+from its plan to its acknowledgement. A run that finds an open batch resumes it, so that a failed run
+and the one that repairs it leave the same result as one clean run.
 """
 
 from __future__ import annotations
@@ -31,18 +31,18 @@ __all__ += ["is_final", "is_settled", "make", "open_batches", "owner_of", "plan"
 log = logging.getLogger(__name__)
 
 LIVE = f"airflow:{names.LIVE_DAG}"
-"""Who plans what the queue wakes for."""
+"""Owner of the batches that messages of the queue start."""
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What is to be done now.
+    """The next batch, or the reason why there is none.
 
     Args:
-        batch: None when there is nothing to do; then `reason` says why.
+        batch: None when there is nothing to do, for the given `reason`.
         resumed: the batch was begun by an earlier run.
         unread: what else lies in `raw/`.
-        young: deliveries that landed this very second, and are all that waits: a look a moment later takes them.
+        too_recent: deliveries that landed this very second, when no others wait. The next poll takes them.
     """
 
     batch: Batch | None
@@ -52,7 +52,7 @@ class Plan:
     too_recent: int = 0
 
     def as_json(self) -> dict[str, Any]:
-        """As the other steps of the run read it; `deliveries` is how many."""
+        """Return the plan as the other steps of the run read it; `deliveries` is their number."""
         return {
             "batch_id": self.batch and self.batch.batch_id,
             "datasets": list(self.batch.datasets) if self.batch else [],
@@ -65,7 +65,7 @@ class Plan:
 
 
 def is_settled(found: Waiting, settings: Settings, now: datetime) -> bool:
-    """Whether `raw/` has been quiet for long enough, or its oldest delivery waited for too long."""
+    """Return whether `raw/` has been quiet for long enough, or its oldest delivery has waited for too long."""
     if not found.deliveries:
         return True
     landed = [from_iso(delivery.landed_at) for delivery in found.deliveries]
@@ -74,7 +74,7 @@ def is_settled(found: Waiting, settings: Settings, now: datetime) -> bool:
 
 
 def is_final(delivery: Delivery, now: datetime) -> bool:
-    """Whether no later version can land in the delivery's second any more.
+    """Return whether no later version can land in the delivery's second any more.
 
     S3 tells time in seconds: of two versions of one second the order is seen only while both wait.
     (A second more for clocks that differ.)
@@ -83,18 +83,18 @@ def is_final(delivery: Delivery, now: datetime) -> bool:
 
 
 def plan(s3: Any, bucket: str, settings: Settings, now: datetime | None = None, owner: str = LIVE) -> Plan:
-    """Go on with the oldest open batch, else make one of what waits, if the gate is open.
+    """Resume the oldest open batch; else, if the gate is open, make one of the waiting deliveries.
 
     Must be called under the lease: two planners could put one delivery into two batches.
 
     Args:
-        owner: names who plans, for those who find the batch open, or look for its figures later.
+        owner: the run that plans, for runs that find the batch open, and for its figures.
     """
     now = now or datetime.now(UTC)
     found = waiting(s3, bucket)
     for batch_id in open_batches(s3, bucket):
         if batch := load_or_set_aside(s3, bucket, batch_id):
-            return Plan(batch, f"goes on with {batch_id}, which an earlier run left open", True, Unread.of(found))
+            return Plan(batch, f"resumes {batch_id}, which an earlier run left open", True, Unread.of(found))
     held = in_quarantine(s3, bucket)
     free = tuple(delivery for delivery in found.deliveries if delivery.id not in held)
     deliveries = tuple(delivery for delivery in free if is_final(delivery, now))
@@ -132,37 +132,37 @@ def closed_by(deliveries: Iterable[Delivery], settings: Settings, loaded: set[st
 
 
 def loaded_tables(s3: Any, bucket: str) -> set[str]:
-    """The datasets whose table exists."""
+    """Return the datasets whose table exists."""
     return {name for name in DATASETS if exists(s3, bucket, f"{keys.table_prefix(name)}_delta_log/")}
 
 
 def load_or_set_aside(s3: Any, bucket: str, batch_id: str) -> Batch | None:
     """Read the manifest of an open batch; None when it is lost, and the batch in quarantine for that.
 
-    Nobody can say any more what a lost batch holds. It must not keep newer deliveries from being loaded, so what
-    waits of it is planned again: what was published of it already comes out as unchanged.
+    The contents of a lost batch are unknown. It must not keep newer deliveries from being loaded, so its waiting
+    deliveries are planned again. Rows that it has published already come out as unchanged.
     """
     try:
         return load(s3, bucket, batch_id)
     except (BatchNotFound, DamagedControlObject) as error:
-        why = f"its manifest is lost, what waits of it is planned again: {error.seen}"
-        log.error("Batch %s is set aside: %s", batch_id, why)
-        quarantine.set_aside(s3, bucket, batch_id, why)
+        reason = f"its manifest is lost, what waits of it is planned again: {error.seen}"
+        log.error("Batch %s is set aside: %s", batch_id, reason)
+        quarantine.set_aside(s3, bucket, batch_id, reason)
         return None
 
 
 def open_batches(s3: Any, bucket: str) -> list[str]:
-    """The batches that are planned and not acknowledged, oldest first."""
+    """Return the batches that are planned and not acknowledged, oldest first."""
     return sorted(quarantine.marks(s3, bucket, keys.OPEN_BATCHES))
 
 
 def owner_of(s3: Any, bucket: str, batch_id: str) -> str:
-    """Who has opened the batch; empty when it is not open, or when nobody can say."""
+    """Return the owner of the open batch; empty when it is not open, or when its mark is damaged."""
     return (quarantine.opened(s3, bucket, batch_id) or {}).get("owner", "")
 
 
 def close(s3: Any, bucket: str, batch_id: str) -> None:
-    """The batch is done; closing it again does nothing."""
+    """Close a finished batch; closing it again does nothing."""
     s3.delete_object(Bucket=bucket, Key=keys.open_batch(batch_id))
 
 
@@ -173,7 +173,7 @@ def _reason_for_nothing(found: Waiting, held: frozenset[str], free: tuple[Delive
 
 
 def _has_work(name: str, deliveries: tuple[Delivery, ...], loaded: set[str]) -> bool:
-    """A job runs for deliveries of its own, for new parents (they release orphans), and to make its table."""
+    """Return whether the job has deliveries, new parents (which release orphans), or a table to create."""
     moving = {delivery.dataset for delivery in deliveries}
     parents = {reference.dataset for reference in DATASETS[name].references}
     return name in moving or bool(parents & moving) or name not in loaded

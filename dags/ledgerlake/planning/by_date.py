@@ -49,6 +49,7 @@ class Selection:
     older: bool = False
 
     def __post_init__(self) -> None:
+        """Validate the selection."""
         if self.first > self.last:
             raise SelectionError(f"from {self.first} to {self.last}", expected="the first day before the last")
         if (self.last - self.first).days >= LONGEST:
@@ -61,7 +62,7 @@ class Selection:
     def takes(self, delivery: Delivery, *, waits: bool) -> bool:
         """Whether the delivery belongs to it.
 
-        What waits without a date in its name is taken along: nobody could name its day.
+        A waiting delivery without a date in its name is included, since no day selects it.
         """
         if self.datasets and delivery.dataset not in self.datasets:
             return False
@@ -71,6 +72,7 @@ class Selection:
         return self.first <= day <= self.last or (waits and named_date(delivery.key) is None)
 
     def __str__(self) -> str:
+        """Return the selection in words."""
         days = f"{self.first}" if self.first == self.last else f"{self.first} to {self.last}"
         return f"everything up to {self.last}" if self.older else days
 
@@ -81,7 +83,7 @@ def date_of(delivery: Delivery) -> date:
 
 
 def find(s3: Any, bucket: str, selection: Selection) -> tuple[Delivery, ...]:
-    """The deliveries of the selection, oldest first; those of quarantined batches are left out."""
+    """Return the deliveries of the selection, oldest first; those of quarantined batches are left out."""
     held = in_quarantine(s3, bucket)
     found: set[Delivery] = set()
     if selection.waiting or selection.older:
@@ -94,7 +96,7 @@ def find(s3: Any, bucket: str, selection: Selection) -> tuple[Delivery, ...]:
 
 
 def _planned(s3: Any, bucket: str) -> dict[str, Delivery]:
-    """The deliveries of open batches, by id: as they landed.
+    """Return the deliveries of open batches by id, as they landed.
 
     A batch that stopped while it was archived has left some in `raw/`, and there those of one second
     differ in their order, of which the listing does not show the beginning any more.
@@ -104,7 +106,7 @@ def _planned(s3: Any, bucket: str) -> dict[str, Delivery]:
 
 
 def archived(s3: Any, bucket: str, selection: Selection) -> Iterator[Delivery]:
-    """The archived deliveries of the selection, as they were when they waited."""
+    """Return the archived deliveries of the selection, as they were when they waited."""
     with ThreadPoolExecutor(_THREADS) as pool:
         for name in selection.datasets or DATASETS:
             pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=f"{keys.ARCHIVED}{name}/")
@@ -120,7 +122,7 @@ def archived(s3: Any, bucket: str, selection: Selection) -> Iterator[Delivery]:
 
 
 def from_archive(dataset: str, entry: dict[str, Any], version_id: str = "") -> Delivery | None:
-    """The delivery that a listed object of the archive is a copy of; None for a foreign object.
+    """Return the delivery that a listed object of the archive is a copy of; None for a foreign object.
 
     Its version id is not in the key, but among the object's metadata.
     """
@@ -132,7 +134,7 @@ def from_archive(dataset: str, entry: dict[str, Any], version_id: str = "") -> D
 
 
 def located(s3: Any, bucket: str, dataset: str, arrivals: Iterable[tuple[str, str]]) -> Iterator[Delivery]:
-    """The deliveries that arrived so, archived or waiting; one that is in neither place any more is left out.
+    """Return the deliveries of these arrivals, archived or waiting; one that is in neither place is left out.
 
     Args:
         arrivals: (raw key, landed_at).
@@ -165,7 +167,7 @@ def _with_version(s3: Any, bucket: str, entry: dict[str, Any], delivery: Deliver
 def plan(
     s3: Any, bucket: str, settings: Settings, selection: Selection, owner: str, now: datetime | None = None
 ) -> Plan:
-    """Make a batch of the selection, or go on with the one that `owner` has planned before.
+    """Make a batch of the selection, or resume the one that `owner` has planned before.
 
     Must be called under the lease. Open batches of others are left to them.
 
@@ -177,7 +179,7 @@ def plan(
         if batches.owner_of(s3, bucket, batch_id) != owner:
             continue
         if batch := batches.load_or_set_aside(s3, bucket, batch_id):
-            return Plan(batch, f"goes on with {batch_id}, which this run has planned before", True)
+            return Plan(batch, f"resumes {batch_id}, which this run has planned before", True)
     deliveries = tuple(each for each in find(s3, bucket, selection) if is_final(each, now))
     if not deliveries:
         return Plan(None, f"nothing of {selection} waits{'' if selection.older else ' or is archived'}")

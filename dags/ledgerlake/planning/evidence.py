@@ -1,6 +1,6 @@
-"""Evidence of what became of a batch: objects in S3, whatever tasks and runs say of themselves.
+"""Evidence that a batch is published and archived: objects in S3, whatever the states of tasks and runs.
 
-A person can mark a task or a run as successful, and a task can end before its job does. So nothing is moved
+An operator can mark a task or a run as successful, and a task can end before its job does. So nothing is moved
 out of `raw/`, and no batch is closed, because of a state; only because the objects are there.
 """
 
@@ -67,8 +67,8 @@ def lacking(s3: Any, bucket: str, batch: Batch, name: str) -> str:
 
 def unarchived(s3: Any, bucket: str, batch: Batch) -> tuple[Delivery, ...]:
     """Return the deliveries of the batch that still lie in `raw/`, oldest first."""
-    ours = {delivery.id for delivery in batch.deliveries}
-    return tuple(delivery for delivery in waiting(s3, bucket).deliveries if delivery.id in ours)
+    planned = {delivery.id for delivery in batch.deliveries}
+    return tuple(delivery for delivery in waiting(s3, bucket).deliveries if delivery.id in planned)
 
 
 def require_published(s3: Any, bucket: str, batch: Batch) -> None:

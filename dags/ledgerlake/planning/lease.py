@@ -1,8 +1,8 @@
-"""The lease: one object in S3 that says who is at work on the lake.
+"""The lease: one object in S3 that names the run which works on the lake.
 
 It lets one of Airflow, Step Functions and the command line work at a time. Every change is a conditional
-write, so of two who try at once one sees the other. A holder that died is replaced when its lease
-has expired. (That no table has two writers does not hang on it: Glue runs each job once at a time.)
+write, so only one of two simultaneous attempts succeeds. A dead holder is replaced when its lease has
+expired. (The lease is not what keeps two writers from one table: Glue runs each job once at a time.)
 """
 
 from __future__ import annotations
@@ -24,13 +24,14 @@ _FREE = ""
 
 @dataclass(frozen=True)
 class Lease:
-    """Who holds the lake, and until when (`landed_at` format); holder "" when it is free."""
+    """The holder of the lake, and the expiry (`landed_at` format); holder "" when it is free."""
 
     holder: str
     since: str
     expires_at: str
 
     def is_free(self, now: datetime) -> bool:
+        """Return whether another run may take the lease."""
         return self.holder == _FREE or from_iso(self.expires_at) <= now
 
 
@@ -38,12 +39,12 @@ def acquire(s3: Any, bucket: str, holder: str, seconds: float, now: datetime | N
     """Take the lease, or renew it when `holder` has it already.
 
     Args:
-        holder: names the run in words a person can follow, `airflow:ecommerce_lakehouse`.
+        holder: names the run so that an operator can find it, `airflow:ecommerce_lakehouse`.
         seconds: after which another may take it, unless it is renewed.
 
     Raises:
-        LeaseTaken: another holds it, or was quicker.
-        DamagedControlObject: nobody can read who holds it.
+        LeaseTaken: another run holds it, or took it first.
+        DamagedControlObject: the lease cannot be read.
     """
     now = now or datetime.now(UTC)
     current = _current(s3, bucket)
@@ -55,7 +56,7 @@ def acquire(s3: Any, bucket: str, holder: str, seconds: float, now: datetime | N
         elif not held.is_free(now):
             raise LeaseTaken(
                 f"{held.holder} has been at work on the lake since {held.since}",
-                expected=f"it to end, or its lease to expire at {held.expires_at}",
+                expected=f"that run to end, or its lease to expire at {held.expires_at}",
                 remedy="wait; if that run is dead: ledgerlake lease release",
             )
     lease = Lease(holder, since, iso(now + timedelta(seconds=seconds)))
@@ -65,7 +66,7 @@ def acquire(s3: Any, bucket: str, holder: str, seconds: float, now: datetime | N
 
 
 def release(s3: Any, bucket: str, holder: str) -> bool:
-    """Give the lease back; returns False, and does nothing, when `holder` does not have it."""
+    """Release the lease; return False, and do nothing, when `holder` does not have it."""
     current = _current(s3, bucket)
     if current is None or current.value["holder"] != holder:
         return False
@@ -73,10 +74,10 @@ def release(s3: Any, bucket: str, holder: str) -> bool:
 
 
 def take_over(s3: Any, bucket: str, held: Lease, holder: str, seconds: float) -> bool:
-    """Take the lease from a holder that is over; returns False when the lease is not as it was seen any more.
+    """Take the lease from a finished holder; return False when the lease has changed meanwhile.
 
     Args:
-        held: the lease as it was when its holder was found to be over.
+        held: the lease as it was read when its holder was found to be finished.
     """
     current, now = _current(s3, bucket), datetime.now(UTC)
     if current is None or _lease(current) != held:
@@ -85,7 +86,7 @@ def take_over(s3: Any, bucket: str, held: Lease, holder: str, seconds: float) ->
 
 
 def overwrite(s3: Any, bucket: str) -> bool:
-    """Free a lease that nobody can read any more; returns False when somebody else has written it meanwhile."""
+    """Free a damaged lease; return False when another writer has replaced it meanwhile."""
     found = get_bytes(s3, bucket, keys.LEASE)
     return _write(s3, bucket, _free(iso(datetime.now(UTC))), found and found[1])
 
@@ -94,7 +95,7 @@ def show(s3: Any, bucket: str) -> Lease | None:
     """Return the lease as it stands; None when it was never taken.
 
     Raises:
-        DamagedControlObject: nobody can read who holds it.
+        DamagedControlObject: the lease cannot be read.
     """
     current = _current(s3, bucket)
     return _lease(current) if current else None

@@ -1,7 +1,7 @@
-"""Manifests: which deliveries a batch holds, written once, and believed only as they were written.
+"""Manifests: the deliveries of a batch, written once and verified when they are read.
 
-The id of a batch ends with a digest of what its manifest says. A manifest that was damaged or deleted is read
-as its version that fits; where there is none any more, the batch is lost, and its deliveries are planned anew.
+The id of a batch ends with a digest of its manifest. A manifest that was damaged or deleted is read in the version
+that fits the digest. Where no such version exists, the batch is lost, and its deliveries are planned again.
 """
 
 from __future__ import annotations
@@ -38,6 +38,7 @@ class Batch:
     deliveries: tuple[Delivery, ...]
 
     def __post_init__(self) -> None:
+        """Check that no delivery is held twice."""
         if len({delivery.id for delivery in self.deliveries}) < len(self.deliveries):
             raise ValueError(f"{self.batch_id} holds a delivery twice")
 
@@ -50,9 +51,11 @@ class Batch:
         return cls(batch_id, planned_at, tuple(datasets), tuple(deliveries))
 
     def of(self, dataset: str) -> tuple[Delivery, ...]:
+        """Return the deliveries of one dataset."""
         return tuple(delivery for delivery in self.deliveries if delivery.dataset == dataset)
 
     def as_json(self) -> dict[str, Any]:
+        """Return the manifest as it is written."""
         return {
             "batch_id": self.batch_id,
             "planned_at": self.planned_at,
@@ -102,7 +105,7 @@ def delivery_ids(s3: Any, bucket: str, batch_ids: Iterable[str]) -> frozenset[st
 
 
 def fault_of(body: dict[str, Any], batch_id: str) -> str:
-    """Say why a manifest is not to be believed; nothing if it is as it was written."""
+    """Return the fault of a manifest; empty if it is as it was written."""
     if body["batch_id"] != batch_id:
         return f"it is the manifest of {body['batch_id']!a}"
     if unlisted := sorted({each["dataset"] for each in body["deliveries"]} - set(body["datasets"])):
@@ -115,10 +118,10 @@ def fault_of(body: dict[str, Any], batch_id: str) -> str:
 
 
 def _digest(planned_at: str, datasets: Sequence[str], deliveries: Sequence[dict[str, Any]]) -> str:
-    said = json.dumps([planned_at, list(datasets), list(deliveries)], sort_keys=True)
-    return sha256(said.encode()).hexdigest()[:8]
+    content = json.dumps([planned_at, list(datasets), list(deliveries)], sort_keys=True)
+    return sha256(content.encode()).hexdigest()[:8]
 
 
 def _digest_of_ids(ids: Iterable[str]) -> str:
-    """Of batches that were planned by earlier releases: it covers which deliveries they hold, and no more."""
+    """Return the digest of a batch that an earlier release planned; it covers the ids of its deliveries alone."""
     return sha256("\n".join(ids).encode()).hexdigest()[:8]

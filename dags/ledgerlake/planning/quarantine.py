@@ -1,8 +1,8 @@
 """The quarantine: batches set aside because too many of their rows were rejected.
 
 A quarantined batch is not open, so it holds up nothing; its files stay in `raw/`, and no new batch
-takes them. A person looks at it, and accepts or drops it; then it is open again, and goes through: accepted as it
-is, or with every delivery rejected whole for the reason that the person gave.
+takes them. It waits for manual review: an operator accepts or drops it. Then it is open again and is
+processed, accepted as it is, or with every delivery rejected whole for the operator's reason.
 """
 
 from __future__ import annotations
@@ -21,16 +21,16 @@ from ledgerlake.planning.manifest import delivery_ids
 from ledgerlake.storage.objects import exists, put_if_absent
 
 UNKNOWN = "unknown (the mark is damaged)"
-"""Why a batch is in quarantine whose mark nobody can read."""
+"""The reason of a quarantine whose mark cannot be read."""
 
 
-def set_aside(s3: Any, bucket: str, batch_id: str, why: str) -> None:
+def set_aside(s3: Any, bucket: str, batch_id: str, reason: str) -> None:
     """Quarantine an open batch; doing it again changes nothing.
 
     Args:
-        why: the sentence for the notification.
+        reason: the sentence for the notification.
     """
-    body = {"why": why, "since": iso(datetime.now(UTC)), "opened": opened(s3, bucket, batch_id)}
+    body = {"why": reason, "since": iso(datetime.now(UTC)), "opened": opened(s3, bucket, batch_id)}
     put_if_absent(s3, bucket, keys.quarantined(batch_id), json.dumps(body))
     s3.delete_object(Bucket=bucket, Key=keys.open_batch(batch_id))
 
@@ -38,7 +38,7 @@ def set_aside(s3: Any, bucket: str, batch_id: str, why: str) -> None:
 def opened(s3: Any, bucket: str, batch_id: str) -> dict[str, str] | None:
     """Return who has opened the batch, as its mark says (`owner`); None when it is not open.
 
-    Of a damaged mark nobody is the owner: then the next live run goes on with the batch.
+    A damaged mark has no owner, so the next live run resumes the batch.
     """
     key = keys.open_batch(batch_id)
     mark = control.read_mark(s3, bucket, control.OPEN_MARK, key, {"owner": ""})
@@ -65,7 +65,7 @@ def marks(s3: Any, bucket: str, prefix: str) -> dict[str, datetime]:
 
 
 def accept(s3: Any, bucket: str, batch_id: str) -> None:
-    """Let the batch through, whatever its share of rejects; the next run goes on with it.
+    """Let the batch through, whatever its share of rejects; the next run resumes it.
 
     Raises:
         BatchNotFound: it is not in quarantine; names those that are.
@@ -95,7 +95,7 @@ def drop(s3: Any, bucket: str, batch_id: str, reason: str) -> None:
     Done again it changes nothing, also when an earlier try stopped half-way.
 
     Args:
-        reason: in the words of the person; it is kept as it is displayed.
+        reason: in the operator's words; it is kept as it is displayed.
 
     Raises:
         QuarantineError: no reason is given, or the batch was dropped for another one.
@@ -136,10 +136,10 @@ def dropped_deliveries(s3: Any, bucket: str) -> dict[str, str]:
 
 
 def is_accepted(s3: Any, bucket: str, batch_id: str) -> bool:
-    """Whether a person has let the batch through."""
+    """Return whether an operator has accepted the batch."""
     return exists(s3, bucket, keys.accepted(batch_id))
 
 
 def in_quarantine(s3: Any, bucket: str) -> frozenset[str]:
-    """The ids of the deliveries of all quarantined batches."""
+    """Return the ids of the deliveries of all quarantined batches."""
     return delivery_ids(s3, bucket, marks(s3, bucket, keys.QUARANTINED))

@@ -1,4 +1,4 @@
-"""Shapes of JSON: what a value has to look like, and in words what is wrong with one that does not.
+"""Shapes of JSON: the form of a value, and a message for the first fault of one that differs.
 
 A shape is called with a value and its place in the document, and returns the first fault, or nothing.
 Fields that a shape does not name are no fault: a newer release may have written them.
@@ -30,24 +30,24 @@ def parse(body: bytes, shape: Shape) -> tuple[Any, str]:
 
 
 def text(value: Any, place: str) -> str:
-    """A text, which can be written again."""
+    """Accept a text that can be written again."""
     written = (isinstance(value, str) and value.isascii()) or (isinstance(value, str) and _is_writable(value))
     return "" if written else _fault(value, place, "a text")
 
 
 def name(value: Any, place: str) -> str:
-    """A text that is not empty."""
+    """Accept a text that is not empty."""
     return text(value, place) or ("" if value else _fault(value, place, "a name"))
 
 
 def count(value: Any, place: str) -> str:
-    """A whole number, not below zero."""
+    """Accept a whole number, not below zero."""
     is_count = isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 1 << 63
     return "" if is_count else _fault(value, place, "a count")
 
 
 def moment(value: Any, place: str) -> str:
-    """A time as deliveries write it."""
+    """Accept a time as deliveries write it."""
     try:
         return "" if iso(from_iso(value)) == value else _fault(value, place, "2025-04-02T08:00:00.000000Z")
     except (TypeError, ValueError, OverflowError):
@@ -55,7 +55,7 @@ def moment(value: Any, place: str) -> str:
 
 
 def optional(shape: Shape) -> Shape:
-    """`shape`, or null, or no field at all."""
+    """Return the shape that also accepts null, or no field at all."""
 
     def check(value: Any, place: str) -> str:
         return "" if value is None else shape(value, place)
@@ -64,7 +64,7 @@ def optional(shape: Shape) -> Shape:
 
 
 def list_of(shape: Shape) -> Shape:
-    """A list, each of its members of `shape`."""
+    """Return the shape of a list whose members have `shape`."""
 
     def check(value: Any, place: str) -> str:
         if not isinstance(value, list):
@@ -75,7 +75,7 @@ def list_of(shape: Shape) -> Shape:
 
 
 def by_name(shape: Shape) -> Shape:
-    """An object of any names, each with a value of `shape`."""
+    """Return the shape of an object of any names, each with a value of `shape`."""
 
     def check(value: Any, place: str) -> str:
         if not isinstance(value, dict):
@@ -86,7 +86,7 @@ def by_name(shape: Shape) -> Shape:
 
 
 def record(**fields: Shape) -> Shape:
-    """An object with these fields; those of an `optional` shape may be absent."""
+    """Return the shape of an object with these fields; those of an `optional` shape may be absent."""
 
     def check(value: Any, place: str) -> str:
         if not isinstance(value, dict):
@@ -114,5 +114,5 @@ def _is_writable(value: str) -> bool:
 
 
 def _fault(value: Any, place: str, expected: str) -> str:
-    said = ascii(value)
-    return f"{place or 'it'} is {said if len(said) <= _SHOWN else f'{said[:_SHOWN]}…'}, not {expected}"
+    shown = ascii(value)
+    return f"{place or 'it'} is {shown if len(shown) <= _SHOWN else f'{shown[:_SHOWN]}…'}, not {expected}"

@@ -39,6 +39,7 @@ class Unread:
 
     @classmethod
     def of(cls, found: Waiting) -> Unread:
+        """Return the keys that a listing shows and no job reads."""
         return cls(found.strays, found.ignored)
 
     def lines(self) -> list[str]:
@@ -86,7 +87,7 @@ def take_unreported(s3: Any, bucket: str, found: Waiting, run_id: str, *, strays
 
 
 def _memory(s3: Any, bucket: str) -> tuple[dict[str, Any], str]:
-    """What is remembered, and its ETag; of a damaged memory nothing: to say it all again does no harm."""
+    """Return the remembered keys and the ETag; nothing for a damaged object, as a repeated notification is harmless."""
     empty: dict[str, Any] = {"by": "", "latest": [], "earlier": []}
     try:
         found = control.read(s3, bucket, control.NOTIFIED_KEYS, keys.NOTIFIED_KEYS)

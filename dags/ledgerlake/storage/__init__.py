@@ -1,1 +1,1 @@
-"""S3: JSON and conditional writes, reads that go on where they broke, clients."""
+"""S3: JSON and conditional writes, resumable reads, clients."""

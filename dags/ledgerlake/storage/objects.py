@@ -1,6 +1,6 @@
-"""The few ways in which the kernel touches S3 objects: JSON bodies, conditional writes, deletes of many.
+"""S3 objects: JSON bodies, conditional writes, and deletes of many objects.
 
-Any reply may be lost, although S3 did what was asked: a write that finds its own words is a write.
+Any reply may be lost although S3 has done the work. A conditional write that finds its own body has succeeded.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ __all__ = [
 ]
 
 _AT_ONCE = 1000
-"""So many objects does S3 delete in one request."""
+"""Objects that S3 deletes in one request."""
 _DELETIONS = 4
 _BUSY = {"SlowDown", "InternalError", "ServiceUnavailable", "OperationAborted", "RequestTimeout"}
 _CONDITION = {"412", "PreconditionFailed"}
@@ -40,7 +40,7 @@ _NO_XML = re.compile(r"[^\t\n\x20-\ufffd\U00010000-\U0010ffff]")
 
 
 def client_config(connections: int = 10) -> Config:
-    """How our clients talk to S3: patient with its refusals, not with a silent connection.
+    """Return the configuration of S3 clients: many retries, and short timeouts for a silent connection.
 
     Args:
         connections: as many as threads will use the client.
@@ -50,7 +50,7 @@ def client_config(connections: int = 10) -> Config:
         read_timeout=60,
         retries={"mode": "standard", "total_max_attempts": 8},
         max_pool_connections=connections,
-        # For logs of requests. Its own text botocore makes anew for each of them.
+        # For logs of requests. botocore would build its own text for each request.
         user_agent="ledgerlake",
     )
 
@@ -62,6 +62,7 @@ class RequestCounter:
     """
 
     def __init__(self, s3: Any) -> None:
+        """Count the requests of `s3` from now on."""
         self._sent: list[str] = []
         s3.meta.events.register("request-created.s3", self._note)
 
@@ -69,23 +70,24 @@ class RequestCounter:
         self._sent.append(operation_name)
 
     def as_json(self) -> dict[str, int]:
+        """Return the counts, as `writes` and `reads`."""
         reads = sum(name.startswith(("Get", "Head")) for name in self._sent)
         deletes = sum(name.startswith("Delete") for name in self._sent)
         return {"writes": len(self._sent) - reads - deletes, "reads": reads}
 
 
 def is_conflict(error: ClientError) -> bool:
-    """A conditional write found its condition not met, which may be its own work: the reply to it was lost."""
+    """Return whether the condition of a write was not met, perhaps because its own first reply was lost."""
     return error.response["Error"]["Code"] in _CONDITION
 
 
 def exists(s3: Any, bucket: str, prefix: str) -> bool:
-    """Whether any object's key begins with `prefix`."""
+    """Return whether the key of any object begins with `prefix`."""
     return bool(s3.list_objects_v2(Bucket=bucket, Prefix=prefix, MaxKeys=1).get("KeyCount"))
 
 
 def get_json(s3: Any, bucket: str, key: str) -> Any:
-    """The object's JSON, or None where there is no object. Control objects are read by `control.read`."""
+    """Return the JSON of the object; None where there is none. `control.read` reads control objects."""
     found = get_bytes(s3, bucket, key)
     return found and json.loads(found[0])
 
@@ -104,12 +106,12 @@ def get_bytes(s3: Any, bucket: str, key: str, **version: str) -> tuple[bytes, st
 
 
 def put_if_absent(s3: Any, bucket: str, key: str, body: str) -> bool:
-    """Write the object unless it is there already; returns whether it is there as `body` says."""
+    """Write the object unless it exists; return whether it exists with this `body`."""
     return _put(s3, Bucket=bucket, Key=key, Body=body.encode(), IfNoneMatch="*")
 
 
 def put_if_unchanged(s3: Any, bucket: str, key: str, body: str, etag: str) -> bool:
-    """Replace the object unless it has changed since `etag`; returns whether it is now as `body` says."""
+    """Replace the object unless it has changed since `etag`; return whether it now has this `body`."""
     return _put(s3, Bucket=bucket, Key=key, Body=body.encode(), IfMatch=etag)
 
 
@@ -152,10 +154,10 @@ def _put(s3: Any, **request: Any) -> bool:
         except ClientError as error:
             if (
                 error.response["Error"]["Code"] in _CONFLICT
-            ):  # another write of this key was under way; S3 says nothing of its end
+            ):  # another write of this key is in progress, with an unknown end
                 pause(attempt)
                 continue
-            if is_conflict(error):  # somebody was quicker, or we were and never heard of it
+            if is_conflict(error):  # another writer was first, or our own reply was lost
                 found = get_bytes(s3, request["Bucket"], request["Key"])
                 return found is not None and found[0] == request["Body"]
             if is_absent(error):

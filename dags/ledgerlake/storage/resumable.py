@@ -1,7 +1,7 @@
-"""The bytes of an object, each once and in order, however often the connection breaks.
+"""Resumable read of an S3 object: each byte once and in order, however often the connection breaks.
 
-botocore tries a request again, but not a body that breaks off half-way. And its timeout while reading
-is an OSError, as is a damaged gzip: a reader of files could not tell S3's fault from the file's.
+botocore retries a request, but not a body that breaks off half-way. Its timeout while reading is an OSError,
+as is a damaged gzip, so a reader of files could not distinguish a fault of S3 from one of the file.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from urllib3.exceptions import HTTPError
 from ledgerlake.errors import LedgerlakeError
 
 ATTEMPTS = 8
-"""So often in a row may a body break off without a byte more."""
+"""Attempts in a row that may end without a further byte."""
 _LONGEST_PAUSE = 10.0
 _ABSENT = {"404", "NoSuchKey", "NoSuchVersion", "NotFound"}
 
@@ -27,7 +27,7 @@ class Missing(LedgerlakeError):
 
 
 class StorageFailed(LedgerlakeError):
-    """S3 does not give what it holds; the object itself is not to blame. Deliberately no OSError."""
+    """S3 failed to return the object, which itself may be intact. Deliberately no OSError."""
 
 
 class _Cut(Exception):
@@ -35,11 +35,11 @@ class _Cut(Exception):
 
 
 BREAKS = (BotoCoreError, HTTPError, OSError, _Cut)
-"""What a connection that breaks while a body is read may raise."""
+"""Errors of a connection that breaks while a body is read."""
 
 
 def is_absent(error: ClientError) -> bool:
-    """The object, or that version of it, is not there."""
+    """Return whether the object, or that version of it, does not exist."""
     return error.response["Error"]["Code"] in _ABSENT
 
 
@@ -63,50 +63,54 @@ class ResumableObject(io.RawIOBase):
     """
 
     def __init__(self, s3: Any, bucket: str, *requests: dict[str, str], start: int = 0, end: int | None = None) -> None:
+        """Open the object."""
         self._s3, self._bucket, self._requests = s3, bucket, requests
         self._position, self._end = start, end
         self._size: int | None = None
-        self._answer: Any = None
+        self._body: Any = None
         self._etags: dict[int, str] = {}
-        self._insist(self._open)
+        self._retry(self._open)
 
     @property
     def etag(self) -> str:
-        """Of the object that is read."""
+        """ETag of the object that is read."""
         return next(iter(self._etags.values()))
 
     def readable(self) -> bool:
+        """Return True."""
         return True
 
     def readinto(self, buffer: Any) -> int:
-        return self._insist(lambda: self._more(buffer))
+        """Read into the buffer; return the number of bytes, 0 at the end."""
+        return self._retry(lambda: self._read_chunk(buffer))
 
     def close(self) -> None:
-        self._forget()
+        """Close the connection."""
+        self._disconnect()
         super().close()
 
-    def _more(self, buffer: Any) -> int:
+    def _read_chunk(self, buffer: Any) -> int:
         assert self._size is not None
         left = (self._size if self._end is None else min(self._size, self._end)) - self._position
         if left <= 0:
             return 0
-        if self._answer is None:
+        if self._body is None:
             self._open()
-        chunk = self._answer.read(min(len(buffer), left))
+        chunk = self._body.read(min(len(buffer), left))
         if not chunk:
             raise _Cut(f"after {self._position} of {self._size} bytes")
         buffer[: len(chunk)] = chunk
         self._position += len(chunk)
         return len(chunk)
 
-    def _insist(self, step: Callable[[], int | None]) -> int:
+    def _retry(self, step: Callable[[], int | None]) -> int:
         for attempt in range(1, ATTEMPTS + 1):
             try:
                 return step() or 0
             except FlexibleChecksumError as error:  # wrong bytes have been passed on already
                 raise self._failed(error) from error
             except BREAKS as error:
-                self._forget()
+                self._disconnect()
                 if attempt == ATTEMPTS:
                     raise self._failed(error) from error
                 pause(attempt)
@@ -118,38 +122,38 @@ class ResumableObject(io.RawIOBase):
         for number, request in enumerate(self._requests):
             same = {"IfMatch": self._etags[number]} if number in self._etags else {}
             try:
-                answer = self._s3.get_object(Bucket=self._bucket, **request, **rest, **same)
+                response = self._s3.get_object(Bucket=self._bucket, **request, **rest, **same)
             except ClientError as error:
                 if is_absent(error):
                     continue
                 raise self._failed(error) from error
-            except BotoCoreError as error:  # botocore has tried often enough
+            except BotoCoreError as error:  # botocore has exhausted its retries
                 raise self._failed(error) from error
-            self._answer = answer["Body"]
-            self._etags[number] = answer["ETag"]
-            self._agree_on_size(_size(answer))
-            if "ContentRange" not in answer:  # not every S3 gives a part of a version
+            self._body = response["Body"]
+            self._etags[number] = response["ETag"]
+            self._check_size(_size(response))
+            if "ContentRange" not in response:  # not every S3 returns a range of a version
                 self._skip(self._position)
             return
         raise Missing(
             f"s3://{self._bucket}/{self._requests[0]['Key']} is gone",
             expected=" or ".join(f"{name} {value}" for each in self._requests for name, value in each.items()),
-            remedy="bring it back, or deliver it again",
+            remedy="restore it, or deliver it again",
         )
 
     def _skip(self, size: int) -> None:
         while size:
-            skipped = len(self._answer.read(min(size, 1 << 20)))
+            skipped = len(self._body.read(min(size, 1 << 20)))
             if not skipped:
                 raise _Cut("before the byte where it broke off")
             size -= skipped
 
-    def _agree_on_size(self, size: int) -> None:
+    def _check_size(self, size: int) -> None:
         if self._size not in (None, size):
             raise StorageFailed(
                 f"s3://{self._bucket}/{self._requests[0]['Key']} has {size} bytes",
                 expected=f"{self._size} bytes, as when it was opened",
-                remedy="let the run try again",
+                remedy="retry the run",
             )
         self._size = size
 
@@ -157,17 +161,17 @@ class ResumableObject(io.RawIOBase):
         return StorageFailed(
             f"s3://{self._bucket}/{self._requests[0]['Key']} could not be read beyond byte {self._position}: "
             f"{type(error).__name__}: {error}",
-            expected="S3 to answer; the object itself is not to blame",
-            remedy="let the run try again",
+            expected="S3 to response; the object itself is not to blame",
+            remedy="retry the run",
         )
 
-    def _forget(self) -> None:
-        if self._answer is not None:
-            self._answer.close()
-            self._answer = None
+    def _disconnect(self) -> None:
+        if self._body is not None:
+            self._body.close()
+            self._body = None
 
 
-def _size(answer: dict[str, Any]) -> int:
-    """Of the whole object, in bytes."""
-    _, _, size = answer.get("ContentRange", "").rpartition("/")
-    return int(size or answer["ContentLength"])
+def _size(response: dict[str, Any]) -> int:
+    """Return the size of the whole object, in bytes."""
+    _, _, size = response.get("ContentRange", "").rpartition("/")
+    return int(size or response["ContentLength"])

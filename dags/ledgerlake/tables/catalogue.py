@@ -67,6 +67,7 @@ def declared_tables() -> tuple[Table, ...]:
 
 
 def ledger_table() -> Table:
+    """Return the table of the ledger."""
     return Table(
         "ledger",
         "What became of every row of every delivery, one row per batch, dataset and delivery.",
@@ -83,6 +84,7 @@ def ledger_table() -> Table:
 
 
 def runs_table() -> Table:
+    """Return the table of the records of runs."""
     return Table(
         "runs",
         "What every run that finished a batch has used, and what that cost, by the prices of the day that is named.",
@@ -93,6 +95,7 @@ def runs_table() -> Table:
 
 
 def rejected_table(dataset: Dataset) -> Table:
+    """Return the table of a dataset's rejects."""
     return Table(
         f"rejected_{dataset.name}",
         f"Rows of {dataset.name} that broke a rule, as delivered, each with all its reasons.",
@@ -109,6 +112,7 @@ def rejected_table(dataset: Dataset) -> Table:
 
 
 def parked_table(dataset: Dataset) -> Table:
+    """Return the table of a dataset's parked rows."""
     return Table(
         f"parked_{dataset.name}",
         f"Valid rows of {dataset.name} that wait for a parent, and the tables it is missing in.",
@@ -118,22 +122,22 @@ def parked_table(dataset: Dataset) -> Table:
 
 
 def differences(glue: Any) -> list[str]:
-    """What the Glue catalogue lacks, or has differently from the contracts, in words.
+    """Return the differences between the Glue catalogue and the contracts, in words.
 
     The order of columns does not count: a crawler may put those of the partition last.
     """
     pages = glue.get_paginator("get_tables").paginate(DatabaseName=names.DATABASE)
     found = {table["Name"]: _columns(table) for page in pages for table in page["TableList"]}
-    said = []
+    lines = []
     for table in delta_tables():
         if table.name not in found:
-            said.append(f"{table.name} is not in {names.DATABASE}")
+            lines.append(f"{table.name} is not in {names.DATABASE}")
         elif found[table.name] != dict(table.columns):
             changed = [" ".join(one) for one in sorted(set(found[table.name].items()) ^ set(table.columns))]
             named = ", ".join(changed[:_NAMED])
             more = f", and {len(changed) - _NAMED:,} more" if len(changed) > _NAMED else ""
-            said.append(f"{table.name} differs from its contract in {named}{more}")
-    return said
+            lines.append(f"{table.name} differs from its contract in {named}{more}")
+    return lines
 
 
 def _columns(table: dict[str, Any]) -> dict[str, str]:

@@ -43,7 +43,7 @@ def checks() -> tuple[Check, ...]:
 
 
 def check(name: str) -> Check:
-    """The check of that name; KeyError where there is none."""
+    """Return the check of that name; KeyError where there is none."""
     return {each.name: each for each in checks()}[name]
 
 
@@ -111,7 +111,7 @@ def _counts(datasets: tuple[Dataset, ...]) -> Iterable[str]:
 
 
 def _entries(dataset: Dataset) -> str:
-    """The ledger's entries, each with the time of its delivery's last whole reading.
+    """Return SQL for the ledger's entries, each with the time of its delivery's last whole reading.
 
     A delivery that is read again replaces its rejects and its parked rows, so what earlier entries
     say of these is history. An entry without restored or released rows is a whole reading.

@@ -1,4 +1,4 @@
-"""The ledger: what became of every row of every delivery.
+"""The ledger: the fate of every row of every delivery.
 
 One entry per batch, dataset and delivery. The first law holds for each:
 `rows_read + released = inserted + updated + unchanged + superseded + rejected + parked`.
@@ -17,7 +17,7 @@ COUNTS = ("rows_read", "files_rejected", "lines_rejected", "restored", "released
 
 @dataclass(frozen=True)
 class LedgerEntry:
-    """What one batch did with one delivery. Counts are rows.
+    """Fates of the rows of one delivery in one batch. Counts are rows.
 
     Args:
         source_file: the raw key.
@@ -55,11 +55,12 @@ class LedgerEntry:
     finished_at: str = ""
 
     def as_json(self) -> dict[str, Any]:
+        """Return the entry as the ledger holds it."""
         return asdict(self)
 
 
 def check_balance(entries: list[LedgerEntry]) -> None:
-    """The first law.
+    """Check the first law for every entry.
 
     Raises:
         ConservationError: names the first delivery whose rows are not all accounted for.
@@ -78,5 +79,5 @@ def check_balance(entries: list[LedgerEntry]) -> None:
 
 
 def totals(entries: list[LedgerEntry]) -> dict[str, int]:
-    """The counts of all entries together, by column."""
+    """Return the counts of all entries together, by column."""
     return {name: sum(getattr(entry, name) or 0 for entry in entries) for name in COUNTS}

@@ -12,7 +12,7 @@ _HIVE = {str: "string", int: "bigint", float: "double"}
 
 @dataclass(frozen=True)
 class RunRecord:
-    """One run; None for what could not be learnt. Times are UTC, as `2025-04-01 08:00:00.000`.
+    """One run; None for a figure that is not available. Times are UTC, as `2025-04-01 08:00:00.000`.
 
     Args:
         dpu_seconds: as used; those that are billed are more where a minimum holds.
@@ -53,6 +53,7 @@ class RunRecord:
     prices_of: str
 
     def as_line(self) -> str:
+        """Return the record as one line of JSON."""
         return json.dumps(asdict(self)) + "\n"
 
 
