@@ -23,6 +23,7 @@ class Broken(Exception):
     """
 
     def __init__(self, files: dict[int, str]) -> None:
+        """Count the rows of these files."""
         super().__init__(f"{len(files)} files")
         self.files = files
 
@@ -101,7 +102,7 @@ def _count_lost(stage: DataFrame, accounts: Accounts, arrivals: Arrivals) -> Non
 
 
 def _close(row: Row, accounts: Accounts, arrival: Arrival) -> None:
-    """What a file's closing row says; a large file has one for each of its sections."""
+    """Return the counts in a file's closing row; a large file has one for each of its sections."""
     counts = accounts.counts[arrival.delivery_id]
     counts["rows_read"] += 1 if row._problem else row._rows_read
     if columns := json.loads(row._unknown):

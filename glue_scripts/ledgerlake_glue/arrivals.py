@@ -28,6 +28,7 @@ class Arrival:
 
     @classmethod
     def of(cls, delivery: Delivery) -> Arrival:
+        """Return the arrival of a delivery."""
         return cls(delivery.landed_at, delivery.key, delivery.id)
 
 
@@ -48,6 +49,7 @@ class Arrivals:
         hidden: Iterable[Delivery] = (),
         withdrawn: Iterable[Arrival] = (),
     ) -> None:
+        """Order the arrivals, and so give each its number."""
         self.batch, self.hidden = tuple(batch), tuple(hidden)
         mine = {Arrival.of(delivery) for delivery in self.batch}
         # A delivery that is read again brings its parked rows itself.
@@ -62,10 +64,11 @@ class Arrivals:
 
     @cached_property
     def batch_ids(self) -> frozenset[str]:
+        """Ids of the deliveries of the batch."""
         return frozenset(delivery.id for delivery in self.batch)
 
     def to_read(self, deliveries: Iterable[Delivery]) -> dict[int, Delivery]:
-        """Number → delivery."""
+        """Return the deliveries by number."""
         return {self.numbers[delivery.id]: delivery for delivery in deliveries}
 
     def frame(self, spark: SparkSession) -> DataFrame:

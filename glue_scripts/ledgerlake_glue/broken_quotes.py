@@ -67,14 +67,14 @@ def _holds_rows(record: str, delimiter: str, columns: int) -> bool:
 
 @cache
 def _fields(delimiter: str) -> re.Pattern[str]:
-    """A field of a record that has no strict error."""
+    """Match a field of a record that has no strict error."""
     mark = re.escape(delimiter)
     return re.compile(rf'(?:\A|{mark})("[^"]*(?:""[^"]*)*"|[^{mark}]*)')
 
 
 @cache
 def _escaped(delimiter: str) -> re.Pattern[str]:
-    """A record in which a backslash escapes the character after it."""
+    """Match a record in which a backslash escapes the character after it."""
     mark = re.escape(delimiter)
     field = rf'(?:"[^"\\]*(?:\\.[^"\\]*)*"|(?!")[^{mark}\\]*(?:\\.[^{mark}\\]*)*)'
     return re.compile(rf"{field}(?:{mark}{field})*", re.DOTALL)

@@ -32,6 +32,7 @@ class Candidates:
     def __init__(
         self, spark: SparkSession, dataset: Dataset, bucket: str, arrivals: Arrivals, withdrawal: Withdrawal | None
     ) -> None:
+        """Collect the candidates of one batch."""
         self.spark, self.dataset, self.bucket = spark, dataset, bucket
         self.arrivals, self.withdrawal = arrivals, withdrawal
 
@@ -71,7 +72,7 @@ class Candidates:
     def _looked_up(
         self, rows: DataFrame, tables: Mapping[str, LakeTable], read_into: str
     ) -> tuple[DataFrame, DataFrame, dict[str, DataFrame]]:
-        """The candidates, the table and the parents' keys; of large tables only what the candidates can meet there."""
+        """Return the candidates, the table and the parents' keys; of large tables only what the candidates can meet."""
         large = {name for name, table in tables.items() if table.is_large}
         columns = {reference.column: reference.dataset for reference in self.dataset.references}
         wanted: dict[str, Ranges] = {}

@@ -83,6 +83,7 @@ class Rows:
     def __init__(
         self, open_stream: Callable[..., BinaryIO], dataset: Dataset, section: Section | None = None, key: str = ""
     ) -> None:
+        """Open the file."""
         self.key = key
         self.open_stream, self.dataset, self.section = open_stream, dataset, section
         self._first = section.first if section else 0
@@ -94,6 +95,7 @@ class Rows:
         self._bad: list[tuple[int, str]] = []  # rows of the wrong width that are not passed on yet; "" if blank
 
     def __iter__(self) -> Iterator[pa.RecordBatch]:
+        """Yield the rows as record batches."""
         # An OSError of the network is no fault of the file: it passes, and the job is tried again.
         try:
             yield from self._batches()
@@ -170,7 +172,7 @@ class Rows:
     def _numbered(
         self, batch: pa.RecordBatch, header: Header, positions: dict[str, int], check: QuoteCheck
     ) -> Iterator[pa.RecordBatch]:
-        """Number the good rows around the bad ones, which the parser has reported before the batch came."""
+        """Assign numbers to the good rows around the bad ones, which the parser has reported before the batch came."""
         numbers = self._next_numbers(batch.num_rows)
         batch, numbers, again = self._without_odd_rows(batch, header, positions, numbers)
         columns = [
@@ -252,7 +254,7 @@ def _never_closed(row: int) -> str:
 
 
 def _problems_of(numbers: npt.NDArray[np.int64], faults: list[tuple[int, str]]) -> pa.Array:
-    """The faults at the places of their numbers; those of rows of another width have no place."""
+    """Return the faults at the places of their numbers; those of rows of another width have no place."""
     if not faults:
         return pa.nulls(len(numbers), pa.string())
     known = dict(faults)

@@ -1,4 +1,4 @@
-"""The beginning of a delivered file: is it CSV text at all, and which columns does it name?"""
+"""CSV header: whether a delivered file is CSV text, and the columns that its header names."""
 
 from __future__ import annotations
 
@@ -75,14 +75,17 @@ class Joined(io.RawIOBase):
     """
 
     def __init__(self, start: bytes, rest: BinaryIO) -> None:
+        """Put `start` before the rest of the stream."""
         self.start, self.rest = io.BytesIO(start), rest
         self.passed: deque[bytes] | None = None
         self._held = b""
 
     def readable(self) -> bool:
+        """Return True."""
         return True
 
     def read(self, size: int = -1) -> bytes:
+        """Read at most `size` bytes."""
         more = size - len(self._held) if size > 0 else size
         block = self._held + (self.start.read(more) or self.rest.read(more))
         whole = block.rstrip(b"\r") or block  # all the CRs at the end are held back, unless there is nothing else
@@ -92,13 +95,14 @@ class Joined(io.RawIOBase):
         return whole
 
     def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
+        """Read into the buffer, and return the number of bytes."""
         block = self.read(len(buffer))
         buffer[: len(block)] = block
         return len(block)
 
 
 def _first_record(start: bytes, delimiter: str, ended: bool) -> tuple[bytes, int, str]:
-    """The first record with a value, where it ends, and the delimiter; an empty one when it is not all there yet."""
+    """Return the first record with a value, where it ends, and the delimiter; an empty one while it is incomplete."""
     begin = len(codecs.BOM_UTF8) if start.startswith(codecs.BOM_UTF8) else 0
     hint = None
     for line_break in _LINE_BREAK.finditer(start):
@@ -115,7 +119,7 @@ def _first_record(start: bytes, delimiter: str, ended: bool) -> tuple[bytes, int
 
 
 def _is_open(record: bytes, delimiter: str) -> bool:
-    """Whether a quote is open at the end of the record, so that it goes on in the next line."""
+    """Whether a quote is open at the end of the record, so that it continues in the next line."""
     if record.count(b'"') % 2 == 0:
         return False
     csv.field_size_limit(LONGEST)

@@ -105,7 +105,7 @@ def _fitting(number: Decimal | None, precision: int, scale: int) -> Decimal | No
 
 
 def _number(text: str, column: Column, dataset: Dataset) -> Decimal | None:
-    """The number that the text of a field says; None where it says none."""
+    """Return the number that the text of a field says; None where it says none."""
     trimmed = text.strip(BLANKS)
     if not _pattern(column.thousands, column.decimal).fullmatch(trimmed) or trimmed.lower() in _words(dataset):
         return None

@@ -77,7 +77,7 @@ def path_of(key: str, dataset: Dataset) -> dict[str, str | None]:
 
 
 def _found(column: Column, header: Sequence[str], places: Mapping[str, Sequence[int]]) -> str:
-    """The column, and under which headers it is there, where these are not just its name."""
+    """Return the column and the headers that it has in the file, where these are not just its name."""
     seen = {display_text(header[n].strip()) for n in places[column.name]}
     others = {name for name in seen if plain_header(name) != column.name}
     return f"{column.name} ({', '.join(sorted(seen))})" if others else column.name

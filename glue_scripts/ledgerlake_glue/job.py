@@ -37,7 +37,7 @@ _REPORTING = tuple(f"ledgerlake/{name}/" for name in ("reporting", "costs", "run
 
 
 def main(dataset: Dataset, argv: Sequence[str] | None = None) -> None:
-    """The Glue entry point: `--batch_id` and `--lake_bucket`; Glue's own arguments are ignored."""
+    """Run as the Glue entry point: `--batch_id` and `--lake_bucket`; Glue's own arguments are ignored."""
     parser = argparse.ArgumentParser(description=dataset.doc)
     parser.add_argument("--batch_id", required=True)
     parser.add_argument("--lake_bucket", required=True)
@@ -53,7 +53,7 @@ def main(dataset: Dataset, argv: Sequence[str] | None = None) -> None:
 def run(spark: SparkSession, dataset: Dataset, batch_id: str, bucket: str) -> dict[str, Any]:
     """Process the batch's deliveries of one dataset.
 
-    Run again for the same batch, it goes on where it stopped; when all was published it changes
+    Run again for the same batch, it resumes where it stopped; when all was published it changes
     nothing, unless code or contract have changed since: then the deliveries are processed again.
 
     Returns:
@@ -94,14 +94,14 @@ def code_digest(dataset: Dataset, dropped: Mapping[str, str] = MappingProxyType(
     """Digest what decides a row's fate: the contract, the modules of `deciding_modules`, and who dropped what.
 
     Args:
-        dropped: deliveries of the batch that a person has dropped, with the reasons.
+        dropped: deliveries of the batch that an operator has dropped, with the reasons.
     """
     decided = repr(sorted(dropped.items())).encode() if dropped else b""
     return sha256(_modules_digest() + repr(dataset).encode() + decided).hexdigest()[:16]
 
 
 def _dropped(deliveries: Iterable[Delivery], bucket: str) -> dict[str, str]:
-    """The deliveries that a person has dropped, in this batch or before, with the reasons."""
+    """Return the deliveries that an operator has dropped, in this batch or before, with the reasons."""
     reasons = quarantine.dropped_deliveries(s3(), bucket)
     return {each.id: reasons[each.id] for each in deliveries if each.id in reasons}
 

@@ -25,13 +25,13 @@ def s3() -> Any:
 
 
 def open_delivery(bucket: str, delivery: Delivery, start: int = 0, end: int | None = None) -> BinaryIO:
-    """The delivery's bytes, unzipped; from the archive when it has been moved there.
+    """Open the delivery's bytes, unzipped; from the archive when it has been moved there.
 
     Args:
         start, end: of a part of it, in bytes as they are stored; of a zipped one there are no parts.
 
     Raises (also while it is read):
-        Missing: somebody deleted it after the batch was planned.
+        Missing: it was deleted after the batch was planned.
         StorageFailed: S3 does not give it. Unlike a damaged file it is no OSError, and fails the job.
     """
     raw = {"Key": delivery.key, "VersionId": delivery.version_id}

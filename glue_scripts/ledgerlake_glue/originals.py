@@ -14,7 +14,7 @@ from ledgerlake_glue.plain_lines import PlainLines
 
 
 def originals(stream: BinaryIO, rows: Iterable[int], delimiter: str = ",") -> dict[int, str]:
-    """The text of the given rows exactly as delivered, without the line break that ends them.
+    """Return the text of the given rows exactly as delivered, without the line break that ends them.
 
     Args:
         stream: the unzipped bytes of a file that `Rows` could read.
@@ -37,7 +37,7 @@ def originals(stream: BinaryIO, rows: Iterable[int], delimiter: str = ",") -> di
 
 
 def open_quote(stream: BinaryIO, delimiter: str) -> int | None:
-    """The number of the row in which a quote is opened that is never closed; None when there is none."""
+    """Return the number of the row in which a quote is opened that is never closed; None when there is none."""
     number, text = 0, ""
     try:
         for record in _records(read_header(stream, delimiter).rest, delimiter):
@@ -49,7 +49,7 @@ def open_quote(stream: BinaryIO, delimiter: str) -> int | None:
 
 
 def _records(rest: BinaryIO | Joined | None, delimiter: str) -> Iterator[str]:
-    """The records as text; empty lines do not count, as in `Rows`.
+    """Return the records as text; empty lines do not count, as in `Rows`.
 
     Args:
         rest: the bytes after the header; None where there are none.
@@ -65,7 +65,7 @@ def _records(rest: BinaryIO | Joined | None, delimiter: str) -> Iterator[str]:
             taken.append(line)
             yield line
 
-    # csv.reader asks for another line exactly when a quoted field goes on in it.
+    # csv.reader asks for another line exactly when a quoted field continues in it.
     csv.field_size_limit(LONGEST)
     for _ in csv.reader(lines(), delimiter=delimiter):
         text = "".join(taken).rstrip("\r\n")

@@ -18,7 +18,7 @@ _ID = r"([0-9a-f]{20})[.]parquet"
 
 
 def parked_arrivals(spark: SparkSession, dataset: Dataset, bucket: str) -> Iterator[Arrival]:
-    """The deliveries that have rows in the dataset's parking."""
+    """Return the deliveries that have rows in the dataset's parking."""
     if not exists(s3(), bucket, keys.parked_prefix(dataset.name)):
         return
     landed = F.date_format("_landed_at", "yyyy-MM-dd'T'HH:mm:ss.SSSSSS'Z'").alias("landed_at")
@@ -27,7 +27,7 @@ def parked_arrivals(spark: SparkSession, dataset: Dataset, bucket: str) -> Itera
 
 
 def parked_rows(spark: SparkSession, dataset: Dataset, bucket: str, arrivals: Arrivals) -> DataFrame:
-    """The parked rows of `arrivals.parked`, as candidates.
+    """Return the parked rows of `arrivals.parked`, as candidates.
 
     Returns:
         The contract's columns, `_source_row`, `_delivery`, and `_parked_in`, the batch that parked the row.

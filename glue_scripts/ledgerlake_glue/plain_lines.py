@@ -24,12 +24,13 @@ class PlainLines:
     """
 
     def __init__(self, stream: BinaryIO) -> None:
+        """Read lines from the stream."""
         self._stream = stream
         self.count = 0
         self.rest: BinaryIO = Joined(b"", stream)  # type: ignore[assignment]
 
     def texts(self, wanted: Sequence[int]) -> Iterator[tuple[int, str]]:
-        """Number (from 1) and text of the wanted records, without the line break. Empty lines are no records.
+        """Yield number (from 1) and text of the wanted records, without the line break. Empty lines are no records.
 
         Args:
             wanted: rising numbers; behind the last of them nothing is read.

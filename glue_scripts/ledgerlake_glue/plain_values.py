@@ -42,7 +42,7 @@ _DAY = 86_400_000_000  # in microseconds
 
 
 def plain(texts: pa.Array, column: Column, null_words: Collection[str] = ()) -> pa.Array:
-    """The values of the texts that are plain, NULL for the others.
+    """Return the values of the texts that are plain, NULL for the others.
 
     Args:
         texts: of one column, which is not of type string.
@@ -62,7 +62,7 @@ def plain(texts: pa.Array, column: Column, null_words: Collection[str] = ()) -> 
 
 
 def left_over(texts: pa.Array, values: pa.Array) -> pa.Array:
-    """The texts of which Spark has to make what they are: those without a plain value, but for empty ones."""
+    """Return the texts of which Spark has to make what they are: those without a plain value, but for empty ones."""
     left = pc.invert(pc.or_kleene(pc.is_valid(values), pc.equal(texts, ""))).fill_null(False)
     # To blank out the others would keep their bytes, unseen, and send them on.
     return pc.replace_with_mask(pa.nulls(len(texts), pa.string()), left, texts.filter(left))
@@ -73,7 +73,7 @@ def _matching(texts: pa.Array, pattern: str) -> pa.Array:
 
 
 def _integers(texts: pa.Array, digits: int, pattern: str) -> pa.Array:
-    """The texts that match the pattern; where none is negative, without looking for it, which takes longer."""
+    """Return the texts that match the pattern; where none is negative, without looking for it, which takes longer."""
     if pc.any(pc.starts_with(texts, "-")).as_py():
         return _matching(texts, pattern)
     is_short = pc.less_equal(pc.binary_length(texts), digits)
@@ -104,7 +104,7 @@ def _timestamps(texts: pa.Array) -> pa.Array:
 
 
 def _written(texts: pa.Array, form: bytes) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.bool_]]:
-    """The bytes of the texts of that form, one row each, and which of all texts they are.
+    """Return the bytes of the texts of that form, one row each, and which of all texts they are.
 
     `d` is a digit; a `T` may also be a space.
     """

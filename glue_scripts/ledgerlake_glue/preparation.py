@@ -55,7 +55,7 @@ def prepare(stage: Stage, summary: Summary) -> Prepared:
 def read(spark: SparkSession, dataset: Dataset, bucket: str) -> tuple[Stage, Prepared | None] | None:
     """Return the publication that has begun, and what was prepared for it; None when none has.
 
-    A mark that nobody can read is taken away: the batch is still open, and its job goes on from its stage.
+    A damaged mark is removed: the batch is still open, and its job resumes from its stage.
     """
     key = keys.publishing(dataset.name)
     mark = control.read_mark(s3(), bucket, control.PUBLISHING_MARK, key, {})

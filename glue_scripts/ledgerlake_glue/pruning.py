@@ -35,7 +35,7 @@ def ranges(rows: DataFrame, columns: Sequence[str], by: Sequence[str]) -> dict[s
 
 
 def merged(pairs: Iterable[tuple[Any, Any]]) -> Ranges:
-    """The pairs in order, those together that overlap; further neighbours together, while they are too many."""
+    """Return the pairs in order, those together that overlap; further neighbours together, while they are too many."""
     found: Ranges = []
     for low, high in sorted(pairs):
         if found and low <= found[-1][1]:

@@ -170,7 +170,7 @@ def _ledger_part(stage: Stage, summary: Summary) -> str:
 
 
 def ledger_rows(entries: tuple[LedgerEntry, ...], finished_at: datetime) -> pa.Table:
-    """The entries as the table `ledger` holds them; its partition column is in the path."""
+    """Return the entries as the table `ledger` holds them; its partition column is in the path."""
     kinds = {"string": pa.string(), "bigint": pa.int64(), "timestamp": pa.timestamp("us", "UTC")}
     columns = {
         name: pa.array([_value(entry, name, finished_at) for entry in entries], kinds[kind])

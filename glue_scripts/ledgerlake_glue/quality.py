@@ -20,7 +20,7 @@ def enforce_quality_limit(stage: Stage, summary: Summary, files: int, dropped: i
 
     Args:
         files: of the batch; one that was deleted before it could be read is no fault of its content.
-        dropped: deliveries that a person has dropped; each counts as a row that was read and rejected.
+        dropped: deliveries that an operator has dropped; each counts as a row that was read and rejected.
 
     Raises:
         QualityError: says how many, and the most frequent reasons. The table, the rejects and the

@@ -28,6 +28,7 @@ class QuoteCheck:
     """
 
     def __init__(self, delimiter: str, columns: int, rows: int = 0) -> None:
+        """Begin a check with no line read."""
         self.passed: deque[bytes] = deque()
         self.open: int | None = None
         self._delimiter, self._columns, self._rows = delimiter, columns, rows
@@ -112,7 +113,7 @@ class QuoteCheck:
     def _odd_lines(
         self, codes: npt.NDArray[np.uint8], quotes: npt.NDArray[np.int64], after: npt.NDArray[np.int64]
     ) -> list[int]:
-        """The lines that have to be read to say what their quotes mean, if a record starts with them."""
+        """Return the lines that have to be read to say what their quotes mean, if a record starts with them."""
         before_line = np.concatenate([[0], np.searchsorted(quotes, after)])
         counts = np.diff(before_line)
         line = np.repeat(np.arange(len(after)), counts)
@@ -157,7 +158,7 @@ class QuoteCheck:
         return len(after), faults
 
     def _record(self, lines: Iterator[bytes]) -> tuple[int, str] | None:
-        """The number of lines and the text of the record that begins with the first line; None if it has no end."""
+        """Return the number of lines and the text of the record from the first line on; None if it has no end."""
         taken: list[str] = []
         ended = False
 
@@ -169,7 +170,7 @@ class QuoteCheck:
                 yield taken[-1]
             ended = True
 
-        # csv.reader asks for another line exactly when a quoted field goes on in it.
+        # csv.reader asks for another line exactly when a quoted field continues in it.
         csv.field_size_limit(LONGEST)
         try:
             next(csv.reader(pieces(), delimiter=self._delimiter))

@@ -85,7 +85,7 @@ class Reading:
 
 
 def _dealt(readings: Sequence[Reading], most: int) -> list[list[Reading]]:
-    """What each task reads, the large ones dealt out first."""
+    """Return the files of each task, the large ones dealt out first."""
     largest_first = sorted(readings, key=lambda reading: -reading.size)
     tasks = max(1, min(most, len(readings)))
     return [largest_first[task::tasks] for task in range(tasks)]
@@ -102,7 +102,7 @@ def _schema(dataset: Dataset) -> str:
 
 
 def text_name(column: Column) -> str:
-    """The column beside one that is no text, for texts that are not plain."""
+    """Return the column beside one that is no text, for texts that are not plain."""
     return f"_text_{column.name}"
 
 
@@ -171,7 +171,7 @@ def _inexact(dataset: Dataset, batch: pa.RecordBatch) -> pa.Array:
 
 
 def _typed(dataset: Dataset, column: Column, texts: pa.Array) -> tuple[pa.Array, pa.Array | None]:
-    """The plain values of a column, and the texts that Spark needs; a column of text is left as it is."""
+    """Return the plain values of a column, and the texts that Spark needs; a column of text is left as it is."""
     if column.type == "string":
         return texts, None
     values = decimals(texts, column, dataset) if column.digits else plain(texts, column, dataset.null_words)

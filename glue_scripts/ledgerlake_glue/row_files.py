@@ -111,7 +111,7 @@ def _write(
 
 
 def _by_delivery(batches: Iterator[pa.RecordBatch]) -> Iterator[tuple[str, pa.Table]]:
-    """The rows of each delivery as one table; they come sorted by delivery."""
+    """Return the rows of each delivery as one table; they come sorted by delivery."""
     pieces = ((piece["_delivery_id"][0].as_py(), piece) for batch in batches for piece in _runs(batch))
     for delivery_id, group in groupby(pieces, key=lambda piece: piece[0]):
         yield delivery_id, pa.Table.from_batches([piece for _, piece in group]).drop_columns(["_delivery_id"])

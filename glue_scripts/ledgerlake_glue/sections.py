@@ -89,7 +89,7 @@ class Cut:
 def sections(
     spark: SparkSession, dataset: Dataset, deliveries: Mapping[int, Delivery], bucket: str
 ) -> dict[int, list[Section]]:
-    """The sections of each delivery that can be cut, in their order.
+    """Return the sections of each delivery that can be cut, in their order.
 
     Args:
         deliveries: by number, as are the sections.
@@ -112,7 +112,7 @@ def sections(
 
 
 def _header(dataset: Dataset, bucket: str, delivery: Delivery) -> Header:
-    """The header; one without names where the file is missing or broken, as its reader will tell."""
+    """Return the header; one without names where the file is missing or broken, as its reader will tell."""
     try:
         header = read_header(open_delivery(bucket, delivery, 0, _HEADER), dataset.delimiter)
         Rows(partial(open_delivery, bucket, delivery), dataset, key=delivery.key).positions(header)
@@ -122,7 +122,7 @@ def _header(dataset: Dataset, bucket: str, delivery: Delivery) -> Header:
 
 
 def cut(number: int, start: int, size: int) -> list[Cut]:
-    """The rows of a file of that size that begin at `start`, in equal pieces of at most `SIZE`.
+    """Return the rows of a file of that size that begin at `start`, in equal pieces of at most `SIZE`.
 
     With a smaller one at the end all cores but one would wait for the last large one.
     """
@@ -132,7 +132,7 @@ def cut(number: int, start: int, size: int) -> list[Cut]:
 
 
 def numbered(header: Header, size: int, found: list[tuple[int, int, int]]) -> list[Section]:
-    """The sections, from what was `counted` of a whole file; none where a part of it is not plain.
+    """Return the sections, from what was `counted` of a whole file; none where a part of it is not plain.
 
     Raises:
         ConservationError: they do not follow each other.

@@ -27,7 +27,7 @@ _SETTINGS = {
     "spark.sql.parquet.datetimeRebaseModeInRead": "CORRECTED",
     "spark.sql.parquet.int96RebaseModeInWrite": "CORRECTED",
     "spark.sql.parquet.int96RebaseModeInRead": "CORRECTED",
-    # Spark's default for timestamps is INT96, which other readers turn into nanoseconds: there the
+    # Spark's default for timestamps is INT96, which other readers convert to nanoseconds: there the
     # years before 1678 and after 2261 come out wrong.
     "spark.sql.parquet.outputTimestampType": "TIMESTAMP_MICROS",
     # A timestamp without a zone is UTC.

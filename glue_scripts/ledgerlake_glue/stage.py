@@ -2,7 +2,7 @@
 
 `staging/<batch>/<dataset>/<attempt>/` holds every row with its fate (partitioned by it). A summary,
 written last, says which attempt is complete. A retry that finds a summary of the same code, contract
-and table versions goes on from that stage, so it publishes what the first try would have.
+and table versions resumes from that stage, so it publishes what the first try would have.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ _WRITTEN_QUICKLY = {
 
 
 DROPPED = "dropped"
-"""The rule that a delivery breaks which a person has dropped."""
+"""The rule that a delivery breaks which an operator has dropped."""
 
 
 @dataclass(frozen=True)
@@ -81,6 +81,7 @@ class Summary:
 
     @classmethod
     def from_json(cls, body: dict[str, Any]) -> Summary:
+        """Return the summary that was written as JSON."""
         entries = tuple(LedgerEntry(**fields_of(LedgerEntry, entry)) for entry in body["entries"])
         arrivals = tuple(Arrival(**fields_of(Arrival, arrival)) for arrival in body["arrivals"])
         summary = replace(cls(**fields_of(cls, body)), arrivals=arrivals, entries=entries)
@@ -91,7 +92,10 @@ class Summary:
         return sum(getattr(entry, count) or 0 for entry in self.entries)
 
     def expected(self) -> dict[str, int]:
-        """What the MERGE has to do. A row that takes a withdrawn one's place is an update to Delta."""
+        """Return the changes that the MERGE has to make.
+
+        A row that takes a withdrawn one's place is an update to Delta.
+        """
         return {
             "inserted": self.total("inserted") - self.replaced,
             "updated": self.total("updated") + self.replaced,
@@ -103,6 +107,7 @@ class Stage:
     """The stage of one batch and dataset."""
 
     def __init__(self, spark: SparkSession, dataset: Dataset, batch_id: str, bucket: str) -> None:
+        """Name the stage of one dataset and batch."""
         self.spark, self.dataset, self.batch_id, self.bucket = spark, dataset, batch_id, bucket
         self._folder = f"s3://{bucket}/{keys.staging(batch_id, dataset.name)}"
         self._summary_key = keys.stage_summary(batch_id, dataset.name)
@@ -125,7 +130,7 @@ class Stage:
         return sum(entry["Key"].endswith(".parquet") for page in pages for entry in page.get("Contents", []))
 
     def rows(self, summary: Summary, *fates: str, together: Sequence[str] = ()) -> DataFrame:
-        """The staged rows of the given fates, with their lineage.
+        """Return the staged rows of the given fates, with their lineage.
 
         Args:
             together: columns by which the rows are brought together, while they have no lineage to be moved with them.
@@ -155,7 +160,7 @@ class Stage:
         Args:
             tables: of the dataset itself and of its parents, by name.
             parents_withdrew: rows of a parent's table were withdrawn in this batch.
-            dropped: reasons by the id of a delivery that a person has dropped: it is rejected whole, unread.
+            dropped: reasons by the id of a delivery that an operator has dropped: it is rejected whole, unread.
 
         Raises:
             ConservationError: a row would be accounted for nowhere. Nothing is published then.

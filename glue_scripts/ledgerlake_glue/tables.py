@@ -52,6 +52,7 @@ class LakeTable:
     """
 
     def __init__(self, spark: SparkSession, dataset: Dataset, path: str) -> None:
+        """Name the Delta table of a dataset."""
         self.spark, self.dataset, self.path = spark, dataset, path.rstrip("/")  # Delta compares paths as text
 
     def prepare(self) -> None:
@@ -207,7 +208,7 @@ class LakeTable:
         self._check_counts(expected, batch_id, done or self.committed(attempt))
 
     def _inside(self, touched: Sequence[str]) -> str:
-        """SQL that spares Delta the other partitions: the verdict has found each row's partition already."""
+        """Return SQL that spares Delta the other partitions: the verdict has found each row's partition already."""
         if not self.dataset.partition_by or len(touched) > _MOST_PARTITIONS:
             return ""
         column = self.dataset.column(self.dataset.partition_by[0])

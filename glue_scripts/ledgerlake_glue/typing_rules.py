@@ -31,7 +31,7 @@ _FIRST, _LAST = "timestamp'0001-01-01 00:00:00Z'", "timestamp'9999-12-31 23:59:5
 
 
 def text_of(column: Column, dataset: Dataset, field: str = "") -> str:
-    """SQL for the field without surrounding blanks, NULL where the contract sees no value in it.
+    """Return SQL for the field without surrounding blanks, NULL where the contract sees no value in it.
 
     Args:
         field: the column that holds the text, when it is another than that of the contract.
@@ -43,7 +43,7 @@ def text_of(column: Column, dataset: Dataset, field: str = "") -> str:
 
 
 def value_of(column: Column, text: str) -> str:
-    """SQL for the value of `text` (a SQL expression), NULL where it is none of the column's type."""
+    """Return SQL for the value of `text` (a SQL expression), NULL where it is none of the column's type."""
     if column.type in ("bigint", "int"):
         return _integer(column, text)
     if column.type == "double":

@@ -66,7 +66,10 @@ def _value(column: Column) -> str:
 
 
 def _reasons(dataset: Dataset, tests: list[_Test]) -> str:
-    """SQL for the reasons of a broken row. As data, not as a branch for each test: it is code that Spark compiles."""
+    """Return SQL for the reasons of a broken row.
+
+    The tests are data, not one branch each, since Spark compiles every branch.
+    """
     places = {None: "null", "_problem": "0"} | {name: str(n) for n, name in enumerate(dataset.column_names, 1)}
 
     def pieces(test: _Test) -> str:

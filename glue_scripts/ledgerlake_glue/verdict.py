@@ -74,7 +74,7 @@ def judge(
 
 
 def _lost(dataset: Dataset) -> str:
-    """SQL for the optional columns in which an updated row had a value and has none any more; NULL for most rows."""
+    """Return SQL for the optional columns in which an updated row had a value and has none now; NULL for most rows."""
     gone = {
         column.name: f"(`_t_{column.name}` is not null and `{column.name}` is null)"
         for column in dataset.columns
@@ -88,7 +88,7 @@ def _lost(dataset: Dataset) -> str:
 
 
 def _groups(dataset: Dataset) -> list[Column]:
-    """What the candidates of one key have in common.
+    """Return what the candidates of one key have in common.
 
     Rows without a say are spread by their number, as their keys may all be NULL; it does not matter whose
     company they are in. A single number is sorted fastest.
@@ -100,7 +100,7 @@ def _groups(dataset: Dataset) -> list[Column]:
 
 
 def _more(rows: DataFrame, dataset: Dataset) -> tuple[list[Column | str], list[Column | str]]:
-    """What few rows have, as one column `_more` while all rows are sorted; and how to have it back from there."""
+    """Pack what few rows have as one column `_more` while all rows are sorted; and how to have it back from there."""
     kept = {*dataset.column_names, *_LINEAGE, *_VERSION}
     types = {name: kind for name, kind in rows.dtypes if name not in kept}
     flags = [name for name, kind in types.items() if kind == "boolean"]

@@ -53,7 +53,7 @@ def find(
     parents: dict[str, DataFrame] | None,
     bucket: str,
 ) -> Withdrawal | None:
-    """What has to be withdrawn, now that the batch's deliveries have been read and judged.
+    """Find what has to be withdrawn, now that the batch's deliveries have been read and judged.
 
     Args:
         staged: a first verdict, made without any withdrawal; None when the batch has no rows.
