@@ -1,4 +1,4 @@
-"""Runs by date: what they are asked for, and what they take."""
+"""Runs by date: the days that they are requested for, and the deliveries that they process."""
 
 from __future__ import annotations
 

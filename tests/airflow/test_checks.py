@@ -115,8 +115,8 @@ def test_rows_come_as_text_by_column(answer):
     answer(("dataset", "files"), ("orders", "15"))
     found = athena.run_query("SELECT 1", settings.current())
     assert found.rows == [{"dataset": "orders", "files": "15"}]
-    asked = boto3.client("athena").get_query_execution(QueryExecutionId=found.query_id)["QueryExecution"]
-    assert asked["Query"] == "SELECT 1"
+    execution = boto3.client("athena").get_query_execution(QueryExecutionId=found.query_id)["QueryExecution"]
+    assert execution["Query"] == "SELECT 1"
 
 
 def test_a_query_that_does_not_succeed_is_an_error(answer, monkeypatch):

@@ -1,4 +1,4 @@
-"""A Glue job whose task, trigger or Airflow was lost: Glue is asked what became of it."""
+"""Lost task, trigger or Airflow of a Glue job: the outcome is read from Glue."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The date of a run by hand: the one that was asked for, and none in the future."""
+"""Date of a run by hand: the requested one, and none in the future."""
 
 from __future__ import annotations
 

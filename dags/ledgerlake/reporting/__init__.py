@@ -1,1 +1,1 @@
-"""What people and alarms are told of a run."""
+"""Notifications, metrics and check failures of a run."""

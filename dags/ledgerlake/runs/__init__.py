@@ -1,1 +1,1 @@
-"""Runs, as both orchestrators see them: who is at work on the lake, and how a run has ended."""
+"""Runs of both orchestrators: active executions and jobs, and the outcome of a run."""
