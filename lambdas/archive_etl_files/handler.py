@@ -1,10 +1,11 @@
 """ArchiveETLFiles: move the deliveries of one batch from `raw/` to `archived/`.
 
-Event `{"batch_id": "20250401T080000Z-1a2b3c4d"}`; answer `{"batch_id", "archived", "already_there",
-"bytes", "missing", "missing_count", "requests": {"writes", "reads"}}`: `missing_count` is how many files somebody
-deleted after the plan, `missing` the raw keys of the first ten, `requests` how many were sent to S3. Nothing is moved
-before the ledger covers every delivery of the batch; until then it fails with `NotPublished`. The bucket is named by
-`LEDGERLAKE_BUCKET`. An invocation that fails or runs out of time is simply repeated with the same event.
+Event `{"batch_id": "20250401T080000Z-1a2b3c4d"}`; response `{"batch_id", "archived", "already_there",
+"bytes", "missing", "missing_count", "requests": {"writes", "reads"}}`. `missing_count` counts the files that were
+deleted after the plan, `missing` holds the raw keys of the first ten, and `requests` counts the requests to S3.
+Nothing is moved before the ledger covers every delivery of the batch; until then the function fails with
+`NotPublished`. `LEDGERLAKE_BUCKET` names the bucket. An invocation that fails or times out is repeated with the same
+event.
 """
 
 from __future__ import annotations
@@ -22,11 +23,11 @@ from ledgerlake.settings import lake_bucket
 from ledgerlake.storage.objects import RequestCounter, client_config
 
 NEEDED_MILLISECONDS = 30_000
-"""Less time than this is too little to begin another delivery."""
+"""The time that must be left to begin another delivery."""
 
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
-    """Handle one invocation."""
+    """Handle one invocation by Lambda."""
     bucket = lake_bucket()
     if not bucket:
         raise SettingsError("LEDGERLAKE_BUCKET is not set", expected="the name of the lake bucket")

@@ -1,13 +1,13 @@
-"""CheckDataAvailability: look into `raw/`, and see to it that an execution is at work on what waits.
+"""CheckDataAvailability: poll `raw/` and make sure that an execution is at work on what waits.
 
 Event: messages of the queue (`{"Records": [{"eventSource": "aws:sqs", "messageId", "body"}, …]}`), a schedule's
-event, or `{"look": "<why>"}` at the end of an execution. A message only says "look"; listings decide.
+event, or `{"look": "<why>"}` at the end of an execution. A message only triggers a poll; listings decide.
 
-Answer to messages: `{"batchItemFailures": [{"itemIdentifier": "<message id>"}, …]}`, those that are to come back;
-to others: `{"outcome": "<in words>", "batch_id": … or None, "execution": … or None}`.
+Response to messages: `{"batchItemFailures": [{"itemIdentifier": "<message id>"}, …]}`, the messages to redeliver.
+Response to other events: `{"outcome": "<in words>", "batch_id": … or None, "execution": … or None}`.
 
-The same event twice, or two at once, start one execution: the lease lets one plan, a batch stays open until it is
-done, and an execution is named by its batch and its attempt.
+A repeated event, or two concurrent ones, start one execution: the lease lets one dispatch plan, a batch stays open
+until it is done, and an execution is named by its batch and its attempt.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from ledgerlake.storage.objects import client_config
 from ledgerlake_serverless.dispatcher import Dispatcher, Outcome
 
 NEEDED_SECONDS = 90
-"""The wait for `raw/` to settle leaves so much of the Lambda's time to plan and to start an execution."""
+"""The wait for `raw/` to settle leaves this much of the Lambda's time to plan and to start an execution."""
 SCHEDULES = {"aws.events", "aws.scheduler"}
 
 log = logging.getLogger(__name__)
@@ -38,28 +38,28 @@ log.setLevel(logging.INFO)
 
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
-    """Handle one invocation."""
+    """Handle one invocation by Lambda."""
     messages = _messages(event)
     settings, bucket = from_environment(), lake_bucket()
     if not bucket:
         raise SettingsError("LEDGERLAKE_BUCKET is not set", expected="the name of the lake bucket")
     s3 = boto3.client("s3", config=client_config())
     try:
-        outcome = _look(s3, bucket, settings, context)
+        outcome = _dispatch(s3, bucket, settings, context)
     except (BotoCoreError, ClientError) as error:
         if messages is None:
             raise
-        log.exception("AWS refused; all %s messages come back.", len(messages))
-        outcome = Outcome(str(error), answered=False)
-    log.info("%s", outcome.says)
+        log.exception("AWS refused; all %s messages are redelivered.", len(messages))
+        outcome = Outcome(str(error), is_covered=False)
+    log.info("%s", outcome.message)
     if messages is None:
-        return {"outcome": outcome.says, "batch_id": outcome.batch_id, "execution": outcome.execution}
-    returned = _returned(messages, outcome, s3, bucket, settings)
-    return {"batchItemFailures": [{"itemIdentifier": message["messageId"]} for message in returned]}
+        return {"outcome": outcome.message, "batch_id": outcome.batch_id, "execution": outcome.execution}
+    redelivered = _redelivered(messages, outcome, s3, bucket, settings)
+    return {"batchItemFailures": [{"itemIdentifier": message["messageId"]} for message in redelivered]}
 
 
 def _messages(event: Any) -> list[dict[str, Any]] | None:
-    """Return the messages of the queue; None for an event that says "look" without any."""
+    """Return the messages of the queue; None for a schedule's event or a wake-up."""
     records = event.get("Records") if isinstance(event, dict) else None
     if isinstance(records, list) and all(
         isinstance(each, dict) and each.get("eventSource") == "aws:sqs" and "messageId" in each for each in records
@@ -72,9 +72,9 @@ def _messages(event: Any) -> list[dict[str, Any]] | None:
     )
 
 
-def _look(s3: Any, bucket: str, settings: Settings, context: Any) -> Outcome:
+def _dispatch(s3: Any, bucket: str, settings: Settings, context: Any) -> Outcome:
     if settings.orchestrator != "step_functions":
-        return Outcome(f"{settings.orchestrator} consumes the queue: nothing is started", answered=False)
+        return Outcome(f"{settings.orchestrator} consumes the queue, so no execution is started", is_covered=False)
     time_left = context.get_remaining_time_in_millis() / 1000 - NEEDED_SECONDS
     wait_until_quiet(s3, bucket, settings, max(0.0, min(settings.max_wait_seconds, time_left)))
     states = boto3.client("stepfunctions", config=client_config())
@@ -85,28 +85,30 @@ def _look(s3: Any, bucket: str, settings: Settings, context: Any) -> Outcome:
         StateMachine(states, state_machine_arn()),
         boto3.client("glue", config=client_config()),
         dispatch_holder(context.aws_request_id),
-        partial(_tell, topic_arn()),
+        partial(_notify, topic_arn()),
     )
     return dispatcher.dispatch()
 
 
-def _tell(topic: str, notification: Notification) -> None:
+def _notify(topic: str, notification: Notification) -> None:
     boto3.client("sns", config=client_config()).publish(
         TopicArn=topic, Subject=notification.subject, Message=notification.body
     )
 
 
-def _returned(
+def _redelivered(
     messages: Sequence[dict[str, Any]], outcome: Outcome, s3: Any, bucket: str, settings: Settings
 ) -> Sequence[dict[str, Any]]:
-    """Return the messages for redelivery: all without an execution, else those of files left behind."""
-    if not outcome.answered:
+    """Return the messages to redeliver: all if no later poll is certain, otherwise those of files left behind."""
+    if not outcome.is_covered:
         return messages
-    read = [codec.read(message.get("body", ""), bucket) for message in messages]
-    for message, said in zip(messages, read, strict=True):
-        if said is None:
-            log.warning("Message %s is answered, but says nothing: %.200r", message["messageId"], message.get("body"))
+    contents = [codec.read(message.get("body", ""), bucket) for message in messages]
+    for message, content in zip(messages, contents, strict=True):
+        if content is None:
+            log.warning(
+                "Message %s is acknowledged, but names no file: %.200r", message["messageId"], message.get("body")
+            )
     if not outcome.planned:
         return []
     left = left_behind(s3, bucket, settings, outcome.batch_id)
-    return [message for message, said in zip(messages, read, strict=True) if said and said.names_any(left)]
+    return [message for message, content in zip(messages, contents, strict=True) if content and content.names_any(left)]

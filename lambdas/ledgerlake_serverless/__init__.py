@@ -1,1 +1,1 @@
-"""The adapter of Step Functions: what its Lambdas share."""
+"""Adapter of Step Functions: the code that its Lambdas share."""

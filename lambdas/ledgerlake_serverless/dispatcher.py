@@ -1,7 +1,6 @@
-"""A look of Step Functions at `raw/`: it makes sure that an execution is at work on what waits.
+"""Dispatch of executions: poll `raw/`, plan a batch and start the execution that loads it.
 
-The lease is given back before an execution looks again, and a look that finds it taken precedes the look of
-its holder; so there is no moment in which a delivery could be missed.
+An execution releases the lease before it polls again, so no delivery is missed.
 """
 
 from __future__ import annotations
@@ -28,25 +27,25 @@ from ledgerlake.settings import Settings
 log = logging.getLogger(__name__)
 
 LEASE_SECONDS = 120
-"""A look that dies while it plans keeps others waiting for so long."""
+"""A dispatch that dies while it plans keeps others waiting for this long."""
 _TRIES = 5
-_PAUSE = 2.0  # seconds; another look plans in about so many
+_PAUSE = 2.0  # seconds; about as long as another dispatch takes to plan
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a look has come to.
+    """The outcome of a dispatch.
 
     Args:
-        says: in words.
-        answered: whether somebody is bound to look again at what waits; else the messages have to come back.
-        batch_id: of the batch that is gone on with, if there is one.
-        execution: that is at work on it.
-        planned: whether `raw/` was listed under the lease: what is not in the batch then has to be waited for.
+        message: the outcome in words, for the log.
+        is_covered: whether a later poll of what waits is certain; otherwise the messages must be redelivered.
+        batch_id: the batch that is loaded, if there is one.
+        execution: the execution that is at work.
+        planned: whether `raw/` was listed under the lease, so that files outside the batch are still awaited.
     """
 
-    says: str
-    answered: bool = True
+    message: str
+    is_covered: bool = True
     batch_id: str | None = None
     execution: str | None = None
     planned: bool = False
@@ -54,12 +53,12 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Dispatcher:
-    """Who looks, and what it needs to.
+    """One dispatch with its clients and settings.
 
     Args:
-        glue: says whether a job runs on after the execution that started it.
-        holder: its name in the lease.
-        tell: sends a notification.
+        glue: the client that shows whether a job still runs after its execution ended.
+        holder: the dispatch's name in the lease.
+        notify: publishes a notification.
     """
 
     s3: Any
@@ -68,13 +67,13 @@ class Dispatcher:
     machine: StateMachine
     glue: Any
     holder: str
-    tell: Callable[[Notification], None]
+    notify: Callable[[Notification], None]
 
     def dispatch(self) -> Outcome:
-        """Plan, or find what an earlier run left open, and start an execution for it.
+        """Plan a batch or resume an open one, and start an execution for it.
 
         Raises:
-            ClientError, BotoCoreError: AWS refused; a batch that was planned stays open, and the next look finds it.
+            ClientError, BotoCoreError: AWS refused; a planned batch stays open, and the next dispatch resumes it.
         """
         busy = self._acquire_lease()
         if busy is not None:
@@ -84,34 +83,32 @@ class Dispatcher:
         finally:
             lease.release(self.s3, self.bucket, self.holder)
         if plan.batch is None:
-            self._notify_of_strays(plan)
-            return Outcome(plan.reason, answered=not plan.too_recent)
+            self._notify_of_stray_files(plan)
+            return Outcome(plan.reason, is_covered=not plan.too_recent)
         batch_id = plan.batch.batch_id
         started = self.machine.start(batch_id, self.settings)
         if started.rests_until:
-            says = (
-                f"execution {started.name} has failed; its batch is tried again at {started.rests_until:%H:%M:%S} UTC"
-            )
-            return Outcome(says, batch_id=batch_id)
-        says = f"execution {started.name} {'was started before' if started.before else 'is started'}: {plan.reason}"
-        return Outcome(says, batch_id=batch_id, execution=started.name, planned=not started.before)
+            message = f"execution {started.name} has failed; its batch is retried at {started.rests_until:%H:%M:%S} UTC"
+            return Outcome(message, batch_id=batch_id)
+        message = f"execution {started.name} {'was started before' if started.before else 'is started'}: {plan.reason}"
+        return Outcome(message, batch_id=batch_id, execution=started.name, planned=not started.before)
 
-    def _notify_of_strays(self, plan: batch.Plan) -> None:
-        """Notify people of files that no job reads: no execution starts, whose report would."""
-        found = Waiting((), plan.unread.strays, plan.unread.ignored)
-        news = take_unreported(self.s3, self.bucket, found, self.holder, strays_only=True)
-        if news.strays:
-            self._send(stray_files_notification(news))
+    def _notify_of_stray_files(self, plan: batch.Plan) -> None:
+        """Report files that no job reads, since no execution starts that would report them."""
+        unread = Waiting((), plan.unread.strays, plan.unread.ignored)
+        unreported = take_unreported(self.s3, self.bucket, unread, self.holder, strays_only=True)
+        if unreported.strays:
+            self._send(stray_files_notification(unreported))
 
     def _send(self, notification: Notification) -> None:
         log.warning("%s", notification.title)
         try:
-            self.tell(notification)
+            self.notify(notification)
         except (BotoCoreError, ClientError):
             log.exception("The notification could not be sent: %s", notification.title)
 
     def _plan(self) -> batch.Plan:
-        """Plan; what has landed in this second is waited for."""
+        """Plan a batch, and wait for files that landed within this second."""
         for _ in range(_TRIES):
             plan = batch.plan(self.s3, self.bucket, self.settings, owner=LIVE)
             if not plan.too_recent:
@@ -120,26 +117,26 @@ class Dispatcher:
         return plan
 
     def _acquire_lease(self) -> Outcome | None:
-        """Take the lease; when another has it, what that means for this look."""
-        says = "others were quicker to take the lease, again and again"
+        """Acquire the lease; return the outcome of this dispatch if another holder keeps it."""
+        message = f"other dispatches held the lease at each of {_TRIES} attempts"
         for _ in range(_TRIES):
             try:
                 lease.acquire(self.s3, self.bucket, self.holder, LEASE_SECONDS)
                 return None
             except LeaseTaken as taken:
-                says = str(taken)
+                message = str(taken)
             held = lease.show(self.s3, self.bucket)
             if held is None or not held.holder or is_dispatch(held.holder):
                 time.sleep(_PAUSE)
                 continue
-            found = dead_executions.holder_of(held, self.machine, self.glue)
-            if found is None:
+            holder = dead_executions.holder_of(held, self.machine, self.glue)
+            if holder is None:
                 break
-            if found.is_at_work:
-                return Outcome(str(found), execution=found.execution)
-            if not found.is_over:
-                return Outcome(str(found), answered=False)
+            if holder.is_at_work:
+                return Outcome(str(holder), execution=holder.execution)
+            if not holder.is_over:
+                return Outcome(str(holder), is_covered=False)
             if lease.take_over(self.s3, self.bucket, held, self.holder, LEASE_SECONDS):
-                self._send(dead_execution_notification(found.execution, found.status, held.since))
+                self._send(dead_execution_notification(holder.execution, holder.status, held.since))
                 return None
-        return Outcome(says, answered=False)
+        return Outcome(message, is_covered=False)

@@ -1,4 +1,4 @@
-"""What Step Functions says of a state that failed, made the failure that Airflow would report."""
+"""Failures of states, read from the errors and causes that Step Functions reports."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ _FUNCTIONS = {
     "PlanBatch": names.PLAN_FUNCTION,
     "ReportRun": names.REPORT_FUNCTION,
 }
-"""The Lambda that a state calls, where it is not called alike."""
+"""The Lambda that a state calls, if its name differs from the state's."""
 
 
 def failure_of(item: Mapping[str, Any], log: str) -> Failure:
-    """Return the failure of one item of the state machine's list.
+    """Return the failure that one item of the state machine's list describes, as Airflow would report it.
 
     Args:
-        item: `{"state", "error", "cause"}`; what a check has found is no failure of a state.
-        log: where the execution is shown.
+        item: `{"state", "error", "cause"}`; rows that a check returned are not the failure of a state.
+        log: the URL or the command that shows the execution.
 
     Raises:
-        LedgerlakeError: it is something else.
+        LedgerlakeError: the item has another form.
     """
     try:
         return _of_state(item["state"], item["error"] or "", item.get("cause") or "", log)
@@ -45,36 +45,36 @@ def failure_of(item: Mapping[str, Any], log: str) -> Failure:
 
 def _of_state(state: str, error: str, cause: str, log: str) -> Failure:
     try:
-        said = json.loads(cause)
-        reason, kind = _in_words(state, said if isinstance(said, dict) else {}, error)
+        details = json.loads(cause)
+        reason, kind = _reason_and_kind(state, details if isinstance(details, dict) else {}, error)
     except (ValueError, KeyError, TypeError):  # a sentence, or cut in the middle
-        reason, kind = f"{state}: {': '.join(part for part in (error, _said_in(cause)) if part)}", error
+        reason, kind = f"{state}: {': '.join(part for part in (error, _message_in(cause)) if part)}", error
     return Failure(_step(state), reason[:LONGEST], log, kind)
 
 
-def _said_in(cause: str) -> str:
-    """Return the message in JSON of which a part was cut out; else the cause as it is."""
-    found = _MESSAGE.search(cause)
-    return display_text(json.loads(f'"{found[1]}"', strict=False), None) if found else cause
+def _message_in(cause: str) -> str:
+    """Return the message in truncated JSON, or the cause unchanged if it holds none."""
+    match = _MESSAGE.search(cause)
+    return display_text(json.loads(f'"{match[1]}"', strict=False), None) if match else cause
 
 
-def _in_words(state: str, said: Mapping[str, Any], error: str) -> tuple[str, str]:
-    """Return the reason and the class of its error, out of what a service describes in JSON.
+def _reason_and_kind(state: str, details: Mapping[str, Any], error: str) -> tuple[str, str]:
+    """Return the reason and the class of the error that a service describes in JSON.
 
     Raises:
-        KeyError: of no service that we know.
+        KeyError: the details are not those of Glue, Athena or Lambda.
     """
-    if "JobRunState" in said:
-        return failures.job_reason(said["JobName"], said, said["Id"], f"Step Functions says {error}"), error
-    if "QueryExecution" in said:
-        query = said["QueryExecution"]
+    if "JobRunState" in details:
+        return failures.job_reason(details["JobName"], details, details["Id"], f"Step Functions says {error}"), error
+    if "QueryExecution" in details:
+        query = details["QueryExecution"]
         status = query["Status"]
         return failures.query_reason(query["QueryExecutionId"], status["State"], status.get("StateChangeReason")), error
-    kind = said.get("errorType") or error
-    message = {"errorType": kind, "errorMessage": said["errorMessage"]}
+    kind = details.get("errorType") or error
+    message = {"errorType": kind, "errorMessage": details["errorMessage"]}
     return failures.lambda_reason(_FUNCTIONS.get(state, state), message), kind
 
 
 def _step(state: str) -> str:
-    """Return the name of a check as its task in Airflow has it."""
+    """Return the step of the state; a check has the name of its Airflow task."""
     return f"checks.{state}" if state in {check.name for check in checks()} else state

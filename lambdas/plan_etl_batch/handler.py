@@ -1,17 +1,17 @@
 """PlanETLBatch: decide what an execution of the state machine does.
 
 Event `{"execution": "<name>", "batch_id"?, "date"?: "2025-04-01", "from"?, "to"?, "datasets"?: [...],
-"reprocess"?: "both" | "waiting" | "archived", "reason"?}`; a field that is null is not given.
+"reprocess"?: "both" | "waiting" | "archived", "reason"?}`; a field that is null counts as absent.
 
-- with `from` (and no `date`): answer `{"dates": ["2025-04-01", …]}`, one execution for each is started then;
-- else the lease is taken for the execution, and a batch is planned: the one named by `batch_id` if it is still
-  open, that of the deliveries of `date`, or what waits. Answer `{"batch_id", "datasets", "deliveries" (how many),
-  "resumed", "reason", "strays", "ignored" (how many of either), "dates": [first, last] or []}`; with `batch_id` None
-  there is nothing to do, and the lease is given back.
+- With `from` and no `date`, the response is `{"dates": ["2025-04-01", …]}`. The state machine then starts one
+  execution for each date.
+- Otherwise the function acquires the lease for the execution and plans a batch: the one named by `batch_id` if it is
+  still open, the deliveries of `date`, or what waits. The response is `{"batch_id", "datasets", "deliveries" (a
+  count), "resumed", "reason", "strays", "ignored" (counts), "dates": [first, last] or []}`. If `batch_id` is None,
+  there is nothing to do and the lease is released.
 
-While another holds the lease it fails with `LeaseTaken`, to be tried again; unless the holder is an execution that has
-ended, and no job of it runs any more: then its lease is taken over. The same event again finds its own
-lease and its own batch.
+While another holder keeps the lease, the function fails with `LeaseTaken`, which the state machine retries. The lease
+of an execution that has ended is taken over once no job runs any more. A repeated event finds its own lease and batch.
 """
 
 from __future__ import annotations
@@ -38,35 +38,35 @@ MOST_DATES = 366
 FIELDS = ("execution", "batch_id", "date", "from", "to", "datasets", "reprocess", "reason")
 DAYS = ("date", "from", "to")
 SPARE_SECONDS = 300
-"""The lease outlives the longest execution by so much."""
+"""The lease outlives the longest execution by this much."""
 
 log = logging.getLogger(__name__)
 log.setLevel(logging.INFO)
 
 
-def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:  # noqa: ARG001, Lambda gives it
-    """Handle one invocation."""
-    asked = _asked(event)
-    if "date" not in asked and ("from" in asked or "to" in asked):
-        return {"dates": _dates(asked)}
-    chosen = _day(asked)
+def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:  # noqa: ARG001, Lambda passes it
+    """Handle one invocation by Lambda."""
+    request = _request(event)
+    if "date" not in request and ("from" in request or "to" in request):
+        return {"dates": _dates(request)}
+    selection = _selection(request)
     settings, bucket = from_environment(), lake_bucket()
     if not bucket:
         raise SettingsError("LEDGERLAKE_BUCKET is not set", expected="the name of the lake bucket")
-    s3, holder = boto3.client("s3", config=client_config()), holder_of(asked["execution"])
-    _take_lease(s3, bucket, holder, settings.execution_timeout_minutes * 60 + SPARE_SECONDS)
-    plan = _plan(s3, bucket, settings, asked, chosen)
+    s3, holder = boto3.client("s3", config=client_config()), holder_of(request["execution"])
+    _acquire_lease(s3, bucket, holder, settings.execution_timeout_minutes * 60 + SPARE_SECONDS)
+    plan = _plan(s3, bucket, settings, request, selection)
     if plan.batch is None:
         lease.release(s3, bucket, holder)
-    dates = [chosen.first.isoformat(), chosen.last.isoformat()] if chosen else []
+    dates = [selection.first.isoformat(), selection.last.isoformat()] if selection else []
     return plan.as_json() | {"dates": dates}
 
 
-def _take_lease(s3: Any, bucket: str, holder: str, seconds: int) -> None:
-    """Take the lease, also from an execution that is over.
+def _acquire_lease(s3: Any, bucket: str, holder: str, seconds: int) -> None:
+    """Acquire the lease; take over that of an execution that is over.
 
     Raises:
-        LeaseTaken: another is at work.
+        LeaseTaken: another run is at work.
     """
     try:
         lease.acquire(s3, bucket, holder, seconds)
@@ -74,65 +74,65 @@ def _take_lease(s3: Any, bucket: str, holder: str, seconds: int) -> None:
         held = lease.show(s3, bucket)
         machine = StateMachine(boto3.client("stepfunctions", config=client_config()), state_machine_arn())
         glue = boto3.client("glue", config=client_config())
-        found = dead_executions.holder_of(held, machine, glue) if held else None
-        if not (held and found and found.is_over and lease.take_over(s3, bucket, held, holder, seconds)):
+        holder_state = dead_executions.holder_of(held, machine, glue) if held else None
+        if not (held and holder_state and holder_state.is_over and lease.take_over(s3, bucket, held, holder, seconds)):
             raise
-        log.warning("%s; %s, and its lease is taken over.", taken, found)
+        log.warning("%s; %s, and its lease is taken over.", taken, holder_state)
 
 
-def _asked(event: Any) -> dict[str, Any]:
-    """Return the fields that are given.
+def _request(event: Any) -> dict[str, Any]:
+    """Return the fields of the event that are not null.
 
     Raises:
-        LedgerlakeError: there is no execution.
-        SelectionError: a field is unknown, or two do not go together.
+        LedgerlakeError: the event names no execution.
+        SelectionError: a field is unknown, or two fields exclude each other.
     """
-    given = {name: value for name, value in event.items() if value is not None} if isinstance(event, dict) else {}
-    if not isinstance(given.get("execution"), str) or not given["execution"]:
+    request = {name: value for name, value in event.items() if value is not None} if isinstance(event, dict) else {}
+    if not isinstance(request.get("execution"), str) or not request["execution"]:
         raise LedgerlakeError(f"the event is {event!r}", expected='{"execution": "<name>", …}')
-    reprocess_request.check_known_fields(given, FIELDS, "the input")
-    if not (isinstance(given.get("batch_id", "-"), str) and given.get("batch_id", "-")):
-        raise SelectionError(f"batch_id is {given['batch_id']!r}", expected="the id of a batch")
+    reprocess_request.check_known_fields(request, FIELDS, "the input")
+    if not (isinstance(request.get("batch_id", "-"), str) and request.get("batch_id", "-")):
+        raise SelectionError(f"batch_id is {request['batch_id']!r}", expected="the id of a batch")
     for name in DAYS:
-        if name in given:
-            reprocess_request.parse_day(name, given[name])
+        if name in request:
+            reprocess_request.day(name, request[name])
     for one, others in (("batch_id", DAYS), ("date", DAYS[1:])):
-        if one in given and (beside := [name for name in others if name in given]):
-            raise SelectionError(f"the input names {one} and {' and '.join(beside)}", expected="one of them")
-    return given
+        if one in request and (excluded := [name for name in others if name in request]):
+            raise SelectionError(f"the input names {one} and {' and '.join(excluded)}", expected="one of them")
+    return request
 
 
-def _dates(asked: dict[str, Any]) -> list[str]:
-    """Every day from the first to the last.
+def _dates(request: dict[str, Any]) -> list[str]:
+    """Return every day from the first to the last.
 
     Raises:
-        SelectionError: as a form of Airflow would be refused; or there are too many.
+        SelectionError: the request is invalid, as in Airflow's form; or it spans too many days.
     """
-    chosen = reprocess_request.parse(asked, *reprocess_request.parse_days(asked, date.min))
-    count = (chosen.last - chosen.first).days + 1
+    selection = reprocess_request.asked(request, *reprocess_request.days(request, date.min))
+    count = (selection.last - selection.first).days + 1
     if count > MOST_DATES:
         raise SelectionError(f"{count} days", expected=f"at most {MOST_DATES} at once")
-    return [(chosen.first + timedelta(days=number)).isoformat() for number in range(count)]
+    return [(selection.first + timedelta(days=number)).isoformat() for number in range(count)]
 
 
-def _day(asked: dict[str, Any]) -> Selection | None:
-    """Return what an execution by date is for; None for a live one."""
-    if "date" not in asked:
+def _selection(request: dict[str, Any]) -> Selection | None:
+    """Return the selection of an execution by date; None for a live one."""
+    if "date" not in request:
         return None
-    day = reprocess_request.parse_day("date", asked["date"])
-    return reprocess_request.parse(asked, day, day)
+    day = reprocess_request.day("date", request["date"])
+    return reprocess_request.asked(request, day, day)
 
 
-def _plan(s3: Any, bucket: str, settings: Settings, asked: dict[str, Any], chosen: Selection | None) -> Plan:
-    if chosen is not None:
-        return by_date.plan(s3, bucket, settings, chosen, holder_of(asked["execution"]))
-    if "batch_id" in asked:
-        return _named(s3, bucket, asked["batch_id"], asked["execution"])
+def _plan(s3: Any, bucket: str, settings: Settings, request: dict[str, Any], selection: Selection | None) -> Plan:
+    if selection is not None:
+        return by_date.plan(s3, bucket, settings, selection, holder_of(request["execution"]))
+    if "batch_id" in request:
+        return _plan_named(s3, bucket, request["batch_id"], request["execution"])
     return batches.plan(s3, bucket, settings, owner=LIVE)
 
 
-def _named(s3: Any, bucket: str, batch_id: str, execution: str) -> Plan:
-    """Go on with the batch, unless another execution was quicker and is done with it."""
+def _plan_named(s3: Any, bucket: str, batch_id: str, execution: str) -> Plan:
+    """Resume the batch, unless another execution has finished it meanwhile."""
     unread = Unread.of(waiting(s3, bucket))
     if batch_id not in batches.open_batches(s3, bucket):
         return Plan(None, f"batch {batch_id} is not open: it is done, or in quarantine", unread=unread)

@@ -1,21 +1,22 @@
-"""ReportETLRun: the end of an execution: its batch is closed, the lease released, and a notification written.
+"""ReportETLRun: end an execution: close its batch, release the lease and write a notification.
 
-Event `{"execution": "<name>", "started_at"?, "plan": <answer of PlanETLBatch> | null, "archive"?: <answer of
+Event `{"execution": "<name>", "started_at"?, "plan": <response of PlanETLBatch> | null, "archive"?: <response of
 ArchiveETLFiles>, "reason"?: "<note>", "date"?, "from"?, "to"?: <as in the execution's input>,
 "checks"?: [{"check", "query"} | {"state", "error", "cause"}, …],
 "figures"?: {"rows": [[<text>, …], …], the header first, "scanned": <bytes>} | {"problem": "<text>"},
 "scanned"?: [<bytes>, …] by the checks, "crawl"?: {"needed": <bool>, "looks": <number>},
-"failed": [{"state", "error", "cause"}, …]}`; a field that is null is not given.
+"failed": [{"state", "error", "cause"}, …]}`; a field that is null counts as absent.
 
-Answer `{"subject", "message", "again_in_seconds", "quarantined", "failures": [{"state", "error", "cause"}, …]}`: what
-to publish, in how many seconds a message is to have somebody look again (None when the batch is done, after a run by
-date, and for a batch that is in quarantine), and what the execution failed of, nothing when it succeeded.
+Response `{"subject", "message", "again_in_seconds", "quarantined", "failures": [{"state", "error", "cause"}, …]}`.
+`subject` and `message` are the notification to publish. `again_in_seconds` is the delay of the message that retries the
+batch; it is None if the batch is done or in quarantine, and after a run by date. `failures` is empty if the execution
+succeeded.
 
-The batch is closed when S3 shows that it is published and archived, whatever the checks have found
-(`ledgerlake.runs.endings`); else it stays open. The lease is released unless a job of the batch still runs. What a
-check has found is read here, so that no list of rows travels between states. All of it may be repeated.
-Metrics of the run go to CloudWatch (`ledgerlake.reporting.metrics`), and what it cost is recorded
-(`ledgerlake.costs.run_records`); neither fails an execution.
+The batch is closed if S3 shows that it is published and archived, whatever the checks returned
+(`ledgerlake.runs.endings`); otherwise it stays open. The lease is released unless a job of the batch still runs. The
+function reads the results of the checks itself, so that no rows pass between states. An invocation may be repeated.
+The metrics of the run go to CloudWatch (`ledgerlake.reporting.metrics`), and its cost is recorded
+(`ledgerlake.costs.run_records`); a failure of either does not fail the execution.
 """
 
 from __future__ import annotations
@@ -55,69 +56,69 @@ from ledgerlake.tables.checks import check
 from ledgerlake_serverless.state_failures import failure_of
 
 _CAUSES, _CAUSE = 5, 1000
-"""So many failures does the execution's own error name, each in so many characters."""
+"""The number of failures in the execution's own error, and the length of each in characters."""
 
 log = logging.getLogger(__name__)
 log.setLevel(logging.INFO)
 
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
-    """Handle one invocation."""
-    given = _given(event)
+    """Handle one invocation by Lambda."""
+    request = _request(event)
     settings, bucket = from_environment(), lake_bucket()
     if not bucket:
         raise SettingsError("LEDGERLAKE_BUCKET is not set", expected="the name of the lake bucket")
     s3 = boto3.client("s3", config=client_config())
-    failed = [failure_of(item, _log(settings, context, given["execution"])) for item in given["failed"]]
-    staged = summaries(s3, bucket, given["plan"]["batch_id"]) if (given.get("plan") or {}).get("batch_id") else {}
-    facts = _facts(given, failed, staged)
+    failed = [failure_of(item, _log(settings, context, request["execution"])) for item in request["failed"]]
+    staged = summaries(s3, bucket, request["plan"]["batch_id"]) if (request.get("plan") or {}).get("batch_id") else {}
+    facts = _facts(request, failed, staged)
     if facts.batch_id:
         facts = replace(facts, dropped=quarantine.dropped(s3, bucket, facts.batch_id))
-    shown_in = _log(settings, context, given["execution"])
+    log_location = _log(settings, context, request["execution"])
     if not failed:
-        failed = _observe(s3, bucket, given.get("checks") or [], facts, shown_in)
-    ended = judge(s3, bucket, facts, failed, shown_in, closed=False)
+        failed = _observe(s3, bucket, request.get("checks") or [], facts, log_location)
+    ended = judge(s3, bucket, facts, failed, log_location, closed=False)
     if not ended.ending.done:
         return _failure(s3, bucket, settings, ended)
     if facts.live:
         unread = take_unreported(s3, bucket, waiting(s3, bucket), facts.run_id)
         ended = replace(ended, facts=replace(ended.facts, unread=unread))
-    figures = given.get("figures") or {"problem": "nobody has asked for its figures"}
-    return _done(s3, bucket, ended, figures, _seen(given, facts, settings, staged))
+    figures = request.get("figures") or {"problem": "its figures were not queried"}
+    return _done(s3, bucket, ended, figures, _observed_run(request, facts, settings, staged))
 
 
-def _given(event: Any) -> dict[str, Any]:
-    """Return the fields that are given.
+def _request(event: Any) -> dict[str, Any]:
+    """Return the fields of the event that are not null.
 
     Raises:
-        LedgerlakeError: it is not the event of an execution that has something to report.
+        LedgerlakeError: the event names no execution, or neither a batch nor a failure.
     """
-    given = {name: value for name, value in event.items() if value is not None} if isinstance(event, dict) else {}
+    request = {name: value for name, value in event.items() if value is not None} if isinstance(event, dict) else {}
     for name in ("failed", "checks"):
-        if isinstance(given.get(name), dict):  # JSONata makes a list of one its only member
-            given[name] = [given[name]]
-    named = isinstance(given.get("execution"), str) and given["execution"]
-    planned = (given.get("plan") or {}).get("batch_id")
-    if not named or not isinstance(given.get("failed"), list) or not (given["failed"] or planned):
+        if isinstance(request.get(name), dict):  # JSONata replaces a list of one by its only member
+            request[name] = [request[name]]
+    named = isinstance(request.get("execution"), str) and request["execution"]
+    planned = (request.get("plan") or {}).get("batch_id")
+    if not named or not isinstance(request.get("failed"), list) or not (request["failed"] or planned):
         raise LedgerlakeError(
             f"the event is {str(event)[:500]}",
             expected='{"execution": "<name>", "plan": …, "failed": […], …}, with a batch or a failure',
         )
-    return given
+    return request
 
 
-def _observe(s3: Any, bucket: str, asked: list[dict[str, Any]], facts: RunFacts, shown_in: str) -> list[Failure]:
-    """Record what the checks have found; return those that were not answered."""
+def _observe(s3: Any, bucket: str, results: list[dict[str, Any]], facts: RunFacts, log_location: str) -> list[Failure]:
+    """Record the rows that the checks returned; return the failures of checks without a result."""
     unanswered = []
-    for item in asked:
+    for item in results:
         if "error" in item:
-            unanswered.append(failure_of(item, shown_in))
+            unanswered.append(failure_of(item, log_location))
             continue
         try:
             rows = _rows(boto3.client("athena", config=client_config()), item["query"])
         except (BotoCoreError, ClientError) as error:
             reason = f"the result of Athena query {item['query']} could not be read: {error}"
-            unanswered.append(Failure(f"checks.{item['check']}", reason[:LONGEST], shown_in, type(error).__name__))
+            unanswered.append(Failure(f"checks.{item['check']}", reason[:LONGEST], log_location, type(error).__name__))
             continue
         named = check(item["check"])
         check_failures.observe(s3, bucket, named, rows, run_id=facts.run_id, batch_id=facts.batch_id)
@@ -132,9 +133,9 @@ def _rows(athena: Any, query_id: str) -> list[dict[str, str | None]]:
     return [dict(zip(map(str, header), row, strict=True)) for row in rows]
 
 
-def _done(s3: Any, bucket: str, ended: Ended, figures: dict[str, Any], seen: ObservedRun) -> dict[str, Any]:
+def _done(s3: Any, bucket: str, ended: Ended, figures: dict[str, Any], observed: ObservedRun) -> dict[str, Any]:
     facts, (rows, problem) = ended.facts, _table(figures)
-    cost = run_records.record_run(seen, _quick, bucket)
+    cost = run_records.record_run(observed, _quick, bucket)
     batch.close(s3, bucket, facts.batch_id)
     _release(s3, bucket, facts)
     if ended.ending is Ending.SUCCEEDED:
@@ -145,7 +146,7 @@ def _done(s3: Any, bucket: str, ended: Ended, figures: dict[str, Any], seen: Obs
 
 
 def _release(s3: Any, bucket: str, facts: RunFacts) -> None:
-    """Release the lease, unless a job of the batch still runs: nobody else may write its table."""
+    """Release the lease, unless a job of the batch still runs, since a table has one writer."""
     active = still_at_work(boto3.client("glue", config=client_config()), facts.batch_id) if facts.batch_id else []
     if active:
         log.warning("The lease is kept until it expires: %s.", "; ".join(active))
@@ -154,7 +155,7 @@ def _release(s3: Any, bucket: str, facts: RunFacts) -> None:
 
 
 def _table(figures: dict[str, Any]) -> tuple[list[dict[str, str | None]], str]:
-    """Return the ledger's rows by column; or none, and why: the batch is done, and the notification says so."""
+    """Return the ledger's rows by column and the problem that prevents them, for a batch that is done anyway."""
     header, *rows = figures.get("rows") or [[]]
     try:
         return [dict(zip(header, row, strict=True)) for row in rows], figures.get("problem") or ""
@@ -164,27 +165,27 @@ def _table(figures: dict[str, Any]) -> tuple[list[dict[str, str | None]], str]:
 
 def _failure(s3: Any, bucket: str, settings: Settings, ended: Ended) -> dict[str, Any]:
     facts, set_aside = ended.facts, ended.ending is Ending.QUARANTINED
-    again = None if set_aside or not facts.live else retry_delay(facts.run_id, settings)
+    delay = None if set_aside or not facts.live else retry_delay(facts.run_id, settings)
     if set_aside:
         notification = quarantine_notification(facts, ended.failed)
     elif ended.missing:
-        notification = unfinished_notification(facts, ended.missing, again or 0)
+        notification = unfinished_notification(facts, ended.missing, delay or 0)
     else:
-        notification = failure_notification(facts, ended.failed, again or 0)
+        notification = failure_notification(facts, ended.failed, delay or 0)
     _release(s3, bucket, facts)
     metrics.publish_failure(lambda: _quick("cloudwatch"))
-    return _notification(notification, ended, again)
+    return _notification(notification, ended, delay)
 
 
 def _quick(service: str) -> Any:
-    """Return a client that gives up soon, for what the run does not wait for."""
+    """Return a client with short timeouts, for calls that must not delay the run."""
     return boto3.client(service, config=metrics.client_config())  # type: ignore[call-overload]  # any service
 
 
 def _notification(
     notification: Notification, ended: Ended | None = None, again_in_seconds: int | None = None
 ) -> dict[str, Any]:
-    log.info("%s\n%s", notification.subject, notification.body)  # to be read here when SNS refuses it
+    log.info("%s\n%s", notification.subject, notification.body)  # the log keeps it if SNS refuses it
     return {
         "subject": notification.subject,
         "message": notification.body,
@@ -195,7 +196,7 @@ def _notification(
 
 
 def _failures(ended: Ended) -> list[dict[str, str]]:
-    """Return the cause of the failed execution by the names of its states, short as its error has to be."""
+    """Return the failures in the form of the state machine, shortened for the execution's error."""
     if ended.missing:
         return [{"state": "Report", "error": type(ended.missing).__name__, "cause": str(ended.missing)[:_CAUSE]}]
     return [
@@ -204,55 +205,57 @@ def _failures(ended: Ended) -> list[dict[str, str]]:
     ]
 
 
-def _seen(given: dict[str, Any], facts: RunFacts, settings: Settings, staged: dict[str, dict[str, Any]]) -> ObservedRun:
-    """Return what is known here of what the execution has used."""
-    crawl = given.get("crawl") or {}
-    asked = given.get("scanned") or []
-    figures = (given.get("figures") or {}).get("scanned")
+def _observed_run(
+    request: dict[str, Any], facts: RunFacts, settings: Settings, staged: dict[str, dict[str, Any]]
+) -> ObservedRun:
+    """Return the resources that the execution is known to have used."""
+    crawl = request.get("crawl") or {}
+    scanned = request.get("scanned") or []
+    figures = (request.get("figures") or {}).get("scanned")
     return ObservedRun(
         workflow=facts.workflow,
         run_id=facts.run_id,
         batch_id=facts.batch_id,
-        started_at=str(given.get("started_at", "")),
+        started_at=str(request.get("started_at", "")),
         deliveries=facts.plan["deliveries"],
         live=facts.live,
         crawled=bool(crawl.get("needed")),
-        scanned=(*asked, figures) if figures is not None else asked,
-        archive=given.get("archive") or {},
+        scanned=(*scanned, figures) if figures is not None else scanned,
+        archive=request.get("archive") or {},
         summaries=staged,
         settle_seconds=settings.settle_seconds,
         looks=crawl.get("looks") or 0,
     )
 
 
-def _facts(given: dict[str, Any], failed: list[Failure], staged: dict[str, dict[str, Any]]) -> RunFacts:
-    plan = given.get("plan") or {}
-    dates = tuple(plan.get("dates") or _asked_for(given))
+def _facts(request: dict[str, Any], failed: list[Failure], staged: dict[str, dict[str, Any]]) -> RunFacts:
+    plan = request.get("plan") or {}
+    dates = tuple(plan.get("dates") or _requested_dates(request))
     refused = any(failure.kind == SelectionError.__name__ for failure in failed)
     return RunFacts(
         workflow=names.STATE_MACHINE,
-        run_id=given["execution"],
+        run_id=request["execution"],
         live=not dates and not refused,
         plan=plan,
         dates=() if refused else dates,
-        **missing_files(given.get("archive")),
+        **missing_files(request.get("archive")),
         unknown=unknown_columns(staged),
         blank_rows=blank_rows(staged),
         absent=absent_columns(staged),
         rejected=rejected_files(staged),
-        note=str(given.get("reason") or ""),
+        note=str(request.get("reason") or ""),
         wording=STEP_FUNCTIONS,
     )
 
 
-def _asked_for(given: dict[str, Any]) -> list[str]:
-    """Return the first and the last date of the execution's input, for a run that failed before it had a plan."""
-    first = given.get("date") or given.get("from")
-    return [str(first), str(given.get("to") or first)] if first else []
+def _requested_dates(request: dict[str, Any]) -> list[str]:
+    """Return the first and last date of the input, for a run that failed before it had a plan."""
+    first = request.get("date") or request.get("from")
+    return [str(first), str(request.get("to") or first)] if first else []
 
 
 def _log(settings: Settings, context: Any, execution: str) -> str:
-    """Where the execution is shown; the console of AWS does not show those of a local lake."""
+    """Return the console URL of the execution, or the command that shows it on a local lake."""
     if settings.environment == "local":
         return STEP_FUNCTIONS.logs
     return console_url(context.invoked_function_arn, execution)

@@ -189,15 +189,15 @@ POISON = {
 
 
 @pytest.mark.parametrize("body", POISON.values(), ids=POISON)
-def test_poison_beside_good_messages_is_answered_with_one_line_in_the_log(cloud, invoke, monkeypatch, caplog, body):
+def test_poison_beside_good_messages_is_acknowledged_with_one_log_line(cloud, invoke, monkeypatch, caplog, body):
     cloud.load()
     cloud.put("raw/orders/a.csv")
     later_than_the_plan(cloud, monkeypatch, "raw/orders/late.csv")
     event = messages(event_of("raw/orders/a.csv"), body, event_of("raw/orders/late.csv"))
     with caplog.at_level(logging.INFO):
         assert returned(invoke(NAME, event)) == ["m2"]
-    assert [record.message[:22] for record in caplog.records if record.levelname == "WARNING"] == [
-        "Message m1 is answered"
+    assert [record.message[:26] for record in caplog.records if record.levelname == "WARNING"] == [
+        "Message m1 is acknowledged"
     ]
 
 
@@ -470,7 +470,7 @@ def test_a_batch_that_failed_rests_until_its_delayed_message_comes(cloud, invoke
     monkeypatch.setattr(StateMachine, "find", failed)
     assert returned(invoke(NAME, messages(event_of(KEYS[0])))) == []
     answer = invoke(NAME, SCHEDULE)
-    assert f"execution {names[-1]} has failed; its batch is tried again at" in answer["outcome"]
+    assert f"execution {names[-1]} has failed; its batch is retried at" in answer["outcome"]
     assert (answer["execution"], len(cloud.executions()), holder(cloud)) == (None, 1, "")
     ago["seconds"] = rests - 4
     assert invoke(NAME, LOOK)["execution"] == executions.name_of(batch_id, attempt + 1)
@@ -530,7 +530,7 @@ def test_while_airflow_consumes_the_queue_nothing_is_started_and_messages_come_b
     monkeypatch.setenv("LEDGERLAKE_ORCHESTRATOR", "airflow")
     cloud.put(*KEYS)
     assert returned(invoke(NAME, messages(event_of(KEYS[0])))) == ["m0"]
-    assert invoke(NAME, LOOK)["outcome"] == "airflow consumes the queue: nothing is started"
+    assert invoke(NAME, LOOK)["outcome"] == "airflow consumes the queue, so no execution is started"
     assert batch.open_batches(cloud.s3, BUCKET) == []
 
 

@@ -147,7 +147,7 @@ def test_reporting_twice_says_the_same_and_leaves_the_next_holder_alone(began, i
     ("figures", "said"),
     [
         ({"problem": "Athena is away"}, "Athena is away"),
-        (None, "nobody has asked for its figures"),
+        (None, "its figures were not queried"),
         (
             {"rows": [["dataset", "files"], ["orders"]]},
             "a row does not fit its header: [['dataset', 'files'], ['orders']]",
