@@ -1,1 +1,1 @@
-"""The infrastructure of Ledgerlake: stacks, release, deployment and review."""
+"""Infrastructure: stacks, state machine, release, deployer and review."""

@@ -23,7 +23,7 @@ _FLAGS = {
 
 
 def application(outdir: str | None = None) -> cdk.App:
-    """Return the app before synthesis; `outdir` takes the templates and the reports on the rules."""
+    """Return the app, not yet synthesised; `outdir` receives the templates and the rule reports."""
     app = cdk.App(
         outdir=outdir,
         analytics_reporting=False,

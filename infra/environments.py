@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True)
 class Airflow:
-    """Sizes of the MWAA environment.
+    """The MWAA environment.
 
     Limits: https://docs.aws.amazon.com/mwaa/latest/userguide/mwaa-quotas.html
     """

@@ -30,7 +30,7 @@ TEMPLATE = TEMPLATES[names.STACK]
 
 
 def synthesised(outdir: Path) -> dict[str, dict[str, Any]]:
-    """Return the templates by stack, fresh from CDK, whose own files go to `outdir`."""
+    """Return the templates by stack, freshly synthesised; CDK's own files go to `outdir`."""
     from infra.app import application  # it starts Node, which only this function needs
 
     stacks = application(str(outdir)).synth().stacks
@@ -51,7 +51,7 @@ def _without_metadata(template: dict[str, Any]) -> dict[str, Any]:
 
 
 def main() -> None:
-    """Write the definition, its page, the templates and the access page."""
+    """Write the templates, the definition and the generated pages."""
     DEFINITION.write_text(definition.text())
     PAGE.write_text(diagram.page(PAGE.read_text(), definition.text()))
     with tempfile.TemporaryDirectory() as folder:

@@ -1,4 +1,4 @@
-"""One stack at a time: what a change set would do, doing it, and telling of every resource meanwhile."""
+"""CloudFormation client for one stack at a time: change sets, their execution, and events."""
 
 from __future__ import annotations
 
@@ -64,16 +64,16 @@ class CloudFormation:
         return str(found["StackStatus"]) if found else ABSENT
 
     def exists(self, stack: str) -> bool:
-        """Return whether the stack has been made."""
+        """Return whether the stack exists."""
         return self.state(stack) not in _UNMADE
 
     def values(self, stack: str) -> dict[str, str]:
-        """Return the parameters that it was deployed with; none where it is not."""
+        """Return the parameters of the deployed stack; none if it is not deployed."""
         found = (self._describe(stack) or {}).get("Parameters", [])
         return {each["ParameterKey"]: each.get("ParameterValue", "") for each in found} if self.exists(stack) else {}
 
     def outputs(self, stack: str) -> dict[str, str]:
-        """Return the outputs of the stack; none where it is not."""
+        """Return the outputs of the stack."""
         found = self._describe(stack) or {}
         return {each["OutputKey"]: each["OutputValue"] for each in found.get("Outputs", [])}
 

@@ -51,7 +51,7 @@ class Planned:
 
     @property
     def nothing(self) -> bool:
-        """Return whether the deployment would change nothing."""
+        """Whether nothing would change."""
         return self.files == Difference() and not any(each.created or each.changes for each in self.stacks)
 
     def of(self, stack: Stack) -> PlannedStack:
@@ -92,7 +92,7 @@ class Deployment:
         return Planned(tuple(self._compare(stack, files) for stack in STACKS), files)
 
     def steps(self) -> Iterator[Step]:
-        """Yield the steps in their order; each may be done again at any time."""
+        """Yield the steps in order; each may be repeated at any time."""
         yield f"stack {DELIVERY.name}", partial(self._deploy, DELIVERY)
         yield "upload the release", partial(self.bucket.send_release, self.built)
         yield f"stack {DATA_PLANE.name}", partial(self._deploy, DATA_PLANE)
@@ -158,7 +158,7 @@ class Deployment:
             return ChangeSet(stack.name, creates=False, changes=())
 
     def _located(self, stack: Stack) -> dict[str, str]:
-        """Yield the step of the first stack, which makes the bucket for the templates of the others."""
+        """Return where the template is; the first stack creates the bucket that holds the others."""
         key = f"{TEMPLATES}{stack.file}"
         body = json.dumps(stack.template(self.built.folder), separators=(",", ":"))  # spaces count too
         if len(body.encode()) <= _INLINE:

@@ -35,7 +35,7 @@ class Difference:
 
     @property
     def dags(self) -> tuple[str, ...]:
-        """Return the keys of the changed DAG files."""
+        """The changed keys of the DAG folder."""
         return tuple(key for key in self.changed if key.startswith(DAGS))
 
     @property
@@ -62,7 +62,7 @@ class ArtifactBucket:
         self._owner = {"ExpectedBucketOwner": self.account}
 
     def exists(self) -> bool:
-        """Return whether the bucket exists and belongs to the account."""
+        """Return whether the bucket exists."""
         try:
             self.s3.head_bucket(Bucket=self.name, **self._owner)
         except ClientError as error:
@@ -72,7 +72,7 @@ class ArtifactBucket:
         return True
 
     def difference(self, built: Distribution) -> Difference:
-        """Return what an upload and a synchronisation would do; everything, where there is no bucket yet."""
+        """Return what an upload and a synchronisation would change; everything if there is no bucket yet."""
         there = self._listing() if self.exists() else {}
         return Difference(
             release=tuple(key for key in release_keys(built) if stored_as(built, key) not in there),
@@ -153,7 +153,7 @@ def release_keys(built: Distribution) -> list[str]:
 
 
 def stored_as(built: Distribution, key: str) -> str:
-    """Return the key in the bucket: templates of different content lie side by side, as releases do."""
+    """Return the key in the bucket; templates of different content have different keys, as releases do."""
     if not key.startswith(TEMPLATES):
         return key
     return f"{TEMPLATES}{built.files[key][:16]}/{key.removeprefix(TEMPLATES)}"

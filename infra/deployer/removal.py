@@ -50,14 +50,14 @@ class Removal:
         return self._cloudformation.resources(stack.name, "AWS::S3::Bucket")
 
     def steps(self, *, data: bool) -> Iterator[Step]:
-        """Yield the steps in their order; each may be done again at any time."""
+        """Yield the steps in order; each may be repeated at any time."""
         for stack in self.stacks(data=data):
             if stack in (DATA_PLANE, DELIVERY):
                 yield f"delete what {stack.name} keeps", partial(self._delete_data, stack)
             yield f"remove the stack {stack.name}", partial(self._cloudformation.delete, stack.name)
 
     def _delete_data(self, stack: Stack) -> None:
-        """Before its stack, which is how it is found again when this was interrupted."""
+        """Empty the bucket before its stack is removed, since the stack identifies it after an interruption."""
         for bucket in self.buckets(stack):
             self._delete_bucket(bucket)
         kms = self.client("kms")

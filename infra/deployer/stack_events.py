@@ -1,4 +1,4 @@
-"""What CloudFormation tells of the resources of a stack, since one moment."""
+"""Stack events of CloudFormation since one moment."""
 
 from __future__ import annotations
 
@@ -13,31 +13,31 @@ class StackEvents:
 
     Args:
         client: of boto3, for CloudFormation.
-        stack: its id, by which it is found also when it is gone; its name does while it is there.
+        stack: the id, which also finds a removed stack; the name finds an existing one only.
         every: also the events before.
     """
 
     def __init__(self, client: Any, stack: str, *, every: bool = False) -> None:
         self._client, self._stack = client, stack
         newest = None if every else next(self._backwards(), None)
-        self._told = newest["EventId"] if newest else None
-        self._begin = self._told
+        self._last_reported = newest["EventId"] if newest else None
+        self._begin = self._last_reported
 
     def fresh(self) -> list[dict[str, Any]]:
         """Return the events not reported yet, oldest first."""
-        found = self._after(self._told)
-        self._told = found[-1]["EventId"] if found else self._told
-        return found
+        events = self._after(self._last_reported)
+        self._last_reported = events[-1]["EventId"] if events else self._last_reported
+        return events
 
     def cause(self) -> str:
-        """Return the resource that failed first, and its reason; those after it were only cancelled."""
+        """Return the resource that failed first, and its reason; later ones were only cancelled."""
         failed = [each for each in self._after(self._begin) if each.get("ResourceStatus", "").endswith("FAILED")]
         causes = [each for each in failed if "cancelled" not in each.get("ResourceStatusReason", "").lower()] or failed
         if not causes:
             return "no event says why"
         first = causes[0]
-        why = first.get("ResourceStatusReason", "no reason given")
-        return f"{first['LogicalResourceId']} ({first['ResourceType']}): {why}"
+        reason = first.get("ResourceStatusReason", "no reason given")
+        return f"{first['LogicalResourceId']} ({first['ResourceType']}): {reason}"
 
     def _after(self, event_id: str | None) -> list[dict[str, Any]]:
         found = []
@@ -56,6 +56,6 @@ class StackEvents:
 
 
 def line(event: Mapping[str, Any]) -> str:
-    """Return the event in one line for the terminal."""
+    """Return the event as one line of text."""
     reason = f": {event['ResourceStatusReason']}" if event.get("ResourceStatusReason") else ""
     return f"{event['ResourceStatus']:<20} {event['LogicalResourceId']} ({event['ResourceType']}){reason}"

@@ -15,7 +15,7 @@ from infra.stacks.airflow.endpoints import FOR_DAGS, FOR_MWAA, service_name
 
 
 def choose(ec2: Any, region: str) -> tuple[str, str]:
-    """Return the first two zones, by name, that have all of them.
+    """Return the first two zones, by name, that have all of the services.
 
     Raises:
         DeploymentError: the region has no MWAA, or too few zones.

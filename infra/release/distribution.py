@@ -45,7 +45,7 @@ class Distribution:
         return sorted(key for key in self.files if key.startswith(prefix))
 
     def path(self, key: str) -> Path:
-        """Return the path of the file with that key."""
+        """Return the path of the file with the key."""
         return self.folder / key
 
     def as_json(self) -> dict[str, Any]:
@@ -93,7 +93,7 @@ def _sha256(path: Path) -> str:
 
 
 def main() -> None:
-    """Build the release into dist/, and print its name."""
+    """Build the distribution in `dist/`."""
     folder = packaging.ROOT / "dist"
     built = build(folder)
     print(f"release {built.release.name}: {len(built.files)} files in {folder}")  # noqa: T201, for people

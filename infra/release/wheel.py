@@ -28,7 +28,7 @@ def sources(folder: Path, below: str = "") -> dict[str, bytes]:
 
 
 def archive(files: Mapping[str, bytes]) -> bytes:
-    """Return a zip of `files`, sorted, all of one time and one mode."""
+    """Return a zip of `files`, sorted, with one time and one mode."""
     body = io.BytesIO()
     with zipfile.ZipFile(body, "w") as into:
         for name, content in sorted(files.items()):
@@ -40,7 +40,7 @@ def archive(files: Mapping[str, bytes]) -> bytes:
 
 
 def file_name(name: str, version: str) -> str:
-    """Return what a wheel of pure Python 3 is called."""
+    """Return the file name of a wheel of pure Python 3."""
     return f"{name.replace('-', '_')}-{version}-py3-none-any.whl"
 
 

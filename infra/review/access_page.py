@@ -21,7 +21,7 @@ _SHORT = (
 
 
 def page(before: str, templates: Mapping[str, Path]) -> str:
-    """Return the page with its part between the two marks made anew.
+    """Return the page with a new part between the two marks.
 
     Args:
         before: the page as it is.

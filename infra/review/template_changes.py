@@ -29,7 +29,7 @@ class NoSuchCommit(LedgerlakeError):
 
 
 def page(before: Mapping[str, Any], after: Mapping[str, Any], base: str) -> str:
-    """Return the Markdown of what differs.
+    """Return the differences as Markdown.
 
     Args:
         before: path in the repository → what that JSON file holds at `base`.
@@ -50,7 +50,7 @@ def _section(name: str, before: dict[str, Any], after: dict[str, Any]) -> str:
 
 
 def _parts(before: dict[str, Any], after: dict[str, Any]) -> Iterator[tuple[str, Any, Any]]:
-    """Yield (what, before, after) of every resource or state, and of every other top-level entry, that differs."""
+    """Yield (name, before, after) of every resource, state or other top-level entry that differs."""
     for group in sorted({*before, *after}):
         old, new = before.get(group, {}), after.get(group, {})
         if group not in ("Resources", "States"):
@@ -63,11 +63,11 @@ def _parts(before: dict[str, Any], after: dict[str, Any]) -> Iterator[tuple[str,
 
 def _part(name: str, before: Any, after: Any) -> str:
     kind = next((each["Type"] for each in (after, before) if isinstance(each, dict) and "Type" in each), "")
-    said = "added" if before is _NOTHING else "removed" if after is _NOTHING else "changed"
+    change = "added" if before is _NOTHING else "removed" if after is _NOTHING else "changed"
     about = f" ({kind})" if kind else ""
-    warning = f" ⚠ {kind} keeps state" if said == "removed" and kind in _STATEFUL else ""
+    warning = f" ⚠ {kind} keeps state" if change == "removed" and kind in _STATEFUL else ""
     warning = warning or (" ⚠ permissions" if kind.startswith("AWS::IAM::") or kind.endswith("Policy") else "")
-    return f"**{said}** `{name}`{about}{warning}\n```diff\n" + "\n".join(differences(before, after)) + "\n```"
+    return f"**{change}** `{name}`{about}{warning}\n```diff\n" + "\n".join(differences(before, after)) + "\n```"
 
 
 def differences(before: Any, after: Any, at: str = "") -> Iterator[str]:
@@ -115,7 +115,7 @@ def now(root: Path = packaging.ROOT) -> dict[str, Any]:
 
 
 def at_commit(base: str, root: Path = packaging.ROOT) -> dict[str, Any]:
-    """Return the same as they are in the commit `base`.
+    """Return the templates and the definition of the commit `base`.
 
     Raises:
         NoSuchCommit: git does not know it.

@@ -40,7 +40,7 @@ def bound(stack: cdk.Stack, environment: str, *, only_if: CfnCondition | None = 
 
 
 def statements(buckets: list[str]) -> list[iam.PolicyStatement]:
-    """Return the statements that allow the work on this lake. Nothing of IAM, STS, EC2, or another's bucket.
+    """Return the statements of the boundary: work on this lake, but no IAM, STS, EC2 or foreign bucket.
 
     Args:
         buckets: ARNs of the buckets that roles of the lake may read or write at all.
@@ -92,5 +92,5 @@ def statements(buckets: list[str]) -> list[iam.PolicyStatement]:
 
 
 def _celery() -> str:
-    """Return the queue between MWAA's scheduler and its workers, which is in an account of AWS's."""
+    """Return the ARN of the queue between MWAA's scheduler and workers, which is in an account of AWS."""
     return Fn.join("", ["arn:", Aws.PARTITION, ":sqs:", Aws.REGION, ":*:airflow-celery-*"])

@@ -30,14 +30,14 @@ _ROWS = (
 )
 """The rows as lists of text, the header first; NULL is the empty text."""
 _SCANNED = "$states.result.QueryExecution.Statistics.DataScannedInBytes"
-"""For what the run has cost; a field without it is left out."""
+"""Needed for the cost of the run; JSONata omits a field without a value."""
 _MARK = "<batch>"
 
 
 def checking(checks: Sequence[Check], following: str) -> States:
-    """Return the states from `Checks` to `following`: every check is asked, whatever the others find.
+    """Return the states from `Checks` to `following`; every check runs, whatever the others return.
 
-    What they have found is read by ReportETLRun, which is given their queries: rows would not fit between states.
+    ReportETLRun reads the results by the ids of the queries, since rows would not fit between states.
     """
     item = jsonata("$states.input.check")
     return {
@@ -78,7 +78,7 @@ def checking(checks: Sequence[Check], following: str) -> States:
 
 
 def figures(following: str) -> States:
-    """Return the states from `ReadFigures` to `following`. A notification without figures is better than none."""
+    """Return the states from `ReadFigures` to `following`; without figures the notification is still sent."""
     before, after = figures_sql(_MARK).split(_MARK)
     problem = {
         "ErrorEquals": ["States.ALL"],
@@ -92,7 +92,7 @@ def figures(following: str) -> States:
             Catch=[problem],
             Next="GetFigures",
         ),
-        "GetFigures": _answer(
+        "GetFigures": _results(
             jsonata("$states.input.query"),
             1000,
             Assign={"figures": jsonata(f"{{'rows': {_ROWS}, 'scanned': $states.input.scanned}}")},
@@ -111,6 +111,6 @@ def _query(sql: str, **more: Any) -> State:
     return task("athena:startQueryExecution.sync", arguments, seconds=_QUERY_SECONDS, retry=[retries.ATHENA], **more)
 
 
-def _answer(query: str, rows: int, **more: Any) -> State:
+def _results(query: str, rows: int, **more: Any) -> State:
     arguments = {"QueryExecutionId": query, "MaxResults": rows}
     return task("athena:getQueryResults", arguments, seconds=60, retry=[retries.ATHENA], **more)

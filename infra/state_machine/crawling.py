@@ -1,4 +1,4 @@
-"""The crawler, run when the catalogue is not what the contracts say; the wait for it is bounded."""
+"""States of the crawler, which runs if the catalogue differs from the contracts; the wait is bounded."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""The whole state machine, as it is committed and deployed.
+"""State machine definition, as it is committed and deployed.
 
-What depends on the deployment is `${Name}`, which CloudFormation replaces (`SUBSTITUTIONS`).
+CloudFormation replaces each `${Name}` by a value of the deployment (`SUBSTITUTIONS`).
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from ledgerlake.tables.checks import checks
 
 _VALUES = {"TopicArn", "QueueUrl", "PollSeconds", "RetryDelaySeconds"}
 SUBSTITUTIONS = frozenset({*(function.name for function in FUNCTIONS), *_VALUES})
-"""The names that a deployment has to give a value to."""
+"""The names for which a deployment must supply values."""
 
 
 def definition() -> dict[str, Any]:
@@ -61,5 +61,5 @@ def text() -> str:
 
 
 def substituted(body: str, values: dict[str, str]) -> str:
-    """Return the definition as CloudFormation deploys it: every `${Name}` replaced by its value."""
+    """Return the definition as CloudFormation deploys it, with every `${Name}` replaced by its value."""
     return re.sub(r"\$\{(\w+)\}", lambda found: values[found[1]], body)

@@ -1,4 +1,4 @@
-"""The definition as a picture: a Mermaid state diagram, made from what is deployed."""
+"""Mermaid state diagram and table of tasks, generated from the deployed definition."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _INDENT = "    "
 
 
 def diagram(machine: dict[str, Any]) -> str:
-    """Return the states and their transitions, without the errors that lead to `ReportFailure` from everywhere."""
+    """Return the states and transitions as Mermaid, without the errors that lead to `ReportFailure`."""
     return "\n".join(["stateDiagram-v2", *_machine(machine, _INDENT)]) + "\n"
 
 
@@ -25,7 +25,7 @@ def _machine(machine: dict[str, Any], indent: str) -> Iterator[str]:
 
 
 def _inside(name: str, state: dict[str, Any], indent: str) -> Iterator[str]:
-    """Yield the branches of a Parallel, side by side; what is done for each item of a Map."""
+    """Yield the branches of a Parallel side by side, or the states of a Map's items."""
     inner = [*state.get("Branches", []), *([state["ItemProcessor"]] if "ItemProcessor" in state else [])]
     if state["Type"] == "Choice":
         yield f"{indent}state {name} <<choice>>"
@@ -69,7 +69,7 @@ _WORDS = {
     "$looks *": "too long",
     "$states.input.tries <=": "a try is left",
 }
-"""What begins or ends a condition, in words; the first that is found in it holds."""
+"""Conditions in words, by a part of the condition; the first match applies."""
 
 
 def _in_words(condition: str) -> str:
@@ -83,7 +83,7 @@ def _in_words(condition: str) -> str:
 
 
 def tables(machine: dict[str, Any]) -> str:
-    """Every Task by state: what it calls, for how long at most, and what it tries again."""
+    """Return a table of the Tasks: what each calls, its timeout and its retries."""
     lines = ["| state | calls | gives up after | tries again |", "|---|---|---|---|"]
     for name, state in tasks(machine):
         called = _called(state)
@@ -93,7 +93,7 @@ def tables(machine: dict[str, Any]) -> str:
 
 
 def tasks(machine: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Yield the Task states, those of branches and items too."""
+    """Yield the Task states, including those of branches and items."""
     for name, state in machine["States"].items():
         if state["Type"] == "Task":
             yield name, state
@@ -120,7 +120,7 @@ def _span(seconds: int) -> str:
 
 
 def page(text: str, definition: str) -> str:
-    """Return the page `text` with the picture and the table of `definition` between their marks."""
+    """Return the page `text` with the diagram and the table of `definition` between their marks."""
     machine = json.loads(definition)
     for mark, made in (("diagram", f"```mermaid\n{diagram(machine)}```\n"), ("tasks", tables(machine))):
         begin, end = f"<!-- {mark}: made by make synth -->\n", f"<!-- end of {mark} -->"

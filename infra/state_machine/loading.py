@@ -1,4 +1,4 @@
-"""The Glue jobs: parents before children, siblings at the same time, and each sibling to its end."""
+"""States of the Glue jobs: parents before children, siblings in parallel, each sibling to its end."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ _MAY_BE_TRIED_AGAIN = (
     f"and $not($contains($states.input.cause, '{QualityError.__name__}'))"
 )
 _PAUSE = "$ceil(${RetryDelaySeconds} * $power(2, $states.input.tries - 1) * (0.5 + $random() / 2))"
-"""Longer each time, and not the same for two that failed together."""
+"""Exponential, with jitter for jobs that failed together."""
 
 _FAILURE = {name: jsonata(f"$states.input.{name}") for name in ("state", "error", "cause")}
 
 
 def levels(datasets: Mapping[str, Dataset]) -> list[tuple[Dataset, ...]]:
-    """Return the datasets, each in the first level after all that it references."""
+    """Return the datasets by level, each in the first level after all that it references."""
     level: dict[str, int] = {}
     for dataset in datasets.values():  # parents come first in the contracts
         level[dataset.name] = 1 + max((level[reference.dataset] for reference in dataset.references), default=-1)
@@ -37,7 +37,7 @@ def levels(datasets: Mapping[str, Dataset]) -> list[tuple[Dataset, ...]]:
 
 
 def loading(datasets: Mapping[str, Dataset], following: str) -> States:
-    """Return the states from the first level of jobs to `following`; the first of them is `Load1`."""
+    """Return the states from the first level of jobs, which begins with `Load1`, to `following`."""
     return dict(_loading(levels(datasets), following))
 
 
@@ -57,13 +57,13 @@ def _loading(by_level: list[tuple[Dataset, ...]], following: str) -> Iterator[tu
 
 
 def _branch(dataset: Dataset) -> State:
-    """Return the states of a job, retried when it fails; but one that set its batch aside would do so again."""
-    job, asked, skipped, failed = dataset.job, f"{dataset.job}_asked", f"{dataset.job}_idle", f"{dataset.job}_failed"
+    """Return the branch of a job with its retries; a job that quarantined its batch is not retried."""
+    job, begin, skipped, failed = dataset.job, f"{dataset.job}_asked", f"{dataset.job}_idle", f"{dataset.job}_failed"
     again, pause = f"{dataset.job}_again", f"{dataset.job}_pause"
     return {
-        "StartAt": asked,
+        "StartAt": begin,
         "States": {
-            asked: choice([(f"'{dataset.name}' in $plan.datasets", job)], skipped),
+            begin: choice([(f"'{dataset.name}' in $plan.datasets", job)], skipped),
             job: task(
                 "glue:startJobRun.sync",
                 {"JobName": job, "Arguments": {"--batch_id": jsonata("$plan.batch_id")}},

@@ -1,4 +1,4 @@
-"""The beginning: one batch, or one execution of the same machine for each date that is asked for."""
+"""First states: plan one batch, or start one execution of the same machine for each requested date."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from ledgerlake import settings
 from ledgerlake.reporting.notification import NAMED
 
 _REQUEST = jsonata(f"$merge([$states.context.Execution.Input, {{'execution': {EXECUTION}}}])")
-"""Everything that was asked for, so that PlanETLBatch may refuse what it does not know."""
+"""The whole input, so that PlanETLBatch can reject unknown fields."""
 DATES_AT_ONCE = settings.Settings().date_concurrency
 _REASON = "$states.input.reason"
 _NOTE = 1000
 """Characters of the note on a run that a notification quotes."""
 _NAME_ROOM = 69
-"""Of an execution's 80 characters; a date and its hyphen take the others."""
+"""Characters of an execution's name, of 80; a hyphen and a date take the others."""
 
 
 def planning(following: str) -> States:
@@ -52,7 +52,7 @@ def _begin() -> States:
 
 
 def dates() -> States:
-    """Return the states of an execution for a range of dates: it plans no batch itself, and holds no lease."""
+    """Return the states of an execution for a range of dates, which plans no batch and holds no lease."""
     return {
         "PlanDates": invoke(
             functions.PLAN,

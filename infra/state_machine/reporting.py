@@ -1,7 +1,7 @@
-"""The ends: one notification, the lease given back, and a look at what has come meanwhile.
+"""Final states: the report releases the lease, one notification is published, and `raw/` is polled again.
 
-The order matters. While an execution holds the lease, whoever looks into `raw/` leaves what it finds
-to it; so every execution that may have held the lease looks again after it has given it back.
+The order matters. While an execution holds the lease, a dispatch leaves new deliveries to it. Every execution
+that may have held the lease therefore triggers a poll after it has released the lease.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from infra.state_machine.states import CAUSE, ERROR, EXECUTION, State, States, c
 from ledgerlake import names
 from ledgerlake.intake.messages import wake
 
-_ASKED = "$states.context.Execution.Input"
+_INPUT = "$states.context.Execution.Input"
 _FACTS = {
     "execution": jsonata(EXECUTION),
     "started_at": jsonata("$states.context.Execution.StartTime"),
@@ -22,19 +22,19 @@ _FACTS = {
     "archive": jsonata("$archive"),
     "reason": jsonata("$reason"),
     # for a run that failed before it had a plan; null is as good as nothing
-    **{name: jsonata(f"$exists({_ASKED}.{name}) ? {_ASKED}.{name} : null") for name in ("date", "from", "to")},
+    **{name: jsonata(f"$exists({_INPUT}.{name}) ? {_INPUT}.{name} : null") for name in ("date", "from", "to")},
 }
 _USED = {
     "scanned": jsonata("$scanned"),
     "crawl": {"needed": jsonata("$count($differences) > 0"), "looks": jsonata("$looks")},
 }
-"""What ReportETLRun need not ask for to say what the execution cost."""
+"""Usage that ReportETLRun needs for the cost of the execution."""
 _FIRST_ERROR = "$failed[0].error"
 _IN_WORDS = "$join($map($failed, function($each) { $each.state & ': ' & $each.error & ': ' & $each.cause }), '; ')"
 
 
 def reporting() -> States:
-    """Return the states from `ReportRun` to the end of a run in which no state failed; its checks may have."""
+    """Return the states from `ReportRun` to the end of a run in which no state failed."""
     return {
         "ReportRun": invoke(
             functions.REPORT,
@@ -49,12 +49,12 @@ def reporting() -> States:
         "NotifyRun": _publish(
             jsonata("$report.subject"),
             jsonata("$report.message"),
-            # the batch is closed: this is no failure of the run, but somebody has to hear of it
+            # the batch is closed, so the run has not failed, but people must be notified
             Catch=[_unreported("NotifyRun")],
             Next="Reported",
         ),
         "Reported": choice([("$count($failed) > 0", "WhenAgain")], "LookAgain"),
-        "LookAgain": _look("Done", Output=_said()),
+        "LookAgain": _poll("Done", Output=_output()),
         "Done": {"Type": "Succeed"},
     }
 
@@ -85,10 +85,10 @@ def failing() -> States:
             },
             seconds=60,
             retry=[retries.SQS],
-            Catch=[{"ErrorEquals": ["States.ALL"], "Next": "Failed"}],  # the sweep looks
+            Catch=[{"ErrorEquals": ["States.ALL"], "Next": "Failed"}],  # the sweep polls
             Next="Failed",
         ),
-        "LookAgainAfterFailure": _look("Failed"),
+        "LookAgainAfterFailure": _poll("Failed"),
         "NotifyWithoutReport": _publish(
             "Ledgerlake: an execution ended without its report",
             jsonata(
@@ -121,8 +121,8 @@ def _unreported(state: str) -> State:
     }
 
 
-def _look(following: str, **more: Any) -> State:
-    """Nobody waits for the look, which may last for minutes; when it fails, the sweep looks."""
+def _poll(following: str, **more: Any) -> State:
+    """Return the state that triggers a poll of `raw/`; the sweep covers a poll that fails."""
     state = invoke(
         functions.CHECK,
         wake(jsonata(f"{EXECUTION} & ' has given the lease back'")),
@@ -134,8 +134,8 @@ def _look(following: str, **more: Any) -> State:
     return state
 
 
-def _said() -> str:
-    """Return what the execution answers to whoever waits for it."""
+def _output() -> str:
+    """Return the output of the execution."""
     return jsonata(
         "{'batch_id': $plan.batch_id, 'reason': $plan.reason, "
         "'subject': $exists($report.subject) ? $report.subject : ''}"

@@ -1,8 +1,8 @@
-"""What is tried again by the state machine itself, and how patiently; everything else is a failure of the run.
+"""Retry policies of the state machine; every other error fails the run.
 
-A query that failed (`States.TaskFailed`) is not among it: the run fails, says so, and the next run goes
-on with the batch. A job that failed may be tried again, see `loading`: Step Functions' own retries cannot
-tell one that crashed from one that refused.
+A query that failed (`States.TaskFailed`) is not retried: the run fails, and the next run resumes the batch.
+`loading` retries failed jobs itself, because Step Functions' own retries cannot distinguish a crash from a
+refusal.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ _LONGEST_EXECUTION = max(
     for name in settings.ENVIRONMENTS
 )
 EXECUTION_SECONDS = 60 * _LONGEST_EXECUTION
-"""Of every environment: a state machine's own timeout cannot be a parameter."""
+"""The longest of all environments, since a state machine's own timeout cannot be a parameter."""
 
 Retrier = dict[str, Any]
 
@@ -48,7 +48,7 @@ LAMBDA = _brief(
 LAMBDA_DIED = retrier(
     ("Lambda.Unknown", "Sandbox.Timedout", "Runtime.ExitError", "Runtime.OutOfMemory"), first=5, longest=60, attempts=2
 )
-"""It ran out of time or memory, or its machine went away; every function of ours goes on where it was."""
+"""The function ran out of time or memory, or its host failed; every function resumes where it stopped."""
 # throttling has no class of its own in Glue, Athena, SNS and SQS: it comes as the service's general exception
 GLUE = _brief(
     "Glue.AWSGlueException",
@@ -78,8 +78,8 @@ SQS = _brief(
 STATES = _brief("StepFunctions.AWSStepFunctionsException", "StepFunctions.SdkClientException")
 
 JOB_IN_USE = retrier(("Glue.ConcurrentRunsExceededException",), first=30, longest=300, attempts=40)
-"""The table's one writer is at work, for a run that has died or for a person; it ends within the job's timeout."""
+"""The table's only writer runs, for a dead run or an operator; it ends within the job's timeout."""
 LEASE_TAKEN = retrier(("LeaseTaken",), first=10, longest=60, attempts=EXECUTION_SECONDS // 10)
-"""Others take their turn; the execution's own timeout ends the wait."""
+"""Other runs hold the lease; the execution's own timeout ends the wait."""
 UNFINISHED_ARCHIVE = retrier(("ArchiveError",), first=10, longest=120, attempts=3)
-"""Archiving goes on where it was, also when its time had run out."""
+"""Archiving resumes where it stopped, including after a timeout."""

@@ -1,4 +1,4 @@
-"""The words that the definition is written in: states as dictionaries, expressions as text."""
+"""Builders of states and JSONata expressions for the definition."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ States = dict[str, State]
 REPORT_FAILURE = "ReportFailure"
 ERROR = "$states.errorOutput.Error"
 _PART = 4000
-_SAID = "$states.errorOutput.Cause"
+_CAUSE = "$states.errorOutput.Cause"
 CAUSE = (
-    f"($exists({_SAID}) ? ($length({_SAID}) <= {2 * _PART} ? {_SAID} : "
-    f"$substring({_SAID}, 0, {_PART}) & ' … ' & $substring({_SAID}, -{_PART})) : '')"
+    f"($exists({_CAUSE}) ? ($length({_CAUSE}) <= {2 * _PART} ? {_CAUSE} : "
+    f"$substring({_CAUSE}, 0, {_PART}) & ' … ' & $substring({_CAUSE}, -{_PART})) : '')"
 )
 """Of a long cause its beginning and its end: those of all branches travel together, and 256 KiB are the most.
 
@@ -38,7 +38,7 @@ def text(value: str) -> str:
 
 
 def task(resource: str, arguments: dict[str, Any], *, seconds: int, retry: Sequence[Retrier], **more: Any) -> State:
-    """Return a Task of one of Step Functions' integrations, `glue:startJobRun.sync`.
+    """Return a Task of a Step Functions integration, such as `glue:startJobRun.sync`.
 
     Args:
         seconds: after which one try of it is given up.
@@ -55,7 +55,7 @@ def task(resource: str, arguments: dict[str, Any], *, seconds: int, retry: Seque
 
 
 def invoke(function: Function, payload: dict[str, Any] | str, *, retry: Sequence[Retrier] = (), **more: Any) -> State:
-    """Return a Task that calls a Lambda, whose answer is `$states.result.Payload`."""
+    """Return a Task that calls a Lambda, whose response is `$states.result.Payload`."""
     arguments = {"FunctionName": f"${{{function.name}}}", "Payload": payload}
     # half a minute beside the function's own time, so that Lambda says first what took so long
     tried = (*retry, LAMBDA, LAMBDA_DIED)
@@ -63,7 +63,7 @@ def invoke(function: Function, payload: dict[str, Any] | str, *, retry: Sequence
 
 
 def choice(rules: Sequence[tuple[str, str]], default: str) -> State:
-    """Return the first of (condition, next state) that holds, else `default`."""
+    """Return a Choice of the first (condition, next state) that holds, else `default`."""
     choices = [{"Condition": jsonata(condition), "Next": following} for condition, following in rules]
     return {"Type": "Choice", "Choices": choices, "Default": default}
 
@@ -74,20 +74,20 @@ def failure(state: str, error: str = jsonata(ERROR), cause: str = jsonata(CAUSE)
 
 
 def caught(state: str) -> list[State]:
-    """Catchers by which any error of `state` is reported as the failure of the run."""
+    """Return catchers that report any error of `state` as the failure of the run."""
     return [{"ErrorEquals": ["States.ALL"], "Assign": {"failed": [failure(state)]}, "Next": REPORT_FAILURE}]
 
 
 def caught_inside(state: str, following: str, **more: str) -> list[State]:
-    """Catchers by which a branch or an item ends with its failure as its result, and lets the others end their work."""
+    """Return catchers that end a branch or an item with its failure as the result, so that the others finish."""
     return [{"ErrorEquals": ["States.ALL"], "Output": failure(state) | more, "Next": following}]
 
 
 def gathered(state: str) -> State:
-    """Fields of a Parallel or Map whose branches yield failures or something without `error`."""
+    """Return fields of a Parallel or Map whose branches yield failures or something without `error`."""
     return {"Assign": {"failed": jsonata("[$states.result[$exists(error)]]")}, "Catch": caught(state)}
 
 
 def any_failed(following: str) -> State:
-    """Return the choice that leads to `ReportFailure` when a state has failed, else to `following`."""
+    """Return a Choice that reports failures, or goes to `following` if there are none."""
     return choice([("$count($failed) > 0", REPORT_FAILURE)], following)

@@ -95,7 +95,7 @@ def _request(event: Any) -> dict[str, Any]:
         raise SelectionError(f"batch_id is {request['batch_id']!r}", expected="the id of a batch")
     for name in DAYS:
         if name in request:
-            reprocess_request.day(name, request[name])
+            reprocess_request.parse_day(name, request[name])
     for one, others in (("batch_id", DAYS), ("date", DAYS[1:])):
         if one in request and (excluded := [name for name in others if name in request]):
             raise SelectionError(f"the input names {one} and {' and '.join(excluded)}", expected="one of them")
@@ -108,7 +108,7 @@ def _dates(request: dict[str, Any]) -> list[str]:
     Raises:
         SelectionError: the request is invalid, as in Airflow's form; or it spans too many days.
     """
-    selection = reprocess_request.asked(request, *reprocess_request.days(request, date.min))
+    selection = reprocess_request.parse(request, *reprocess_request.parse_days(request, date.min))
     count = (selection.last - selection.first).days + 1
     if count > MOST_DATES:
         raise SelectionError(f"{count} days", expected=f"at most {MOST_DATES} at once")
@@ -119,8 +119,8 @@ def _selection(request: dict[str, Any]) -> Selection | None:
     """Return the selection of an execution by date; None for a live one."""
     if "date" not in request:
         return None
-    day = reprocess_request.day("date", request["date"])
-    return reprocess_request.asked(request, day, day)
+    day = reprocess_request.parse_day("date", request["date"])
+    return reprocess_request.parse(request, day, day)
 
 
 def _plan(s3: Any, bucket: str, settings: Settings, request: dict[str, Any], selection: Selection | None) -> Plan:

@@ -1,1 +1,1 @@
-"""The security gate: what `make security` looks at, and what it accepts, with reasons."""
+"""Security gate: the checks of `make security`, and the accepted findings with reasons."""

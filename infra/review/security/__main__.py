@@ -1,4 +1,4 @@
-"""`make security`: every check in turn, what each found, and whether all are content."""
+"""Run every check of `make security` and report its findings."""
 
 from __future__ import annotations
 
@@ -52,23 +52,23 @@ def permissions() -> list[str]:
 
 
 def lint() -> list[str]:
-    """Return the findings of cfn-lint."""
+    """Check the templates with cfn-lint."""
     return scanners.lines_of(scanners.beside("cfn-lint"), *TEMPLATES)
 
 
 def policies() -> list[str]:
-    """Return checkov's rules for CloudFormation."""
+    """Check the templates with checkov's rules for CloudFormation."""
     return _judged(accepted.CHECKOV, scanners.checkov(TEMPLATES))
 
 
 def code() -> list[str]:
-    """Return ruff's rules of security (flake8-bandit) for the code that is shipped or run."""
+    """Check the code that is shipped or run with ruff's security rules (flake8-bandit)."""
     chosen = ["--select", "S", "--ignore", ",".join(scanners.ignored_rules())]
     return scanners.lines_of(scanners.beside("ruff"), "check", *chosen, "--output-format", "concise", ".")
 
 
 def secrets() -> list[str]:
-    """Return what looks like a secret in any file of the tree."""
+    """Check every file of the tree for possible secrets."""
     return _judged(accepted.SECRETS, scanners.secrets(scanners.ROOT, scanners.tracked(scanners.ROOT)))
 
 
@@ -89,7 +89,7 @@ CHECKS: dict[str, Callable[[], list[str]]] = {
 
 
 def main() -> int:
-    """Run every check, print its findings, and return the exit code."""
+    """Run every check and return the exit code."""
     failed = 0
     with ThreadPoolExecutor(2) as pool:
         for name, (problems, seconds) in zip(CHECKS, pool.map(_timed, CHECKS.values()), strict=True):

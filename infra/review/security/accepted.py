@@ -28,7 +28,7 @@ class Accepted:
             raise ValueError(f"{self.rule} at {self.where} is accepted because {self.reason!r}; expected a sentence")
 
     def covers(self, rule: str, where: str) -> bool:
-        """Return whether the entry accepts the rule's finding in that place."""
+        """Return whether the entry accepts the finding."""
         return rule == self.rule and fnmatchcase(where, self.where)
 
 
@@ -102,10 +102,10 @@ SECRETS = (
 
 
 def left_over(accepted: tuple[Accepted, ...], found: list[tuple[str, str]]) -> list[Accepted]:
-    """Return the entries for which nothing is found any more; `found` is (rule, where)."""
+    """Return the entries that no longer match any finding; `found` is (rule, where)."""
     return [each for each in accepted if not any(each.covers(rule, where) for rule, where in found)]
 
 
 def unexplained(accepted: tuple[Accepted, ...], found: list[tuple[str, str]]) -> list[tuple[str, str]]:
-    """Return what is found and accepted by no entry."""
+    """Return the findings that no entry accepts."""
     return [each for each in found if not any(entry.covers(*each) for entry in accepted)]

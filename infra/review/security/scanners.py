@@ -56,16 +56,16 @@ _QUIET = ("--disable-plugin", "HexHighEntropyString", "--disable-plugin", "Base6
 
 
 def tracked(root: Path) -> list[str]:
-    """Return the files that git knows below `root`, and those that it would take."""
+    """Return the files below `root` that git tracks or would add."""
     listed = _run(["git", "-C", str(root), "ls-files", "--cached", "--others", "--exclude-standard"])
     return [name for name in listed.splitlines() if (root / name).is_file() and not (root / name).is_symlink()]
 
 
 def lines_of(*command: str | Path, cwd: Path = ROOT) -> list[str]:
-    """Return what a linter says, line by line; nothing when it is content."""
+    """Return the output of a linter by line; nothing if it succeeds."""
     done = subprocess.run([str(each) for each in command], cwd=cwd, capture_output=True, text=True, check=False)
-    said = [line for line in (done.stdout + done.stderr).splitlines() if line.strip()]
-    return said if done.returncode else []
+    lines = [line for line in (done.stdout + done.stderr).splitlines() if line.strip()]
+    return lines if done.returncode else []
 
 
 def ignored_rules() -> list[str]:
@@ -75,7 +75,7 @@ def ignored_rules() -> list[str]:
 
 
 def beside(name: str) -> Path:
-    """Return a tool of the environment that runs this."""
+    """Return the path of a tool in the running environment."""
     return Path(sys.executable).with_name(name)
 
 

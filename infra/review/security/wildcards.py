@@ -43,7 +43,7 @@ def found(template: Mapping[str, Any]) -> list[tuple[str, str]]:
 
 
 def unexplained(template: Mapping[str, Any], accepted: Exceptions) -> list[str]:
-    """Return the wildcards of the template for which no exception gives a reason, one sentence each."""
+    """Return one sentence for each wildcard of the template that no exception explains."""
     problems = [
         f"{name} allows {wildcard}: it is not among the wildcards of infra/exceptions.py"
         for name, wildcard in found(template)
@@ -95,5 +95,5 @@ def flat(value: Any) -> str:
 
 
 def as_list(value: Any) -> list[Any]:
-    """Return the value as a list, as a policy may have either."""
+    """Return a single value as a list of one."""
     return value if isinstance(value, list) else [value]

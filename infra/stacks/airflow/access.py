@@ -64,12 +64,14 @@ class ExecutionRole(Construct):
 
     def __init__(self, scope: Construct, parameters: AirflowParameters, key: kms.IKey) -> None:
         super().__init__(scope, "ExecutionRole")
-        ours = access.on_behalf_of(parameters.arn)
+        conditions = access.on_behalf_of(parameters.arn)
         self.role = iam.Role(
             self,
             "Role",
             description="Airflow of Ledgerlake: MWAA's own needs, and the policy of the orchestrator.",
-            assumed_by=iam.CompositePrincipal(*(iam.ServicePrincipal(each, conditions=ours) for each in PRINCIPALS)),
+            assumed_by=iam.CompositePrincipal(
+                *(iam.ServicePrincipal(each, conditions=conditions) for each in PRINCIPALS)
+            ),
             managed_policies=[
                 iam.ManagedPolicy.from_managed_policy_arn(self, "Orchestrator", parameters.orchestrator_policy)
             ],

@@ -8,5 +8,5 @@ FOR_DAGS = ("athena", "glue", "lambda", "sns", "states")
 
 
 def service_name(service: str, region: str) -> str:
-    """Return the name of the VPC endpoint service."""
+    """Return the name of the service's VPC endpoint in the region."""
     return f"com.amazonaws.{region}.{service}"

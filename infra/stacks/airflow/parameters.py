@@ -44,7 +44,7 @@ class AirflowParameters(Construct):
 
     @property
     def environment(self) -> str:
-        """Return the parameter Environment."""
+        """The environment's name."""
         return self._environment.value_as_string
 
     @property
@@ -61,39 +61,39 @@ class AirflowParameters(Construct):
 
     @property
     def artifact_bucket(self) -> str:
-        """Return the parameter ArtifactBucket."""
+        """The bucket of the DAGs, plugins and requirements."""
         return self._artifacts.value_as_string
 
     @property
     def orchestrator_policy(self) -> str:
-        """Return the ARN of the data plane's policy for an orchestrator."""
+        """The policy of the orchestrator."""
         return self._policy.value_as_string
 
     @property
     def orchestrator(self) -> str:
-        """Return the parameter Orchestrator."""
+        """The orchestrator that consumes the queue."""
         return self._orchestrator.value_as_string
 
     @property
     def plugins_version(self) -> str:
-        """Return the S3 version of the plugins."""
+        """The object version of the plugins."""
         return self._plugins.value_as_string
 
     @property
     def requirements_version(self) -> str:
-        """Return the S3 version of the requirements."""
+        """The object version of the requirements."""
         return self._requirements.value_as_string
 
     def zone(self, number: int) -> str:
-        """Return the availability zone of that number, from 0."""
+        """Return an availability zone."""
         return Fn.select(number, self._zones.value_as_list)
 
     def size(self, name: str) -> str:
-        """Return a size of the environment, as text."""
+        """Return a size of the environment as text."""
         return Fn.find_in_map(self._sizes.logical_id, self.environment, name)
 
     def count(self, name: str) -> float:
-        """Return a size of the environment, as a number."""
+        """Return a size of the environment as a number."""
         return Token.as_number(self.size(name))
 
 

@@ -18,7 +18,7 @@ from ledgerlake.contracts import DATASETS
 
 _STACKS = (names.STACK, names.AIRFLOW_STACK, names.GUARDRAILS_STACK)
 _TAKERS = ("glue", "lambda", "states", "airflow", "airflow-env", "lakeformation", "vpc-flow-logs")
-"""Services that CloudFormation hands a role of ours to."""
+"""Services to which CloudFormation passes a role of the project."""
 _ROLE_WRITES = (
     "iam:CreateRole",
     "iam:PutRolePolicy",
@@ -93,9 +93,9 @@ class Execution(Construct):
 
 
 def _storage(buckets: list[str], artifacts: str, key: str) -> list[iam.PolicyStatement]:
-    """Return the statements for buckets, but not their objects; for keys with the project's tag, queues and topics."""
+    """Return access to the buckets without their objects, to keys with the project's tag, to queues and topics."""
     tagged = {"StringEquals": {"aws:RequestTag/Project": "ledgerlake"}}
-    ours = {"StringEquals": {"aws:ResourceTag/Project": "ledgerlake"}}
+    tagged_resource = {"StringEquals": {"aws:ResourceTag/Project": "ledgerlake"}}
     keys = access.arn("kms", "key/*")
     return [
         access.allow(["s3:*"], buckets),
@@ -104,7 +104,7 @@ def _storage(buckets: list[str], artifacts: str, key: str) -> list[iam.PolicySta
         access.allow(["kms:Decrypt"], [key]),
         access.allow(["kms:CreateKey"], ["*"], conditions=tagged),  # there is no key yet to be named
         access.allow(["kms:TagResource"], [keys], conditions=tagged),
-        access.allow(["kms:*"], [keys], conditions=ours),
+        access.allow(["kms:*"], [keys], conditions=tagged_resource),
         access.allow(
             ["kms:CreateAlias", "kms:UpdateAlias", "kms:DeleteAlias"], [access.arn("kms", "alias/ledgerlake-*")]
         ),

@@ -96,7 +96,7 @@ def _parameters(scope: Construct) -> list[CfnParameter]:
 
 
 def _deploy(artifacts: s3.IBucket, execution: iam.IRole) -> list[iam.PolicyStatement]:
-    """Return what `ledgerlake deploy` asks for; CloudFormation does the rest, with a role of its own."""
+    """Return the permissions that `ledgerlake deploy` needs; CloudFormation uses its own role for the rest."""
     look = ["DescribeStacks", "DescribeStackEvents", "GetTemplate", "GetTemplateSummary", "ListStackResources"]
     prepare = ["DescribeChangeSet", "DeleteChangeSet", "ExecuteChangeSet"]
     change = ["CreateStack", "UpdateStack", "CreateChangeSet"]

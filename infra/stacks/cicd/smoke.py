@@ -17,7 +17,7 @@ _OWN = "ledgerlake-smoke-"
 
 def smoke(environment: str, lake: s3.IBucket) -> list[iam.PolicyStatement]:
     """Permissions of whoever runs it on a rented lake."""
-    return [*_files(environment, lake), *_look(environment), *_mailbox()]
+    return [*_files(environment, lake), *_observe(environment), *_mailbox()]
 
 
 def _files(environment: str, lake: s3.IBucket) -> list[iam.PolicyStatement]:
@@ -45,7 +45,7 @@ def _files(environment: str, lake: s3.IBucket) -> list[iam.PolicyStatement]:
     ]
 
 
-def _look(environment: str) -> list[iam.PolicyStatement]:
+def _observe(environment: str) -> list[iam.PolicyStatement]:
     airflow = f"ledgerlake-{environment}"
     return [
         *work.queries(),

@@ -24,7 +24,7 @@ WRITE = ("s3:GetObject", "s3:PutObject", "s3:AbortMultipartUpload", "s3:DeleteOb
 
 
 def allow(actions: Sequence[str], resources: Sequence[str], **more: Any) -> iam.PolicyStatement:
-    """Return a statement that allows the actions on the resources."""
+    """Allow the actions on the resources."""
     return iam.PolicyStatement(actions=list(actions), resources=list(resources), **more)
 
 
@@ -77,7 +77,7 @@ def encrypted_by(key: kms.IKey, *services: str) -> iam.PolicyStatement:
 
 
 def through(key_arn: str, *services: str) -> iam.PolicyStatement:
-    """Return the same for whoever knows the key by its ARN alone: another stack."""
+    """Allow use of the key through `services`, for another stack that knows only the key's ARN."""
     named = [Fn.join("", [f"{service}.", Aws.REGION, ".", Aws.URL_SUFFIX]) for service in services]
     condition = {"StringEquals": {"kms:ViaService": named}}
     return allow(["kms:Decrypt", "kms:GenerateDataKey"], [key_arn], conditions=condition)
@@ -101,7 +101,7 @@ def arn(service: str, resource: str) -> str:
 
 
 def on_behalf_of(source: str) -> dict[str, dict[str, str]]:
-    """Return the condition that a service acts for that resource of this account, and for no stranger's."""
+    """Return the condition that a service acts for that resource of this account only."""
     return {"StringEquals": {"aws:SourceAccount": Aws.ACCOUNT_ID}, "ArnEquals": {"aws:SourceArn": source}}
 
 

@@ -1,7 +1,4 @@
-"""Catalogue `ecommerce_dwh`: database, tables, crawler and Athena workgroup.
-
-The crawler makes the Delta tables; those of Parquet and JSON are part of the stack.
-"""
+"""Glue catalogue `ecommerce_dwh`: database, Parquet and JSON tables, crawler of Delta tables, Athena workgroup."""
 
 from __future__ import annotations
 
@@ -147,7 +144,7 @@ class Catalogue(Construct):
 
 
 def catalogue_arns() -> list[str]:
-    """Return the catalogue and the database, which Glue asks for beside each table."""
+    """Return the ARNs of the catalogue and the database, which Glue requires beside each table."""
     return [access.arn("glue", "catalog"), access.arn("glue", f"database/{names.DATABASE}")]
 
 

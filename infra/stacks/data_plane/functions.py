@@ -130,7 +130,7 @@ def machine_arn() -> str:
 
 
 def execution_arns() -> str:
-    """Return the pattern of the ARNs of all executions."""
+    """Return the ARN pattern of the state machine's executions."""
     return access.arn("states", f"execution:{names.STATE_MACHINE}:*")
 
 
@@ -147,7 +147,7 @@ def planner(lake: s3.IBucket, key: kms.IKey) -> list[iam.PolicyStatement]:
 
 
 def _by_date(lake: s3.IBucket) -> list[iam.PolicyStatement]:
-    """Return the statements to plan archived deliveries again: metadata hold their versions."""
+    """Allow reading archived files to plan them again, since the metadata holds the version and the key does not."""
     return [access.objects(lake, [keys.ARCHIVED], access.READ), access.names(lake, [keys.ARCHIVED])]
 
 

@@ -1,4 +1,4 @@
-"""How much the data plane is given; without CDK, so that the command's arithmetic has the same figures."""
+"""Limits of the data plane; without CDK, so that the command uses the same figures."""
 
 from __future__ import annotations
 

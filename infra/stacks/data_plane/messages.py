@@ -1,4 +1,4 @@
-"""The queue that wakes the pipeline, the topic by which it tells people, and the alarm on what was never heard."""
+"""SQS queue, dead-letter queue and SNS topic, with the alarm on dead letters."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ class Messages(Construct):
         self._alarm()
 
     def _alarm(self) -> None:
-        """Raise an alarm for a dead letter: five runs did not process that file to the end."""
+        """Create the alarm on dead letters, which are files that five runs failed to process."""
         self.topic.add_to_resource_policy(
             iam.PolicyStatement(
                 sid="AllowSnsPublishFromDeadLetterAlarm",

@@ -50,17 +50,17 @@ class Parameters(Construct):
 
     @property
     def environment(self) -> str:
-        """Return the parameter Environment."""
+        """The environment's name."""
         return self._environment.value_as_string
 
     @property
     def orchestrator(self) -> str:
-        """Return the parameter Orchestrator."""
+        """The orchestrator that consumes the queue."""
         return self._orchestrator.value_as_string
 
     @property
     def artifact_bucket(self) -> str:
-        """Return the parameter ArtifactBucket."""
+        """The bucket of the release."""
         return self._artifacts.value_as_string
 
     def artifact_key(self, key: str) -> str:
@@ -72,11 +72,11 @@ class Parameters(Construct):
         return f"s3://{self.artifact_bucket}/{self.artifact_key(key)}"
 
     def setting(self, name: str) -> float:
-        """Return a number among the settings of the environment that is deployed."""
+        """Return a numeric setting of the deployed environment."""
         return Token.as_number(Fn.find_in_map(self._settings.logical_id, self.environment, name))
 
     def setting_text(self, name: str) -> str:
-        """Return a setting of the environment that is deployed, as text."""
+        """Return a setting of the deployed environment as text."""
         return Fn.find_in_map(self._settings.logical_id, self.environment, name)
 
     def bucket_name(self, kind: str) -> str:

@@ -60,7 +60,7 @@ class LakeKey(Construct):
         self._let("AllowKmsUseByTheAlarmForTheTopic", "cloudwatch.amazonaws.com", alarm_arn())
 
     def _let(self, sid: str, service: str, source: str) -> None:
-        """Allow a service to encrypt what it sends, on behalf of one resource of the lake."""
+        """Allow a service to encrypt what it sends on behalf of one resource of the project."""
         self.key.add_to_resource_policy(
             iam.PolicyStatement(
                 sid=sid,

@@ -22,7 +22,7 @@ def jobs(*more: str) -> list[iam.PolicyStatement]:
 
 
 def crawler(*more: str) -> list[iam.PolicyStatement]:
-    """Return the statements to start and to watch the crawler, and `more` actions on it."""
+    """Allow reading the crawler, and the further actions."""
     return [
         access.allow(["glue:StartCrawler", "glue:GetCrawler", *more], [access.arn("glue", f"crawler/{names.CRAWLER}")])
     ]

@@ -1,4 +1,4 @@
-"""The alarms, each with the command that says more; the one on dead letters is in the data plane."""
+"""CloudWatch alarms, each with the command that shows more; the data plane has the one on dead letters."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ class Alarms(Construct):
         self._alarm(
             "OldestDelivery",
             OLDEST,
-            "A delivery waits for longer than it should: nobody takes it, or every run fails. See: ledgerlake status",
+            "A delivery waits longer than expected: no run takes it, or every run fails. See: ledgerlake status",
             figures.oldest_message(),
             parameters.number("OldestDeliverySeconds"),
         )
         self._alarm(
             "FailedRuns",
             FAILED,
-            "A run failed; its notification says why. See: ledgerlake status, ledgerlake logs last",
+            "A run failed; its notification gives the reason. See: ledgerlake status, ledgerlake logs last",
             figures.failed_runs(),
             0,
         )
@@ -45,17 +45,17 @@ class Alarms(Construct):
             self._alarm(
                 f"Rejects-{dataset}",
                 rejects(dataset),
-                f"More rows of {dataset} are rejected than is usual. See: ledgerlake rejects {dataset}",
+                f"More rows of {dataset} are rejected than usual. See: ledgerlake rejects {dataset}",
                 figures.reject_share(dataset),
                 parameters.number("RejectShare"),
             )
 
-    def _alarm(self, part: str, name: str, says: str, metric: cloudwatch.IMetric, above: float) -> None:
+    def _alarm(self, part: str, name: str, description: str, metric: cloudwatch.IMetric, above: float) -> None:
         alarm = cloudwatch.Alarm(
             self,
             part,
             alarm_name=name,
-            alarm_description=says,
+            alarm_description=description,
             metric=metric,
             threshold=above,
             evaluation_periods=1,

@@ -1,8 +1,8 @@
-"""Which columns analysts see: Lake Formation's grants, derived from the contracts.
+"""Lake Formation grants of the columns that analysts see, derived from the contracts.
 
-IAM knows objects, and an object of a table holds all its columns; only Lake Formation, which reads it for the
-analyst and hands on what it may, can leave some out. The location is registered in hybrid mode: whoever has not
-opted in, as the pipeline, reads by IAM as before.
+IAM controls objects, and an object of a table holds all its columns. Lake Formation reads the object on behalf of
+the analyst and can omit columns. The location is registered in hybrid mode: a principal that has not opted in, such
+as the pipeline, still reads by IAM.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The dashboard: runs, rows, what waits and what fails, on one page."""
+"""CloudWatch dashboard: runs, rows, waiting messages and errors."""
 
 from __future__ import annotations
 

@@ -13,12 +13,12 @@ HOUR, FIVE_MINUTES = Duration.hours(1), Duration.minutes(5)
 
 
 def rows(name: str, dataset: str) -> cloudwatch.Metric:
-    """Rows of an hour, as the reports of runs tell them."""
+    """Return the rows of an hour, as the reports of runs count them."""
     return _metric(metrics.NAMESPACE, name, {metrics.DATASET: dataset}, "Sum", HOUR)
 
 
 def reject_share(dataset: str) -> cloudwatch.MathExpression:
-    """Of the rows read within an hour, 0 to 1."""
+    """Return the rejected share of the rows read within an hour, 0 to 1."""
     read, rejected = f"read_{dataset}", f"rejected_{dataset}"  # of all datasets in one graph
     return cloudwatch.MathExpression(
         expression=f"IF({read} > 0, {rejected} / {read}, 0)",
@@ -29,12 +29,12 @@ def reject_share(dataset: str) -> cloudwatch.MathExpression:
 
 
 def runs(name: str) -> cloudwatch.Metric:
-    """Return the metric of the lake with that name, summed over five minutes."""
+    """Return a metric of runs."""
     return _metric(metrics.NAMESPACE, name, {}, "Sum", FIVE_MINUTES)
 
 
 def failed_runs() -> cloudwatch.MathExpression:
-    """Return the failed runs that were reported, and the executions that ended before their report."""
+    """Return the metric of failed runs: those that were reported, and executions that ended without a report."""
     parts = {
         "reported": runs(metrics.RUNS_FAILED),
         "failed": _executions("ExecutionsFailed"),
@@ -49,17 +49,17 @@ def failed_runs() -> cloudwatch.MathExpression:
 
 
 def oldest_message() -> cloudwatch.Metric:
-    """In seconds."""
+    """Return the age of the oldest message in seconds."""
     return _queue("ApproximateAgeOfOldestMessage", names.QUEUE)
 
 
 def waiting(queue: str) -> cloudwatch.Metric:
-    """Return the metric of the messages that wait in the queue."""
+    """Return the number of visible messages in the queue."""
     return _queue("ApproximateNumberOfMessagesVisible", queue)
 
 
 def function_errors(name: str) -> cloudwatch.Metric:
-    """Return the metric of the errors of a Lambda function."""
+    """Return the errors of a function."""
     return _metric("AWS/Lambda", "Errors", {"FunctionName": name}, "Sum", FIVE_MINUTES)
 
 

@@ -1,4 +1,4 @@
-"""What an operator may do beyond reading: the commands of `ledgerlake` by which a lake is run and repaired."""
+"""Permissions of operators beyond reading: the commands of `ledgerlake` that run and repair a lake."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ledgerlake.names import DEAD_LETTER_QUEUE, QUEUE, STACK, STATE_MACHINE
 _LOGS = ("/aws-glue/jobs", "/aws-glue/crawlers", "/aws/lambda/", f"/aws/vendedlogs/states/{STATE_MACHINE}")
 
 
-def look(lake: s3.IBucket) -> list[iam.PolicyStatement]:
+def observe(lake: s3.IBucket) -> list[iam.PolicyStatement]:
     """`status`, `logs`, `executions`, `quarantined`, `lease show`, `backfill --dry-run`; alarms and dashboard."""
     airflow = [f"airflow-ledgerlake-*-{each}" for each in ("DAGProcessing", "Scheduler", "Task", "WebServer", "Worker")]
     groups = [f"{group}*" for group in _LOGS] + airflow

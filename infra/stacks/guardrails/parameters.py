@@ -41,11 +41,11 @@ class GuardrailsParameters(Construct):
         )
 
     def text(self, limit: str) -> str:
-        """Return a limit of the environment, as text."""
+        """Return a parameter or limit as text."""
         return Fn.find_in_map(self._limits.logical_id, self.environment, limit)
 
     def number(self, limit: str) -> float:
-        """Return a limit of the environment, as a number."""
+        """Return a limit as a number."""
         return Token.as_number(self.text(limit))
 
     def bucket_name(self) -> str:

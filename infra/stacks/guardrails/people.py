@@ -1,7 +1,7 @@
-"""The roles of people: reader, analyst and operator. What each may do is listed in docs/access.md.
+"""Roles of people: reader, analyst and operator; docs/access.md lists their permissions.
 
-Who may take one is said where people are kept: by the tag `ledgerlake` of a user, a role, or a session of the
-identity provider, which must name the role; and by that user's own permission to call sts:AssumeRole.
+A principal may assume a role if its `ledgerlake` tag names that role and it may call sts:AssumeRole. The principal
+is a user, a role, or a session of the identity provider.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class People(Construct):
             "Reads as a reader; reads logs; accepts, releases, redrives and backfills.",
             {
                 "read": reads,
-                "look": operator.look(lake),
+                "look": operator.observe(lake),
                 "repair": operator.repair(lake, parameters.lake_key),
                 "run": operator.run(parameters.environment),
             },

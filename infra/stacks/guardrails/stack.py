@@ -1,4 +1,4 @@
-"""The guardrails: what warns before it is expensive, late or dirty, and what people may see and do."""
+"""Guardrails stack: warnings about cost, delay and rejects, and the permissions of people."""
 
 from __future__ import annotations
 

@@ -38,8 +38,8 @@ class AlarmTopic(Construct):
         mail.cfn_options.condition = parameters.has_address
 
     def _let(self, who: str, service: str, source: str) -> None:
-        """Allow a service to publish to the encrypted topic, on behalf of what `source` matches in this account."""
-        ours = {"StringEquals": {"aws:SourceAccount": Aws.ACCOUNT_ID}, "ArnLike": {"aws:SourceArn": source}}
+        """Allow a service to publish, encrypted, on behalf of what `source` matches in this account."""
+        conditions = {"StringEquals": {"aws:SourceAccount": Aws.ACCOUNT_ID}, "ArnLike": {"aws:SourceArn": source}}
         principals = [iam.ServicePrincipal(service)]
         self.topic.add_to_resource_policy(
             iam.PolicyStatement(
@@ -47,7 +47,7 @@ class AlarmTopic(Construct):
                 principals=principals,
                 actions=["sns:Publish"],
                 resources=[self.topic.topic_arn],
-                conditions=ours,
+                conditions=conditions,
             )
         )
         self._key.add_to_resource_policy(
@@ -56,6 +56,6 @@ class AlarmTopic(Construct):
                 principals=principals,
                 actions=["kms:Decrypt", "kms:GenerateDataKey"],
                 resources=["*"],
-                conditions=ours,
+                conditions=conditions,
             )
         )
