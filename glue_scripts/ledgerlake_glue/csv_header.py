@@ -81,7 +81,7 @@ class Joined(io.RawIOBase):
         self._held = b""
 
     def readable(self) -> bool:
-        """Return True."""
+        """Return True, as raw streams are asked before a read."""
         return True
 
     def read(self, size: int = -1) -> bytes:

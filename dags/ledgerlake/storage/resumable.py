@@ -77,7 +77,7 @@ class ResumableObject(io.RawIOBase):
         return next(iter(self._etags.values()))
 
     def readable(self) -> bool:
-        """Return True."""
+        """Return True, as raw streams are asked before a read."""
         return True
 
     def readinto(self, buffer: Any) -> int:
