@@ -18,7 +18,7 @@ pytestmark = pytest.mark.slow
 
 WORKER = """
 import json, sys, time
-from benchmarks.laps import end_lap
+from benchmarks.timings import end_lap
 name, laps, diary, last = sys.argv[1:]
 for lap in range(int(laps)):
     with open(diary, "a") as file:

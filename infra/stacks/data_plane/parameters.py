@@ -30,7 +30,7 @@ class Parameters(Construct):
         self._release = _parameter(
             scope,
             "Release",
-            "The release (infra/packaging.py) whose scripts, wheel and zips run.",
+            "The release (infra/release/packaging.py) whose scripts, wheel and zips run.",
             allowed_pattern="[0-9a-f]{16}",
             constraint_description="must be a release's name: 16 hexadecimal digits",
         )
