@@ -22,7 +22,7 @@ from cli.clients.airflow_transport import Refused
 from ledgerlake import keys, names
 from ledgerlake.contracts import DATASETS
 
-pytestmark = [pytest.mark.slow, pytest.mark.long, pytest.mark.timeout(1500)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1500)]  # all acts but one are `long`
 
 OUTAGE = 30
 BY_DATE = names.BY_DATE_DAG
@@ -90,6 +90,7 @@ def follow_remedies(lake: Lake) -> None:
     raise AssertionError(f"the last remedy was {command}")
 
 
+@pytest.mark.long
 def test_a_task_marked_as_success_with_its_job_stopped_loses_nothing(operated, rounds):
     round_ = next(rounds)
     before = deliver(operated, round_)
@@ -106,6 +107,7 @@ def test_a_task_marked_as_success_with_its_job_stopped_loses_nothing(operated, r
     check(operated, round_)
 
 
+@pytest.mark.long
 def test_a_run_marked_as_success_in_the_middle_loses_nothing(operated, rounds):
     round_ = next(rounds)
     before = deliver(operated, round_)
@@ -116,6 +118,7 @@ def test_a_run_marked_as_success_in_the_middle_loses_nothing(operated, rounds):
     check(operated, round_)
 
 
+@pytest.mark.long
 def test_a_plan_marked_as_success_loses_nothing(operated, rounds):
     round_ = next(rounds)
     deliver(operated, round_)
@@ -125,6 +128,7 @@ def test_a_plan_marked_as_success_loses_nothing(operated, rounds):
     check(operated, round_)
 
 
+@pytest.mark.long
 def test_a_run_deleted_in_the_middle_loses_nothing(operated, rounds):
     round_ = next(rounds)
     before = deliver(operated, round_)
@@ -140,6 +144,7 @@ def test_a_run_deleted_in_the_middle_loses_nothing(operated, rounds):
     check(operated, round_)
 
 
+@pytest.mark.long
 def test_a_paused_dag_is_named_with_the_command_that_unpauses_it(operated, rounds):
     round_ = next(rounds)
     operated.airflow("PATCH", f"/dags/{names.LIVE_DAG}", {"is_paused": True})
@@ -156,6 +161,7 @@ def test_the_api_server_is_away_for_a_while_and_no_try_is_lost(operated, rounds)
     live_through(operated, next(rounds), "api-server", OUTAGE)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("dag_id", [names.LIVE_DAG, BY_DATE])
 def test_a_date_in_the_future_is_refused_when_it_is_triggered(operated, dag_id):
     with pytest.raises(Refused) as refused:
@@ -164,6 +170,7 @@ def test_a_date_in_the_future_is_refused_when_it_is_triggered(operated, dag_id):
     assert "is in the future; expected one until now" in refused.value.detail
 
 
+@pytest.mark.long
 def test_two_runs_triggered_at_once_begin_soon_and_end(operated):
     began = datetime.now(UTC)
     both = [trigger(operated, names.LIVE_DAG) for _ in range(2)]
@@ -174,6 +181,7 @@ def test_two_runs_triggered_at_once_begin_soon_and_end(operated):
     assert all(operated.airflow("GET", path_of(run))["state"] == "success" for run in both)
 
 
+@pytest.mark.long
 def test_a_run_with_a_date_is_for_that_date_and_a_task_of_it_cleared_alone_holds_nobody_up(operated, rounds):
     today = datetime.now(UTC)
     run = trigger(operated, BY_DATE, logical_date=today.isoformat())
@@ -189,6 +197,7 @@ def test_a_run_with_a_date_is_for_that_date_and_a_task_of_it_cleared_alone_holds
     assert found(operated) == expected(round_)
 
 
+@pytest.mark.long
 def test_at_the_end_every_delivered_row_is_accounted_for(operated, rounds):
     last = next(rounds) - 1
     assert found(operated) == expected(last)
