@@ -23,7 +23,7 @@ _AT_REST, _MOST_RESTS = 0.1, 30
 
 
 class Failed(RuntimeError):
-    """A benchmark cannot go on; of a process the message ends with what it wrote last."""
+    """A benchmark cannot continue; the message of a process ends with its last output."""
 
     @classmethod
     def of(cls, argv: Sequence[str], code: int | None, out: str, err: str) -> Failed:

@@ -1,4 +1,4 @@
-"""What the command says when it cannot go on, and the exit codes by which scripts tell why."""
+"""Errors of the command line, and the exit codes by which scripts know the reason."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class LakeUnavailable(LedgerlakeError):
 
 
 class TimedOut(LedgerlakeError):
-    """It did not happen in the time that was given; it goes on without us."""
+    """It did not happen in the given time; it continues without the command."""
 
     exit_code = TIMED_OUT
 
@@ -46,7 +46,7 @@ class GateClosed(LedgerlakeError):
 
 
 def explain(error: Exception) -> LedgerlakeError:
-    """`error` in our words; raised anew where we have none for it."""
+    """Return the error with an expectation and a next step; raise one that is unknown again."""
     if isinstance(error, LedgerlakeError):
         return error
     if isinstance(error, NoCredentialsError):

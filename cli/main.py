@@ -29,7 +29,7 @@ class Environment(StrEnum):
 
 
 class ErrorGroup(TyperGroup):
-    """Says errors in three lines instead of a traceback, and exits with a code that tells why."""
+    """Print errors in three lines instead of a traceback, and exit with a code that names their kind."""
 
     def invoke(self, ctx: Any) -> Any:
         """Run the command; print an error and exit with its code."""

@@ -33,13 +33,13 @@ _ADDRESSES = tuple(f"LEDGERLAKE_{name.upper()}" for name in settings.ADDRESSES)
 
 @dataclass(frozen=True)
 class Addresses:
-    """Where the parts of a lake are that somebody else runs, as Docker compose does.
+    """Addresses of the parts of a lake that others run, such as Docker compose.
 
     Args:
         aws_url: of the local AWS, as this process reaches it.
         aws_access_key: its access key id; empty where the home keeps it.
         airflow_url: of Airflow's API, likewise; empty where there is none.
-        airflow_browser_url: of its UI, as a person reaches it.
+        airflow_browser_url: of its UI, as a browser reaches it.
         airflow_password: of its user; empty where the home keeps it.
         trino_url: of what answers Athena's queries; empty where DuckDB does.
     """
@@ -106,7 +106,7 @@ class Home:
 
     @property
     def access_key(self) -> str:
-        """The access key id without which the local AWS answers nobody; made once, or given by compose's settings."""
+        """Return the access key id that every request to the local AWS needs; made once, or set by compose."""
         return (self.addresses and self.addresses.aws_access_key) or self.secret("aws_access_key", _random_access_key)
 
     @property
@@ -115,7 +115,7 @@ class Home:
         return self.addresses.trino_url if self.addresses else f"http://127.0.0.1:{self.port('trino')}"
 
     def answering(self) -> bool:
-        """Whether somebody listens where the local AWS should be."""
+        """Return whether the port of the local AWS is in use."""
         if self.addresses is None and not (self.folder / "ports.json").exists():
             return False
         return answers(self.endpoint_url)
@@ -174,7 +174,7 @@ class Home:
         """Keep `port` instead of one of our own choice.
 
         Raises:
-            PortTaken: somebody else listens there.
+            PortTaken: another process listens there.
         """
         check_free(name, port)
         self._keep("ports.json", self._kept("ports.json") | {name: port})
@@ -218,12 +218,12 @@ def _random_word() -> str:
 
 
 def listening(port: int) -> bool:
-    """Whether somebody listens on 127.0.0.1."""
+    """Return whether a port of 127.0.0.1 is in use."""
     return answers(f"http://127.0.0.1:{port}")
 
 
 def answers(url: str) -> bool:
-    """Whether somebody listens at the host and port of `url`."""
+    """Return whether a process listens at the host and port of `url`."""
     parts = urlsplit(url)
     try:
         with socket.create_connection((parts.hostname or "", parts.port or 80), timeout=5):
@@ -233,7 +233,7 @@ def answers(url: str) -> bool:
 
 
 def check_free(name: str, port: int, *, patience: float = 0) -> None:
-    """Refuse to go on while somebody listens on `port`.
+    """Check that no process listens on `port`.
 
     Args:
         patience: seconds to wait for one that is about to end.
@@ -253,7 +253,7 @@ def check_free(name: str, port: int, *, patience: float = 0) -> None:
 
 
 def _free_ports(names: list[str]) -> dict[str, int]:
-    """As many different ports that nobody uses; all are held until the last is found."""
+    """Return as many different free ports; all are held until the last is found."""
     probes = [socket.socket() for _ in names]
     try:
         for probe in probes:

@@ -34,7 +34,7 @@ def up(
         say: receives a few words for each step.
 
     Raises:
-        LedgerlakeError: a part did not start; then nothing that was started now goes on running.
+        LedgerlakeError: a part did not start; then every part that was started now is stopped.
     """
     if fresh:
         down(home, say=say)

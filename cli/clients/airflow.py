@@ -157,7 +157,7 @@ class Airflow:
         return _backfill(self._transport.send("POST", "/backfills", body=body))
 
     def cancel_backfill(self, backfill: Backfill) -> None:
-        """No further run of it begins; those at work end by themselves."""
+        """Cancel it: no further run begins, and those at work end as usual."""
         self._transport.send("PUT", f"/backfills/{backfill.backfill_id}/cancel")
 
     def _runs(self, dag_id: str, limit: int | None = None, **params: Any) -> list[dict[str, Any]]:

@@ -54,7 +54,7 @@ class Transport(Protocol):
         """Return the JSON that Airflow answers; `path` is below `/api/v2`.
 
         Raises:
-            LakeUnavailable: nobody answers.
+            LakeUnavailable: Airflow does not answer.
             Refused: Airflow answered with an error.
         """
 

@@ -70,7 +70,7 @@ class DeadLetterQueue:
         """Move all of them back to the queue; returns how many.
 
         Raises:
-            Failed: SQS stopped before the end; repeating it goes on.
+            Failed: SQS stopped before the end; repeating it resumes.
         """
         waiting = self.count()
         if waiting == 0:
@@ -118,7 +118,7 @@ class DeadLetterQueue:
             time.sleep(_POLL_SECONDS)
         raise TimedOut(
             f"SQS still moves messages after {_PATIENCE_SECONDS} s",
-            expected=f"{waiting} of them to be moved; it goes on without this command",
+            expected=f"{waiting} of them to be moved; it continues without this command",
             remedy="ledgerlake dead-letters show",
         )
 

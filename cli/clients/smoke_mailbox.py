@@ -72,7 +72,7 @@ class Mailbox:
 
 
 def _only(topic: str, queue: str) -> dict[str, Any]:
-    """Return the queue's policy: that topic may send to it, and nobody else."""
+    """Return the queue's policy: only that topic may send to it."""
     statement = {
         "Effect": "Allow",
         "Principal": {"Service": "sns.amazonaws.com"},

@@ -154,7 +154,7 @@ def start(airflow: Airflow, days: Days, max_active: int, *, unpause: bool) -> Ba
 
     Raises:
         LakeUnavailable: Airflow does not answer, or does not know the DAG.
-        Failed: the DAG is paused, another backfill goes on, or Airflow refuses the days.
+        Failed: the DAG is paused, another backfill is running, or Airflow refuses the days.
     """
     try:
         _check_paused(airflow, days, unpause=unpause)
@@ -212,7 +212,7 @@ def follow_to_the_end(lake: Connection, airflow: Airflow, days: Days, begun: Bac
         return follow(lake, airflow, days.each, begun, timeout=timeout, console=stderr)
     except KeyboardInterrupt:
         stderr.print()
-        stderr.print(f"Backfill {begun.backfill_id} goes on without this command.")
+        stderr.print(f"Backfill {begun.backfill_id} continues without this command.")
         stderr.print(f"To see it: ledgerlake wait. To stop it: {_CANCEL}")
         raise
 

@@ -98,7 +98,7 @@ def run(
 ) -> None:
     """Make the pipeline look into raw/ now.
 
-    A message wakes it, whoever consumes the queue. It finds what waits, or goes on with the batch that a
+    A message wakes it, whoever consumes the queue. It finds what waits, or resumes the batch that a
     failed run left open. With --orchestrator step_functions an execution is started instead; given days, it
     processes their deliveries again, as a backfill does.
 
@@ -132,7 +132,7 @@ def wake(lake: Connection) -> None:
 def wait(ctx: typer.Context, timeout: TimeoutOption = 1800) -> None:
     """Wait until nothing waits in raw/ and no run is at work.
 
-    Fails when a run fails meanwhile, and says in which task, why, and how to go on.
+    Fails when a run fails meanwhile, and says in which task, why, and what to do next.
 
     Example: ledgerlake wait --timeout 600
     """
@@ -144,6 +144,6 @@ def wait_here(lake: Connection, timeout: float) -> None:
     try:
         wait_for(lake, timeout=timeout, console=stderr)
     except KeyboardInterrupt:
-        stderr.print("The pipeline goes on without this command; see: ledgerlake status")
+        stderr.print("The pipeline continues without this command; see: ledgerlake status")
         raise
     stdout.print("Nothing waits, and no run is at work.")

@@ -40,7 +40,7 @@ def deploy(
 ) -> None:
     """Bring an environment of an AWS account to what this tree says.
 
-    Says what will change and asks. Every step may be repeated: after a failure the same command goes on.
+    Says what will change and asks. Every step may be repeated: after a failure the same command resumes.
 
     Example: ledgerlake deploy --env dev --plan
     """
@@ -70,7 +70,7 @@ def destroy(
 ) -> None:
     """Remove what costs money while it stands idle: Airflow and the guardrails. Data stays.
 
-    What is left, the data plane, costs what its data costs; deploying again goes on with it. With --delete-data
+    What is left, the data plane, costs what its data costs; deploying again uses it. With --delete-data
     everything is removed; then the name of the environment has to be typed, whatever --yes says.
 
     Example: ledgerlake destroy --env dev
@@ -85,7 +85,7 @@ def destroy(
         return
     show_removal(removal, data=delete_data)
     if delete_data:
-        typed = typer.prompt(f"All data of {_where(lake)} will be gone. Type the environment's name to go on")
+        typed = typer.prompt(f"All data of {_where(lake)} will be gone. Type the environment's name to continue")
         if typed != name:
             raise UsageError(f"{typed!r} was typed", expected=name, remedy="nothing was removed")
     elif not yes:
@@ -125,7 +125,7 @@ def _deployment(lake: Connection, folder: Path) -> Deployment:
 
 
 def _walk(steps: Iterable[Step], again: str) -> None:
-    """Do one step after the other; a failure names its step and the command that goes on.
+    """Do one step after the other; a failure names its step and the command that resumes.
 
     Raises:
         Failed: in the words of what failed.

@@ -253,7 +253,7 @@ def describe_airflow(home: Home) -> None:
 
 
 def describe_aws(home: Home) -> None:
-    """Print where the local AWS is, and the access key id without which it answers nobody."""
+    """Print where the local AWS is, and the access key id without which it refuses every request."""
     where = f"{home.endpoint_url}  (access key id {home.access_key}, any secret, region {REGION})"
     stdout.print(f"AWS: {where}", soft_wrap=True)
 

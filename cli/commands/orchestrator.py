@@ -167,4 +167,4 @@ def _check_idle(lake: Connection) -> None:
 
 
 def _busy(seen: str) -> Failed:
-    return Failed(seen, expected="nobody at work while the queue changes hands", remedy="ledgerlake wait, then again")
+    return Failed(seen, expected="no run at work while the orchestrator changes", remedy="ledgerlake wait, then again")

@@ -1,4 +1,4 @@
-"""`quarantined`, `accept` and `drop`: batches that a person has to look at before they go on."""
+"""`quarantined`, `accept` and `drop`: batches that wait for a manual review."""
 
 from __future__ import annotations
 

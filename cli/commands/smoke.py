@@ -53,7 +53,7 @@ class Smoke:
 
         Raises:
             Failed: the run failed, or something that belongs to a delivery did not happen.
-            TimedOut: it goes on, and nobody waits for it.
+            TimedOut: the run continues without this command.
         """
         since, until = datetime.now(UTC), time.monotonic() + self.timeout
         with Mailbox.open(self.lake, since) as mailbox:

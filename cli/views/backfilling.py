@@ -58,7 +58,7 @@ def follow(
     """Show a line for each day until all are over.
 
     Raises:
-        TimedOut: after `timeout` seconds; the backfill goes on.
+        TimedOut: after `timeout` seconds; the backfill continues.
     """
     until = time.monotonic() + timeout
     with Display(console) as display:
@@ -71,7 +71,7 @@ def follow(
             if time.monotonic() > until:
                 raise TimedOut(
                     f"after {timeout:.0f} s {len(left)} of {len(days)} days are not done",
-                    expected=f"backfill {begun.backfill_id} to end; it goes on without this command",
+                    expected=f"backfill {begun.backfill_id} to end; it continues without this command",
                     remedy="ledgerlake wait --timeout SECONDS",
                 )
             time.sleep(_POLL_SECONDS)

@@ -31,7 +31,7 @@ _SIGNS = {
 
 
 class Verdict(Enum):
-    """What a look says: go on waiting, or why not."""
+    """Whether to wait longer, or the reason not to."""
 
     BUSY = "busy"
     IDLE = "idle"
@@ -49,7 +49,7 @@ class LakeStatus:
         open_batches: planned and not acknowledged.
         gate_waits_for: datasets without which what waits cannot be processed.
         runs: of the live DAG, newest first; None where Airflow cannot be asked.
-        by_date: runs of the by-date DAG, newest first; without those that a paused DAG lets nobody begin.
+        by_date: runs of the by-date DAG, newest first; without those that do not begin while the DAG is paused.
         quarantined: `why` and `since`, by batch.
         holder: of the lease; empty when it is free.
         executions: of the state machine, newest first.

@@ -110,7 +110,7 @@ def wait(lake: Connection, *, timeout: float, console: Console, by_date: bool = 
         by_date: wait for the runs by date too, which may have to wait for their turn and then find nothing.
 
     Raises:
-        Failed: a run failed meanwhile, or a batch was quarantined; says where, why and how to go on.
+        Failed: a run failed meanwhile, or a batch was quarantined; says where, why and what to do next.
         GateClosed: what waits cannot be processed until something else is delivered.
         TimedOut: after `timeout` seconds.
     """
@@ -156,7 +156,7 @@ def _airflow_again(lake: Connection) -> Airflow | None:
 
 
 def _try_status(lake: Connection, airflow: Airflow | None, before: LakeStatus | None) -> LakeStatus:
-    """Look at the lake; while a part does not answer, nothing is known but that, and the wait goes on.
+    """Read the status; while a part does not answer, only that is known, and the wait continues.
 
     Raises:
         LakeUnavailable, ConnectionError: it did not answer at the first look either, and its own part is not to blame.
@@ -208,7 +208,7 @@ def _failed(status: LakeStatus, since: datetime, airflow: Airflow | None) -> Fai
     again = f"ledgerlake backfill --from {run.day} --to {run.day}" if run.dag_id == names.BY_DATE_DAG else _LOOK
     return Failed(
         seen,
-        expected="every task to succeed; nothing is lost, the next run goes on where this one stopped",
+        expected="every task to succeed; nothing is lost, the next run resumes where this one stopped",
         remedy=f"fix the cause (ledgerlake logs shows the jobs), then: {again}",
     )
 
@@ -221,7 +221,7 @@ def _failed_execution(lake: Connection, status: LakeStatus, since: datetime) -> 
         return _failed_check(f"execution {execution.name} failed: {why}")
     return Failed(
         f"execution {execution.name} failed: {why}",
-        expected="every state to succeed; nothing is lost, the next execution goes on where this one stopped",
+        expected="every state to succeed; nothing is lost, the next execution resumes where this one stopped",
         remedy=f"fix the cause (ledgerlake executions {execution.name} shows its states), then: {_LOOK}",
     )
 
@@ -244,7 +244,7 @@ def reason(airflow: Airflow, run: Run) -> str:
 def _timed_out(status: LakeStatus, timeout: float) -> TimedOut:
     return TimedOut(
         f"after {timeout:.0f} s: {'; '.join(describe(status))}",
-        expected="nothing to wait in raw/ and no run at work; the work goes on without this command",
+        expected="nothing to wait in raw/ and no run at work; the work continues without this command",
         remedy="ledgerlake wait --timeout SECONDS, or ledgerlake status",
     )
 

@@ -140,7 +140,7 @@ def requirements_digest() -> str:
 
 
 def _fingerprint(environ: dict[str, str]) -> str:
-    """Of what a running component does not notice by itself: its settings, and the plugins."""
+    """Digest what a running component does not reload: its settings, and the plugins."""
     ours = {name: value for name, value in environ.items() if name.startswith(("AIRFLOW", "AWS_", "LEDGERLAKE_"))}
     digest = hashlib.sha256(json.dumps(ours, sort_keys=True).encode())
     for file in sorted([*(ROOT / "plugins").rglob("*.py"), *(ROOT / "dags" / "ledgerlake").rglob("*.py")]):

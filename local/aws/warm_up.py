@@ -1,6 +1,6 @@
-"""A delivery that lands will have a job run for it soon: until then a JVM that has served nobody yet warms up.
+"""A delivery that lands will have a job run for it soon: until then a new JVM warms up.
 
-It loads, compiles and runs what every job begins with; on an idle core that costs nobody anything.
+It loads, compiles and runs what every job begins with; on an idle core that delays nothing.
 """
 
 from __future__ import annotations

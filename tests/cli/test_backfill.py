@@ -173,7 +173,7 @@ def test_ctrl_c_leaves_the_backfill_going_and_says_how_to_see_and_to_stop_it(led
     lake.airflow.steps = [interrupt]
     result = ledgerlake("backfill", *APRIL)
     assert result.exit_code == failures.INTERRUPTED
-    assert "Backfill 1 goes on without this command" in result.stderr
+    assert "Backfill 1 continues without this command" in result.stderr
     assert "ledgerlake wait" in result.stderr
     assert "ledgerlake backfill --cancel" in result.stderr
     assert lake.airflow.backfills[0]["completed_at"] is None

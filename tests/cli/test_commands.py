@@ -186,7 +186,7 @@ def test_wait_that_is_interrupted_says_what_goes_on(ledgerlake, lake, monkeypatc
     monkeypatch.setattr(delivery, "wait_for", interrupted)
     result = ledgerlake("wait")
     assert result.exit_code == failures.INTERRUPTED
-    assert "goes on without this command" in result.stderr
+    assert "continues without this command" in result.stderr
 
 
 def test_strays_do_not_keep_wait_waiting(ledgerlake, lake):
