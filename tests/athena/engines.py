@@ -45,25 +45,25 @@ class Engines:
         return self.ask(QUICK, sql), self.ask(JUDGE, sql)
 
 
-def difference(sql: str, quick: Rows | Refused, assess: Rows | Refused) -> str:
+def difference(sql: str, quick: Rows | Refused, judge: Rows | Refused) -> str:
     """Where the two differ, in words; nothing where they agree.
 
     Names and types of the columns and the rows have to be equal, the rows in order where the statement
     asks for one. Of a LIMIT without an order only the number of rows is said.
     """
-    if isinstance(quick, Refused) or isinstance(assess, Refused):
-        agree = isinstance(quick, Refused) and isinstance(assess, Refused) and quick.code == assess.code
-        return "" if agree else f"{_short(quick)} / {_short(assess)}"
+    if isinstance(quick, Refused) or isinstance(judge, Refused):
+        agree = isinstance(quick, Refused) and isinstance(judge, Refused) and quick.code == judge.code
+        return "" if agree else f"{_short(quick)} / {_short(judge)}"
     for what in ("columns", "kinds"):
-        if list(getattr(quick, what)) != list(getattr(assess, what)):
-            return f"{what}: {getattr(quick, what)} / {getattr(assess, what)}"
-    if len(quick.rows) != len(assess.rows):
-        return f"rows: {len(quick.rows)} / {len(assess.rows)}"
+        if list(getattr(quick, what)) != list(getattr(judge, what)):
+            return f"{what}: {getattr(quick, what)} / {getattr(judge, what)}"
+    if len(quick.rows) != len(judge.rows):
+        return f"rows: {len(quick.rows)} / {len(judge.rows)}"
     tree = sqlglot.parse_one(sql, read="athena")
     if tree.args.get("limit") and not tree.args.get("order"):
         return ""
-    pairs = zip(_rows(tree, quick), _rows(tree, assess), strict=True)
-    return next((f"{one} / {other}" for one, other in pairs if not _equal(one, other, assess.kinds)), "")
+    pairs = zip(_rows(tree, quick), _rows(tree, judge), strict=True)
+    return next((f"{one} / {other}" for one, other in pairs if not _equal(one, other, judge.kinds)), "")
 
 
 def _rows(tree: exp.Expression, answer: Rows) -> list[list[str | None]]:

@@ -31,7 +31,7 @@ class Known:
 
     sql: str
     quick: str
-    assess: str
+    judge: str
 
 
 _TABLE = PAGE.read_text().partition("## Where they differ")[2].partition("|---")[2]
@@ -120,9 +120,9 @@ def test_what_trino_refuses_the_quick_engine_refuses_with_the_same_code(engines,
 )
 def test_expressions_that_engines_like_to_see_differently_have_one_value(engines, expression):
     sql = f"SELECT {expression}"
-    quick, assess = engines.both(sql)
-    assert not isinstance(assess, Refused), assess
-    assert difference(sql, quick, assess) == ""
+    quick, judge = engines.both(sql)
+    assert not isinstance(judge, Refused), judge
+    assert difference(sql, quick, judge) == ""
 
 
 def test_the_page_lists_differences():
@@ -132,9 +132,9 @@ def test_the_page_lists_differences():
 @pytest.mark.parametrize("known", KNOWN, ids=lambda known: known.sql)
 def test_every_difference_of_the_page_is_one_and_is_told_as_it_is(engines, known):
     sql = f"SELECT {known.sql}"
-    quick, assess = engines.both(sql)
-    assert difference(sql, quick, assess), f"{known.sql} has one answer now: take it off the page"
-    assert (shown(quick), shown(assess)) == (known.quick, known.assess)
+    quick, judge = engines.both(sql)
+    assert difference(sql, quick, judge), f"{known.sql} has one answer now: take it off the page"
+    assert (shown(quick), shown(judge)) == (known.quick, known.judge)
 
 
 def shown(answer) -> str:
@@ -177,14 +177,14 @@ def spoilt(lake, engines):
     "check", [each for each in checks() if each.name != "tables_not_empty"], ids=lambda each: each.name
 )
 def test_a_check_finds_the_same_rows_on_both_where_a_table_is_spoilt(spoilt, check):
-    quick, assess = spoilt.both(check.sql)
-    assert assess.rows, f"{check.name} found nothing"
-    assert difference(check.sql, quick, assess) == ""
+    quick, judge = spoilt.both(check.sql)
+    assert judge.rows, f"{check.name} found nothing"
+    assert difference(check.sql, quick, judge) == ""
 
 
 def test_the_check_of_empty_tables_finds_an_empty_one_on_both(lake, spoilt):
     deltalake.DeltaTable(delta(lake, "order_items"), storage_options=storage_options(lake.home)).delete()
     (check,) = [each for each in checks() if each.name == "tables_not_empty"]
-    quick, assess = spoilt.both(check.sql)
-    assert [row[0] for row in assess.rows] == ["order_items"]
-    assert difference(check.sql, quick, assess) == ""
+    quick, judge = spoilt.both(check.sql)
+    assert [row[0] for row in judge.rows] == ["order_items"]
+    assert difference(check.sql, quick, judge) == ""
