@@ -92,7 +92,7 @@ SECRETS = (
     Accepted("Secret Keyword", "tests/spark_lake.py:*", _LOCAL),
     Accepted(
         "Secret Keyword",
-        "docker-compose.yaml:6[45]",
+        "docker-compose.yaml:6[56]",
         "They are commands that read the secret from the volume of state.",
     ),
     Accepted("Secret Keyword", "tests/cli/test_composed.py:*", _CHOSEN),
