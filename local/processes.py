@@ -117,7 +117,7 @@ def running(home: Home, name: str) -> bool:
 
 
 def current(home: Home, name: str, fingerprint: str) -> bool:
-    """Whether it runs, and was started with the same code and settings."""
+    """Return whether it runs, and was started with the same code and settings."""
     found = started(home, name)
     return found is not None and found.fingerprint == fingerprint and running(home, name)
 

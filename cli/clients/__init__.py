@@ -1,1 +1,1 @@
-"""What the commands talk to: the lake, Airflow, Athena, Step Functions, queues."""
+"""Clients of the lake, Airflow, Athena, Step Functions and the queues."""

@@ -118,7 +118,7 @@ def run(
         stdout.print(f"Execution {Executions(lake).start(days)} has begun.", soft_wrap=True)
     else:
         wake(lake)
-        stdout.print("The pipeline was asked to look into raw/.")
+        stdout.print("The pipeline is woken and looks into raw/.")
     if wait:
         wait_here(lake, timeout)
 

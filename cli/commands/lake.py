@@ -84,7 +84,7 @@ def _confirm(home: Home, *, fresh: bool, asked: bool) -> None:
     """Say of a lake that compose runs that it is up, and where; starting it is not ours.
 
     Raises:
-        UsageError: something is `asked` for that only a lake of our own can do.
+        UsageError: an option of `asked` needs a lake that this command has started.
         LakeUnavailable: it does not answer.
     """
     if asked:
@@ -97,7 +97,7 @@ def _confirm(home: Home, *, fresh: bool, asked: bool) -> None:
 
 
 def _orchestrator(home: Home, wanted: str | None, fresh: bool) -> str:
-    """Return the orchestrator that is asked for, else the one there was; a lake that is wiped begins with the default.
+    """Return the orchestrator of the option, else the one in use; a lake that is wiped begins with the default.
 
     Raises:
         UsageError: there is none of that name, or the lake that is up has the other one.

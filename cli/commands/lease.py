@@ -66,7 +66,7 @@ def _read(lake: Connection) -> Lease | DamagedControlObject | None:
 
 
 def state(held: Lease, now: datetime, airflow: Airflow | None) -> str:
-    """Whether the lease is in use, or stale: expired, or left behind by a run that has ended."""
+    """Return whether the lease is in use, or stale: expired, or left behind by a run that has ended."""
     left = from_iso(held.expires_at) - now
     if left <= timedelta():
         return f"stale: expired {_long(-left)} ago; the next run takes it over"

@@ -84,7 +84,7 @@ def chosen_for(lake: Connection) -> str:
 
 
 def mapping_enabled(lake: Connection) -> bool:
-    """Whether messages of the queue start CheckDataAvailability."""
+    """Return whether messages of the queue start CheckDataAvailability."""
     try:
         found = lake.client("lambda").list_event_source_mappings(FunctionName=names.CHECK_FUNCTION)
     except ClientError:

@@ -60,7 +60,7 @@ def accept(
     except BatchNotFound as error:
         raise UsageError(error.seen, expected=error.expected, remedy="ledgerlake quarantined") from error
     wake(lake)
-    stdout.print(f"Batch {batch} is accepted; the pipeline was asked to continue with it.")
+    stdout.print(f"Batch {batch} is accepted; the next run of the pipeline resumes it.")
     if wait:
         wait_here(lake, timeout)
 

@@ -25,7 +25,7 @@ HEADERS = {
 
 @dataclass(frozen=True)
 class Sample:
-    """What to make. `defects` is the share of rows with something wrong, 0 to 1; `orders_per_day` is an average."""
+    """Sizes of a sample. `defects` is the share of rows with a defect, 0 to 1; `orders_per_day` is an average."""
 
     days: int = 3
     seed: int = 1

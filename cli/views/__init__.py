@@ -1,1 +1,1 @@
-"""What people see: tables, the state of the lake, waiting and what holds it up."""
+"""Views for the terminal: tables, the status of the lake, and the display of a wait."""

@@ -38,7 +38,7 @@ def show_plan(planned: Planned, deployment: Deployment) -> None:
 
 
 def airflow_fate(planned: Planned) -> str:
-    """Whether MWAA makes or updates its environment, which is what takes long."""
+    """Return whether MWAA makes or updates its environment, which is what takes long."""
     from infra.deployer.stacks import AIRFLOW
 
     found = planned.of(AIRFLOW)

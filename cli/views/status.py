@@ -1,4 +1,4 @@
-"""What the lake is doing, as one look at it shows, and whether there is anything left to wait for."""
+"""Status of the lake, and whether there is anything left to wait for."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _SIGNS = {
 
 
 class Verdict(Enum):
-    """Whether to wait longer, or the reason not to."""
+    """Verdict on a status: wait longer, or the reason not to."""
 
     BUSY = "busy"
     IDLE = "idle"
@@ -85,7 +85,7 @@ def seen(error: str) -> str:
 
 
 def assess(status: LakeStatus, since: datetime) -> Verdict:
-    """Whether there is anything left to wait for.
+    """Return whether there is anything left to wait for.
 
     Args:
         since: when the wait began; a run that failed earlier has been reported already.

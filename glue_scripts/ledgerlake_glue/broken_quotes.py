@@ -54,7 +54,7 @@ def strict_error(record: str, delimiter: str) -> str:
 
 
 def _holds_rows(record: str, delimiter: str, columns: int) -> bool:
-    """Whether a line inside of the record has the file's width, or its first and its last line have."""
+    """Return whether a line inside of the record has the file's width, or its first and its last line have."""
     lines = _LINE_BREAK.split(record)
     if len(lines) == 1 or columns == 1:
         return False

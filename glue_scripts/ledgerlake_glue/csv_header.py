@@ -119,7 +119,7 @@ def _first_record(start: bytes, delimiter: str, ended: bool) -> tuple[bytes, int
 
 
 def _is_open(record: bytes, delimiter: str) -> bool:
-    """Whether a quote is open at the end of the record, so that it continues in the next line."""
+    """Return whether a quote is open at the end of the record, so that it continues in the next line."""
     if record.count(b'"') % 2 == 0:
         return False
     csv.field_size_limit(LONGEST)

@@ -86,7 +86,7 @@ def _lossy(column: Column, dataset: Dataset) -> Callable[[str], bool] | None:
 
 
 def _double_is_near(number: Decimal | None) -> bool:
-    """Whether the number has other digits than its double; what no finite double is near to is reported elsewhere."""
+    """Return whether the number has other digits than its double; those near to no double are reported elsewhere."""
     if number is None:
         return False
     value = float(number)

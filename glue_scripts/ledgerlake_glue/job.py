@@ -149,7 +149,7 @@ def _still_good(stage: Stage, summary: Summary, tables: dict[str, LakeTable], ma
 
 
 def _parents_withdrew(batch: Batch, dataset: Dataset, bucket: str) -> bool:
-    """Whether this batch has taken rows out of a parent's table, as far as can be known.
+    """Return whether this batch has taken rows out of a parent's table, as far as can be known.
 
     A parent's job that ran has left a summary; if that is lost, rows may have been withdrawn.
     """

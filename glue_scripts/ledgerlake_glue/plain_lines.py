@@ -57,7 +57,7 @@ class PlainLines:
 
 
 def is_plain(text: bytes) -> bool:
-    """Whether each record of it is one line: it has no quote, and no line break of an old Macintosh."""
+    """Return whether each record of it is one line: it has no quote, and no line break of an old Macintosh."""
     return b'"' not in text and (b"\r" not in text or text.count(b"\r") == text.count(b"\r\n"))
 
 

@@ -47,7 +47,7 @@ def merged(pairs: Iterable[tuple[Any, Any]]) -> Ranges:
 
 
 def within(column: str, wanted: Ranges) -> Column:
-    """Whether the column is in one of the ranges; none is within no range."""
+    """Return whether the column is in one of the ranges; none is within no range."""
     inside = F.lit(False)
     for low, high in wanted:
         inside = inside | F.col(column).between(F.lit(low), F.lit(high))

@@ -93,7 +93,7 @@ def complete(spark: SparkSession, table: LakeTable, bucket: str) -> dict[str, Su
 
 
 def is_published(stage: Stage, summary: Summary) -> bool:
-    """Whether everything of the stage has been published: the ledger's part comes last."""
+    """Return whether everything of the stage has been published: the ledger's part comes last."""
     return not summary.entries or exists(s3(), stage.bucket, _ledger_part(stage, summary))
 
 

@@ -100,7 +100,7 @@ class QuoteCheck:
     def _is_proper(
         self, codes: npt.NDArray[np.uint8], quotes: npt.NDArray[np.int64], after: npt.NDArray[np.int64]
     ) -> bool:
-        """Whether every field with a quote is a quoted one, on one line."""
+        """Return whether every field with a quote is a quoted one, on one line."""
         if len(quotes) % 2:
             return False
         opening, closing = quotes[::2], quotes[1::2]

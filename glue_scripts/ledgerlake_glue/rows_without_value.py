@@ -52,7 +52,7 @@ def repeated_headers(batch: pa.RecordBatch, names: Sequence[str], filled: int) -
 
 
 def _may_be_blank(texts: pa.Array) -> npt.NDArray[np.bool_]:
-    """Whether a text is empty or begins as a blank may; quicker than to trim them all."""
+    """Return whether a text is empty or begins as a blank may; quicker than to trim them all."""
     _, offsets, data = texts.buffers()
     places = np.frombuffer(offsets, np.int32)[texts.offset : texts.offset + len(texts) + 1]
     codes = np.frombuffer(data, np.uint8) if data is not None and data.size else np.zeros(1, np.uint8)

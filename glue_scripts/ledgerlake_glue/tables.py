@@ -40,7 +40,7 @@ def _is_by_day(dataset: Dataset) -> bool:
 
 
 def only_inserts(expected: dict[str, int]) -> bool:
-    """Whether a MERGE finds nothing to rewrite, so that rows stay where they are until they are written."""
+    """Return whether a MERGE finds nothing to rewrite, so that rows stay where they are until they are written."""
     return not (expected["updated"] or expected["deleted"])
 
 
@@ -94,7 +94,7 @@ class LakeTable:
         ]
 
     def is_empty(self) -> bool:
-        """Whether it has no row."""
+        """Return whether it has no row."""
         return self.read().isEmpty()
 
     def _create(self) -> None:
@@ -142,7 +142,7 @@ class LakeTable:
 
     @property
     def is_large(self) -> bool:
-        """Whether it is worth the while to find out which part of it a batch can touch."""
+        """Return whether it is worth the while to find out which part of it a batch can touch."""
         return self.size.bytes >= pruning.LARGE or self.size.files >= pruning.MANY
 
     def keys(self, wanted: pruning.Ranges | None = None) -> DataFrame:

@@ -116,7 +116,7 @@ def _of_rule(dataset: Dataset, rule: Rule) -> _Test:
 
 
 def _known(dataset: Dataset, name: str) -> str:
-    """Whether the column has the value its text says, or rightly none."""
+    """Return whether the column has the value its text says, or rightly none."""
     if dataset.column(name).required:
         return f"`{name}` is not null"
     return f"`{name}` is not null or _text_{name} is null"

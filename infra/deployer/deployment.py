@@ -51,7 +51,7 @@ class Planned:
 
     @property
     def nothing(self) -> bool:
-        """Whether nothing would change."""
+        """Return whether nothing would change."""
         return self.files == Difference() and not any(each.created or each.changes for each in self.stacks)
 
     def of(self, stack: Stack) -> PlannedStack:
@@ -182,7 +182,7 @@ class Deployment:
         }
 
     def _tables_are_there(self) -> bool:
-        """Whether a batch has been loaded: permissions on columns can be granted only then."""
+        """Return whether a batch has been loaded: permissions on columns can be granted only then."""
         glue = self.client("glue")
         try:
             pages = glue.get_paginator("get_tables").paginate(DatabaseName=names.DATABASE)

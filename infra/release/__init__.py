@@ -1,1 +1,1 @@
-"""What a deployment uploads, built from the tree: the same bytes for the same tree."""
+"""Files that a deployment uploads, built from the tree: the same bytes for the same tree."""

@@ -1,1 +1,1 @@
-"""What a reviewer reads and a gate asks before a change goes to AWS."""
+"""Review of a change before it goes to AWS: pages for reviewers, and the security gate."""

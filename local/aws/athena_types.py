@@ -46,7 +46,7 @@ def annotate(tree: exp.Expr, schema: Schema, database: str) -> None:
 
 
 def has_type(node: exp.Expr, kinds: Collection[exp.DType]) -> bool:
-    """Whether the node is known to be of one of these types."""
+    """Return whether the node is known to be of one of these types."""
     return _KIND in node.meta and node.meta[_KIND].this in kinds
 
 

@@ -78,7 +78,7 @@ def start_job_run(home: Home, data: dict[str, Any]) -> Any:
 
 
 def is_live(run_id: str) -> bool:
-    """Whether this process executes that run."""
+    """Return whether this process executes that run."""
     return run_id in _runs
 
 

@@ -1,1 +1,1 @@
-"""What the containers of docker-compose.yaml run, and their images."""
+"""Entry points and images of the containers of docker-compose.yaml."""

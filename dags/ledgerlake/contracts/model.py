@@ -69,7 +69,7 @@ class QualityLimit:
             raise ContractError(f"{self}", expected="shares from 0 to 1, and at least one row and one file")
 
     def passed_by(self, rejected: int, rows_read: int) -> bool:
-        """Whether so many rejects are too many."""
+        """Return whether so many rejects are too many."""
         return rejected >= self.from_rows and rejected > self.reject_share * rows_read
 
     def passed_by_files(self, rejected: int, files: int) -> bool:

@@ -1,1 +1,1 @@
-"""What a run used and cost. Nothing that loads rows imports it."""
+"""Usage and cost of a run. No module that loads rows imports it."""

@@ -33,7 +33,7 @@ class Price:
 
     @property
     def standing(self) -> str:
-        """Whether AWS's own text has it."""
+        """Return whether AWS's own text has it."""
         return "by AWS's own page" if self.confirmed else "not confirmed"
 
 

@@ -1,1 +1,1 @@
-"""What has landed: keys below `raw/`, deliveries, and the messages that announce them."""
+"""Deliveries that have landed: keys below `raw/`, versions, and the messages that announce them."""

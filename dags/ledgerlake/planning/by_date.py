@@ -60,7 +60,7 @@ class Selection:
             raise SelectionError("neither waiting nor archived deliveries", expected="at least one of them")
 
     def takes(self, delivery: Delivery, *, waits: bool) -> bool:
-        """Whether the delivery belongs to it.
+        """Return whether the delivery belongs to it.
 
         A waiting delivery without a date in its name is included, since no day selects it.
         """

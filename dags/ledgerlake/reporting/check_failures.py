@@ -53,7 +53,7 @@ class CheckFailure:
 
     @property
     def is_open(self) -> bool:
-        """Whether no later run has seen the check pass."""
+        """Return whether no later run has seen the check pass."""
         return not self.closed_at
 
     @property

@@ -26,12 +26,12 @@ class Holder:
 
     @property
     def is_at_work(self) -> bool:
-        """Whether the execution has not ended."""
+        """Return whether the execution has not ended."""
         return self.status in AT_WORK
 
     @property
     def is_over(self) -> bool:
-        """Whether neither the execution nor a job is at work, so that its lease may be taken over."""
+        """Return whether neither the execution nor a job is at work, so that its lease may be taken over."""
         return not (self.is_at_work or self.running)
 
     def __str__(self) -> str:

@@ -36,7 +36,7 @@ class Ending(Enum):
 
     @property
     def done(self) -> bool:
-        """Whether the batch is published and archived."""
+        """Return whether the batch is published and archived."""
         return self in (Ending.CHECKS_FAILED, Ending.SUCCEEDED)
 
 
